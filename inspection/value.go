@@ -63,6 +63,8 @@ func AppendJSON(dst []byte, v any) []byte {
 		return appendArray(dst, v)
 	case Object:
 		return appendObject(dst, v)
+	case Verbatim:
+		return append(dst, v...)
 	default:
 		// Values made by the server itself: typed structs under "server".
 		b, err := json.Marshal(v)
@@ -72,6 +74,9 @@ func AppendJSON(dst []byte, v any) []byte {
 		return append(dst, b...)
 	}
 }
+
+// Verbatim is valid JSON that is written as it is, white space included.
+type Verbatim []byte
 
 func appendArray(dst []byte, list []any) []byte {
 	dst = append(dst, '[')

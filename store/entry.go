@@ -41,7 +41,7 @@ const (
 // Entry is one line of an area's history. Doc is the whole document after it,
 // "server" included; Sent is what the client's edit would have made of it,
 // where that differs. A KindNote entry without Doc touches no record (a
-// delete of an unknown document). An entry with N above 0 has a receipt.
+// delete of an unknown document). What a phone sent has a receipt.
 type Entry struct {
 	Seq        int64
 	Collection inspection.Collection
@@ -71,6 +71,10 @@ func (e *Entry) By() inspection.Device {
 // TouchesRecord reports whether the entry is a revision of a document.
 func (e *Entry) TouchesRecord() bool { return e.Doc != nil }
 
+// HasReceipt reports whether the entry answers a mutation of a phone. The
+// first entry for a device's n makes the receipt; later ones don't change it.
+func (e *Entry) HasReceipt() bool { return e.Device != "" && e.Status != "" }
+
 // Receipt returns the receipt that the entry leaves in area.
 func (e *Entry) Receipt(area inspection.Area) Receipt {
 	return Receipt{
@@ -96,7 +100,7 @@ func Fold(before *Record, area inspection.Area, e *Entry) Record {
 	r.Rev, r.Seq, r.At = e.Rev, e.Seq, e.At
 	r.Deleted, r.Kept, r.Doc = e.Deleted, e.Kept, e.Doc
 	r.Revisions = append(r.Revisions[:len(r.Revisions):len(r.Revisions)], e.Seq)
-	if e.N > 0 {
+	if e.HasReceipt() {
 		r.Marks = mark(r.Marks, Mark{Device: e.By(), N: e.N, Base: e.Base, Seq: e.Seq})
 	}
 	return r

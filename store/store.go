@@ -122,12 +122,14 @@ const (
 	TableCredentials Table = "credentials" // user id → password hash
 	TableUsernames   Table = "usernames"   // folded user name → user id
 	TableFamilies    Table = "families"    // user/device → refresh family
-	TableDevices     Table = "devices"     // user/device → what is known of it
+	TableDevices     Table = "devices"     // user/device → as it signed in
+	TableReports     Table = "reports"     // user/device → what the phone last told of itself
 )
 
 // AllTables is the list of plain tables.
 var AllTables = []Table{
 	TableMeta, TableKeys, TableCredentials, TableUsernames, TableFamilies, TableDevices,
+	TableReports,
 }
 
 // Row is one row of a plain table. Versions start at 1 and grow by one.

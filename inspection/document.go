@@ -1,0 +1,317 @@
+package inspection
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Bounds of a document, by the wire contract. More is quarantined.
+const (
+	MaxDocumentBytes = 1 << 20
+	MaxDocumentDepth = 32
+)
+
+// memberType is the type of a top-level member. null is fine everywhere.
+type memberType int
+
+const (
+	textMember memberType = iota
+	timeMember
+	dateMember
+	integerMember
+	objectMember
+	textsMember
+	locationMember
+	photosMember
+	rectificationMember
+)
+
+// memberTypes lists the typed members of each collection that phones write.
+// Members that aren't listed are kept, whatever they are.
+var memberTypes = map[Collection]map[string]memberType{
+	Inspections: {
+		"template": textMember, "template_version": integerMember, "grid": textMember,
+		"site": textMember, "session": textMember, "task": textMember, "status": textMember,
+		"started_at": timeMember, "finished_at": timeMember, "location": locationMember,
+		memberAnswers: objectMember, memberPhotos: photosMember,
+	},
+	Sessions: {
+		"topic": textMember, "kind": textMember, "point": textMember, "lead_unit": textMember,
+		"participants": textsMember, "leader": textMember, "started_at": timeMember,
+		"ended_at": timeMember, "location": locationMember, "note": textMember,
+	},
+	Tasks: {
+		"inspection": textMember, "title": textMember, "unit": textMember, "assignee": textMember,
+		"due": dateMember, memberRectification: rectificationMember,
+	},
+	Sites: {
+		"name": textMember, "kind": textMember, "address": textMember, "location": locationMember,
+		"grid": textMember, "note": textMember,
+	},
+}
+
+var (
+	locationTypes = map[string]memberType{
+		"lat": numberMember, "lon": numberMember, "accuracy_m": numberMember,
+		"crs": textMember, "mock": booleanMember,
+	}
+	photoTypes = map[string]memberType{
+		"field": textMember, "sha256": textMember, "taken_at": timeMember,
+		"bytes": integerMember, "media_type": textMember,
+	}
+	rectificationTypes = map[string]memberType{
+		"note": textMember, "done_at": timeMember, memberPhotos: photosMember,
+	}
+)
+
+const (
+	numberMember memberType = iota + 100
+	booleanMember
+)
+
+// CheckShape tells whether doc can be a document of the collection: its typed
+// top-level members have their JSON types. It returns a CodeBadDocument error
+// naming the first member that has not, in order of names.
+func CheckShape(c Collection, doc Object) error {
+	types := memberTypes[c]
+	if at := wrongMember("", types, doc); at != "" {
+		return Errorf(CodeBadDocument, "The member %s has the wrong type for the collection %s. Send it as the contract describes it.", at, c)
+	}
+	for _, name := range []string{memberID, memberArea} {
+		if _, ok := doc[name].(string); !ok && doc[name] != nil {
+			return Errorf(CodeBadDocument, "The member /%s must be a text.", name)
+		}
+	}
+	return nil
+}
+
+func wrongMember(pointer string, types map[string]memberType, doc Object) string {
+	for _, name := range union(doc) {
+		t, typed := types[name]
+		if !typed || doc[name] == nil {
+			continue
+		}
+		if at := t.wrong(pointer+"/"+name, doc[name]); at != "" {
+			return at
+		}
+	}
+	return ""
+}
+
+// wrong returns the pointer of what has the wrong type, or "".
+func (t memberType) wrong(pointer string, v any) string {
+	ok := false
+	switch t {
+	case textMember, timeMember, dateMember:
+		_, ok = v.(string)
+	case integerMember:
+		// A number that clients can't hold was turned into text before.
+		_, text := v.(string)
+		ok = isInteger(v) || text
+	case numberMember:
+		_, number := v.(json.Number)
+		_, text := v.(string)
+		ok = number || text
+	case booleanMember:
+		_, ok = v.(bool)
+	case objectMember:
+		_, ok = v.(Object)
+	case textsMember:
+		return eachItem(pointer, v, textMember.wrong)
+	case photosMember:
+		return eachItem(pointer, v, membersWrong(photoTypes))
+	case locationMember:
+		return membersWrong(locationTypes)(pointer, v)
+	case rectificationMember:
+		return membersWrong(rectificationTypes)(pointer, v)
+	}
+	if ok {
+		return ""
+	}
+	return pointer
+}
+
+func membersWrong(types map[string]memberType) func(string, any) string {
+	return func(pointer string, v any) string {
+		o, ok := v.(Object)
+		if !ok {
+			return pointer
+		}
+		return wrongMember(pointer, types, o)
+	}
+}
+
+func eachItem(pointer string, v any, wrong func(string, any) string) string {
+	list, ok := v.([]any)
+	if !ok {
+		return pointer
+	}
+	for i, x := range list {
+		if at := wrong(pointer+"/"+strconv.Itoa(i), x); at != "" {
+			return at
+		}
+	}
+	return ""
+}
+
+func isInteger(v any) bool {
+	n, ok := v.(json.Number)
+	if !ok {
+		return false
+	}
+	d := parseDecimal(string(n))
+	return int64(len(d.digits)) <= d.exp || d.digits == ""
+}
+
+// memberChoices are the members with a closed list of values. Another value
+// is kept and listed as a problem.
+var memberChoices = map[Collection]map[string][]string{
+	Inspections: {"status": {"draft", "submitted"}},
+	Sessions:    {"kind": {"roadside", "parking", "site"}},
+}
+
+// required are the members without which a document is of little use. One
+// that is missing is listed as a problem.
+var required = map[Collection][]string{
+	Inspections: {"template", "template_version", "status", "started_at"},
+	Sessions:    {"topic", "kind", "lead_unit", "started_at"},
+	Sites:       {"name"},
+}
+
+// TopLevelProblems lists what is wrong with the values of a document whose
+// shape is right: members that are missing, times that are none, unknown
+// choices, photos without a hash.
+func TopLevelProblems(c Collection, doc Object) []Problem {
+	var out []Problem
+	for _, name := range required[c] {
+		if doc[name] == nil {
+			out = append(out, Problem{"/" + name, CodeRequired, "缺少必填项", "This member is required."})
+		}
+	}
+	for name, choices := range memberChoices[c] {
+		if s, ok := doc[name].(string); ok && !slices.Contains(choices, s) {
+			out = append(out, Problem{"/" + name, CodeUnknownChoice, "取值不在允许范围内", "The value is not one of those allowed."})
+		}
+	}
+	out = append(out, badValues("", memberTypes[c], doc)...)
+	slices.SortFunc(out, compareProblems)
+	return out
+}
+
+func badValues(pointer string, types map[string]memberType, doc Object) []Problem {
+	var out []Problem
+	for _, name := range union(doc) {
+		at := pointer + "/" + name
+		switch types[name] {
+		case timeMember:
+			out = append(out, badTime(at, doc[name], time.RFC3339)...)
+		case dateMember:
+			out = append(out, badTime(at, doc[name], time.DateOnly)...)
+		case locationMember:
+			out = append(out, badLocation(at, doc[name])...)
+		case photosMember:
+			out = append(out, badPhotos(at, doc[name])...)
+		case rectificationMember:
+			o, _ := doc[name].(Object)
+			out = append(out, badValues(at, rectificationTypes, o)...)
+		}
+	}
+	return out
+}
+
+func badTime(pointer string, v any, layout string) []Problem {
+	s, ok := v.(string)
+	if !ok {
+		return nil
+	}
+	if _, err := time.Parse(layout, s); err == nil {
+		return nil
+	}
+	return []Problem{{pointer, CodeWrongType, "时间格式不正确", "The time is not RFC 3339."}}
+}
+
+func badLocation(pointer string, v any) []Problem {
+	o, _ := v.(Object)
+	var out []Problem
+	for name, limit := range map[string]float64{"lat": 90, "lon": 180} {
+		if o[name] == nil {
+			continue
+		}
+		n, _ := o[name].(json.Number)
+		if f, err := n.Float64(); err != nil || f < -limit || f > limit {
+			out = append(out, Problem{pointer + "/" + name, CodeOutOfRange, "坐标超出范围", "The coordinate is out of range."})
+		}
+	}
+	return out
+}
+
+func badPhotos(pointer string, v any) []Problem {
+	list, _ := v.([]any)
+	var out []Problem
+	for i, x := range list {
+		o, _ := x.(Object)
+		at := pointer + "/" + strconv.Itoa(i)
+		if s, _ := o["sha256"].(string); !IsSHA256(s) {
+			out = append(out, Problem{at + "/sha256", CodeWrongType, "照片缺少有效的 SHA-256", "The photo needs the SHA-256 of its file, 64 lower-case hex digits."})
+		}
+		out = append(out, badTime(at+"/taken_at", o["taken_at"], time.RFC3339)...)
+	}
+	return out
+}
+
+// IsSHA256 reports whether s is a digest in lower-case hex.
+func IsSHA256(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !isHex(c) || 'A' <= c && c <= 'F' {
+			return false
+		}
+	}
+	return true
+}
+
+func compareProblems(a, b Problem) int {
+	if a.Pointer != b.Pointer {
+		if a.Pointer < b.Pointer {
+			return -1
+		}
+		return 1
+	}
+	if a.Code < b.Code {
+		return -1
+	}
+	if a.Code > b.Code {
+		return 1
+	}
+	return 0
+}
+
+// Photo is one picture that a document names.
+type Photo struct {
+	Field  string
+	SHA256 string
+}
+
+// Photos returns the well-formed photos that a document of any collection
+// names, in order, each once.
+func Photos(doc Object) []Photo {
+	rect, _ := doc[memberRectification].(Object)
+	var out []Photo
+	for _, v := range []any{doc[memberPhotos], rect[memberPhotos]} {
+		list, _ := v.([]any)
+		for _, x := range list {
+			o, _ := x.(Object)
+			p := Photo{}
+			p.Field, _ = o["field"].(string)
+			p.SHA256, _ = o["sha256"].(string)
+			if IsSHA256(p.SHA256) && !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}

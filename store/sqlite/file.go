@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// fileName is the database's name in the data folder.
+const fileName = "gridpatrol.db"
+
+// creating keeps two stores of this process from opening and creating the
+// same file at once: POSIX drops all locks that a process has on a file
+// whenever it closes any descriptor of it, SQLite's own locks included.
+var creating sync.Mutex
+
+// prepareFile makes the folder and an empty database file and returns the
+// file's absolute path. The file exists before SQLite opens it because SQLite
+// gives the -wal and -shm files the mode of the database.
+func prepareFile(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", folderFailure(err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", folderFailure(err)
+	}
+	file := filepath.Join(dir, fileName)
+	if err := createFile(file); err != nil {
+		return "", folderFailure(err)
+	}
+	return file, nil
+}
+
+func createFile(file string) error {
+	creating.Lock()
+	defer creating.Unlock()
+	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", file)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// protectFiles narrows the modes of files that were there before, for example
+// copied from a backup.
+func protectFiles(file string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		err := os.Chmod(file+suffix, 0o600)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return folderFailure(err)
+		}
+	}
+	return nil
+}
+
+// Both kinds of connection wait this long for a lock of another process.
+const busyTimeout = "busy_timeout(10000)"
+
+func writerDSN(file string, pragmas []string) string {
+	return dsn(file, append([]string{
+		busyTimeout,
+		"journal_mode(WAL)",
+		"synchronous(FULL)",
+		// In pages of 4 KiB: the log is moved into the database every 4 MiB,
+		// and shrinks to 64 MiB after a large transaction.
+		"wal_autocheckpoint(1000)",
+		"journal_size_limit(67108864)",
+		"cache_size(-16384)",
+		"trusted_schema(0)",
+	}, pragmas...))
+}
+
+func readerDSN(file string) string {
+	return dsn(file, []string{busyTimeout, "query_only(1)", "cache_size(-4096)", "trusted_schema(0)"})
+}
+
+func dsn(file string, pragmas []string) string {
+	path := filepath.ToSlash(file)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	q := url.Values{"_pragma": pragmas, "_dqs": {"0"}}
+	return "file://" + path + "?" + q.Encode()
+}

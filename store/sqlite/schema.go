@@ -1,0 +1,167 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"gridpatrol/inspection"
+)
+
+// applicationID marks the file as ours: "GRDP".
+const applicationID = 0x47524450
+
+// migrations lead from each schema version to the next; version n is the
+// schema after the first n. A released one never changes.
+//
+// Times are nanoseconds since 1970, UTC. Keys and ids compare bytewise. The
+// log's and the records' tables have rowids because their rows are big.
+var migrations = []string{`
+CREATE TABLE meta (
+	name  TEXT NOT NULL PRIMARY KEY,
+	value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE heads (
+	area TEXT NOT NULL PRIMARY KEY,
+	seq  INTEGER NOT NULL,
+	hash BLOB NOT NULL,
+	at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log (
+	area     TEXT NOT NULL,
+	first    INTEGER NOT NULL,
+	last     INTEGER NOT NULL,
+	at       INTEGER NOT NULL,
+	previous BLOB NOT NULL,
+	hash     BLOB NOT NULL,
+	bytes    BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX log_by_first ON log (area, first);
+CREATE UNIQUE INDEX log_by_last ON log (area, last);
+CREATE INDEX log_by_time ON log (area, at, last);
+
+CREATE TABLE records (
+	id         TEXT NOT NULL,
+	area       TEXT NOT NULL,
+	collection TEXT NOT NULL,
+	rev        INTEGER NOT NULL,
+	seq        INTEGER NOT NULL,
+	at         INTEGER NOT NULL,
+	deleted    INTEGER NOT NULL,
+	kept       INTEGER NOT NULL,
+	revisions  BLOB NOT NULL,
+	marks      BLOB NOT NULL,
+	doc        BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX records_by_id ON records (id);
+CREATE UNIQUE INDEX records_by_seq ON records (area, seq, collection);
+CREATE INDEX records_kept ON records (area, seq, collection) WHERE kept = 1;
+
+CREATE TABLE receipts (
+	actor      TEXT NOT NULL,
+	device     TEXT NOT NULL,
+	n          INTEGER NOT NULL,
+	content    TEXT NOT NULL,
+	area       TEXT NOT NULL,
+	collection TEXT NOT NULL,
+	id         TEXT NOT NULL,
+	rev        INTEGER NOT NULL,
+	seq        INTEGER NOT NULL,
+	status     TEXT NOT NULL,
+	code       TEXT NOT NULL,
+	detail     TEXT NOT NULL,
+	PRIMARY KEY (actor, device, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plain (
+	tbl     TEXT NOT NULL,
+	key     TEXT NOT NULL,
+	version INTEGER NOT NULL,
+	value   BLOB NOT NULL,
+	PRIMARY KEY (tbl, key)
+) STRICT, WITHOUT ROWID;
+`}
+
+// migrate brings the database to the newest schema, or refuses it. Of several
+// processes that do so at once, one does the work and the others find it done.
+func migrate(ctx context.Context, conn *sql.Conn, newID func() string) error {
+	if err := checkJournal(ctx, conn); err != nil {
+		return err
+	}
+	version, err := schemaVersion(ctx, conn)
+	if err != nil || version == len(migrations) {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	if err := upgrade(ctx, conn, newID); err != nil {
+		_, end := conn.ExecContext(ctx, `ROLLBACK`)
+		return errors.Join(err, end)
+	}
+	_, err = conn.ExecContext(ctx, `COMMIT`)
+	return err
+}
+
+func upgrade(ctx context.Context, conn *sql.Conn, newID func() string) error {
+	version, err := schemaVersion(ctx, conn)
+	if err != nil || version == len(migrations) {
+		return err
+	}
+	for _, text := range migrations[version:] {
+		if _, err := conn.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	if version == 0 {
+		if _, err := conn.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('id', ?)`, newID()); err != nil {
+			return err
+		}
+	}
+	_, err = conn.ExecContext(ctx, fmt.Sprintf(
+		`PRAGMA application_id = %d; PRAGMA user_version = %d`, applicationID, len(migrations)))
+	return err
+}
+
+// schemaVersion returns 0 for an empty database, and a CodeUnavailable error
+// for one that isn't ours or newer than this program.
+func schemaVersion(ctx context.Context, conn *sql.Conn) (int, error) {
+	var version, application, objects int
+	err := errors.Join(
+		conn.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version),
+		conn.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&application),
+		conn.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&objects))
+	if err != nil {
+		return 0, err
+	}
+	if version == 0 && application == 0 && objects == 0 {
+		return 0, nil
+	}
+	if application != applicationID {
+		return 0, inspection.Errorf(inspection.CodeUnavailable,
+			"The database in the data folder belongs to another program. Choose another data folder.")
+	}
+	if version > len(migrations) {
+		return 0, inspection.Errorf(inspection.CodeUnavailable,
+			"The database has schema %d, made by a newer version of this program, which knows schemas up to %d. Install the newer version, or restore a backup made by this one.",
+			version, len(migrations))
+	}
+	return version, nil
+}
+
+// checkJournal: on a file system without shared memory SQLite stays in
+// another journal mode without saying so.
+func checkJournal(ctx context.Context, conn *sql.Conn) error {
+	var mode string
+	if err := conn.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return inspection.Errorf(inspection.CodeUnavailable,
+			"The file system of the data folder cannot hold the database's write-ahead log. Choose a folder on a local disk.")
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+// Package sqlite is the embedded engine: one database file, one writer that
+// commits whatever waits in one transaction, and a pool of readers.
+//
+// The log, the records and the receipts change in the same transaction, so
+// the views never lag and no append is ever half done. Several processes may
+// open the same file: nothing that decides a write is kept in memory, heads
+// are read inside the transaction.
+//
+// Durability rests on WAL with synchronous=FULL: COMMIT returns after the
+// write-ahead log was flushed to the disk, and only then is anybody answered.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+var _ store.Store = (*Store)(nil)
+
+// Options is what Open needs from outside.
+type Options struct {
+	// NewID makes the identity, a UUID, of a database that doesn't exist yet.
+	NewID func() string
+}
+
+// Store is a database in one file. Its methods are safe for concurrent use;
+// after Close they return a CodeUnavailable error.
+//
+// A write whose context ends before its transaction began returns the
+// context's error and is not applied, now or later. Once begun, the context
+// no longer counts: the call returns the true outcome.
+type Store struct {
+	gate   gate
+	writer *writer
+	db     *sql.DB // the readers
+	read   *statements
+}
+
+// Open opens the database in the folder dir and makes both if they don't
+// exist, readable by nobody else. Returns a CodeUnavailable error that says
+// what to do if the folder can't be written, the file is no database of this
+// program, or was made by a newer version of it.
+func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
+	return open(ctx, dir, opts)
+}
+
+// open takes further pragmas for the writer's connection.
+func open(ctx context.Context, dir string, opts Options, pragmas ...string) (*Store, error) {
+	file, err := prepareFile(dir)
+	if err != nil {
+		return nil, err
+	}
+	w, err := openWriter(ctx, writerDSN(file, pragmas), opts)
+	if err != nil {
+		return nil, failure("open", err)
+	}
+	if err := protectFiles(file); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	db, err := sql.Open(driverName, readerDSN(file))
+	if err != nil {
+		return nil, errors.Join(failure("open", err), w.close())
+	}
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	return &Store{writer: w, db: db, read: newStatements(db)}, nil
+}
+
+// readers bounds the connections that read at the same time.
+const readers = 8
+
+// Close waits for all calls under way, queued writes included.
+func (s *Store) Close() error {
+	if !s.gate.close() {
+		return nil
+	}
+	// Readers go first: the last connection to close moves the write-ahead
+	// log into the database file.
+	return errors.Join(s.db.Close(), s.writer.close())
+}
+
+// ID returns the database's identity.
+func (s *Store) ID(ctx context.Context) (string, error) {
+	var id string
+	err := s.view(ctx, "id", func(q querier) error {
+		ids, err := collect(ctx, q, scanOne[string], `SELECT value FROM meta WHERE name = 'id'`)
+		if err == nil && len(ids) == 0 {
+			err = errors.New("the database has no id")
+		}
+		if err == nil {
+			id = ids[0]
+		}
+		return err
+	})
+	return id, err
+}
+
+// Ping writes and flushes a page, so that a full or read-only disk is noticed.
+// Returns store.ErrReadOnly if the database takes no writes.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.write(ctx, "ping", 0, func(ctx context.Context, q *statements) error {
+		return setMeta(ctx, q, "ping", "1")
+	})
+}
+
+// SetReadOnly makes the database refuse all further writes with
+// store.ErrReadOnly, in every process, or lets it take them again. A migration
+// leaves its source like that.
+func (s *Store) SetReadOnly(ctx context.Context, on bool) error {
+	return s.enqueue(ctx, "set read-only", 0, func(ctx context.Context, q *statements) error {
+		if on {
+			return setMeta(ctx, q, "read_only", "1")
+		}
+		return q.exec(ctx, `DELETE FROM meta WHERE name = 'read_only'`)
+	})
+}
+
+func setMeta(ctx context.Context, q *statements, name, value string) error {
+	return q.exec(ctx, `INSERT INTO meta (name, value) VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+}
+
+// write queues a change, which is refused if the database is read-only by
+// then. size is roughly how many bytes it writes.
+func (s *Store) write(ctx context.Context, op string, size int, run change) error {
+	return s.enqueue(ctx, op, size, func(ctx context.Context, q *statements) error {
+		marks, err := collect(ctx, q, scanOne[string], `SELECT value FROM meta WHERE name = 'read_only'`)
+		if err != nil {
+			return err
+		}
+		if len(marks) > 0 {
+			return store.ErrReadOnly
+		}
+		return run(ctx, q)
+	})
+}
+
+func (s *Store) enqueue(ctx context.Context, op string, size int, run change) error {
+	if err := s.gate.enter(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	return failure(op, s.writer.do(ctx, size, run))
+}
+
+// view runs reads, each of which sees the newest state.
+func (s *Store) view(ctx context.Context, op string, run func(querier) error) error {
+	if err := s.gate.enter(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	return failure(op, run(s.read))
+}
+
+// snapshot runs reads that all see the same state.
+func (s *Store) snapshot(ctx context.Context, op string, run func(querier) error) error {
+	return s.view(ctx, op, func(querier) error {
+		tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		err = run(within{tx: tx, statements: s.read})
+		if end := tx.Rollback(); err == nil && !errors.Is(end, sql.ErrTxDone) {
+			err = end
+		}
+		return err
+	})
+}
+
+// gate lets calls in until the store is closed and makes Close wait for them.
+type gate struct {
+	mu     sync.RWMutex
+	closed bool
+}
+
+func (g *gate) enter() error {
+	g.mu.RLock()
+	if g.closed {
+		g.mu.RUnlock()
+		return &inspection.Error{
+			Code:   inspection.CodeUnavailable,
+			Detail: "The server is stopping. Send the same request again later.",
+			Err:    fmt.Errorf("sqlite: the store is closed"),
+		}
+	}
+	return nil
+}
+
+func (g *gate) leave() { g.mu.RUnlock() }
+
+// close reports whether it was this call that closed the gate.
+func (g *gate) close() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	was := g.closed
+	g.closed = true
+	return !was
+}

@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+// querier reads: from the newest state, from a snapshot, or inside a change.
+type querier interface {
+	query(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+}
+
+type preparer interface {
+	PrepareContext(ctx context.Context, text string) (*sql.Stmt, error)
+}
+
+// statements prepares each statement once and keeps it as long as its
+// connection. The texts are constants, so there are few.
+type statements struct {
+	on    preparer
+	mu    sync.Mutex
+	cache map[string]*sql.Stmt
+}
+
+func newStatements(on preparer) *statements {
+	return &statements{on: on, cache: map[string]*sql.Stmt{}}
+}
+
+func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stmt, ok := s.cache[text]; ok {
+		return stmt, nil
+	}
+	stmt, err := s.on.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	s.cache[text] = stmt
+	return stmt, nil
+}
+
+func (s *statements) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	stmt, err := s.get(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+func (s *statements) exec(ctx context.Context, text string, args ...any) error {
+	_, err := s.affect(ctx, text, args...)
+	return err
+}
+
+// affect returns how many rows the statement changed.
+func (s *statements) affect(ctx context.Context, text string, args ...any) (int64, error) {
+	stmt, err := s.get(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// within reads inside one transaction.
+type within struct {
+	tx *sql.Tx
+	*statements
+}
+
+func (w within) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	stmt, err := w.get(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return w.tx.StmtContext(ctx, stmt).QueryContext(ctx, args...)
+}
+
+// collect returns all rows of a query.
+func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := q.query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// scanOne reads rows of one column.
+func scanOne[T any](rows *sql.Rows) (T, error) {
+	var v T
+	err := rows.Scan(&v)
+	return v, err
+}

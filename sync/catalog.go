@@ -1,0 +1,151 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	gosync "sync"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+	"gridpatrol/template"
+)
+
+// catalogAge is how long reference data may be out of date in this process.
+const catalogAge = time.Second
+
+// catalog keeps the reference data compiled. It reads only what changed.
+type catalog struct {
+	store Store
+	now   func() time.Time
+
+	mu     gosync.Mutex
+	known  *Reference
+	docs   map[inspection.Collection]map[inspection.DocID]inspection.Object
+	seq    int64
+	readAt time.Time
+}
+
+// Reference is the reference data at one moment. It is never changed.
+type Reference struct {
+	Areas     map[inspection.Area]bool
+	Units     map[string]bool
+	Templates map[string]*template.Template // by "name@version"
+	Limits    *template.LimitSet
+}
+
+func newCatalog(st Store, now func() time.Time) *catalog {
+	return &catalog{store: st, now: now, docs: map[inspection.Collection]map[inspection.DocID]inspection.Object{}}
+}
+
+// current returns the reference data, at most catalogAge old.
+func (c *catalog) current(ctx context.Context) (*Reference, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known != nil && c.now().Sub(c.readAt) < catalogAge {
+		return c.known, nil
+	}
+	changed, err := c.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if changed || c.known == nil {
+		known, err := compile(c.docs)
+		if err != nil {
+			return nil, err
+		}
+		c.known = known
+	}
+	c.readAt = c.now()
+	return c.known, nil
+}
+
+// forget makes the next use read again.
+func (c *catalog) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readAt = time.Time{}
+}
+
+// read takes over the reference documents that changed.
+func (c *catalog) read(ctx context.Context) (changed bool, err error) {
+	for {
+		page, err := c.store.Changes(ctx, store.ChangesQuery{
+			Area: inspection.ReferenceArea, Collections: inspection.ReferenceCollections,
+			After: c.seq, Limit: 500,
+		})
+		if err != nil {
+			return changed, fmt.Errorf("reading reference data: %w", err)
+		}
+		for _, r := range page.Records {
+			if err := c.take(r); err != nil {
+				return changed, err
+			}
+			changed = true
+		}
+		c.seq = page.Seq
+		if !page.More {
+			return changed, nil
+		}
+	}
+}
+
+func (c *catalog) take(r store.Record) error {
+	if c.docs[r.Collection] == nil {
+		c.docs[r.Collection] = map[inspection.DocID]inspection.Object{}
+	}
+	if r.Deleted {
+		delete(c.docs[r.Collection], r.ID)
+		return nil
+	}
+	doc, err := inspection.ParseObject(r.Doc)
+	if err != nil {
+		return fmt.Errorf("reference document %s/%s: %w", r.Collection, r.ID, err)
+	}
+	c.docs[r.Collection][r.ID] = doc
+	return nil
+}
+
+func compile(docs map[inspection.Collection]map[inspection.DocID]inspection.Object) (*Reference, error) {
+	ref := &Reference{
+		Areas: map[inspection.Area]bool{}, Units: map[string]bool{},
+		Templates: map[string]*template.Template{},
+	}
+	for id := range docs[inspection.Areas] {
+		_, code := splitReferenceID(id)
+		ref.Areas[inspection.Area(code)] = true
+	}
+	for id := range docs[inspection.Units] {
+		_, code := splitReferenceID(id)
+		ref.Units[code] = true
+	}
+	for id, doc := range docs[inspection.Templates] {
+		t, err := template.FromDocument(doc)
+		if err != nil {
+			return nil, fmt.Errorf("template %s: %w", id, err)
+		}
+		ref.Templates[templateKey(t.Name(), int64(t.Version()))] = t
+	}
+	var limits []inspection.Object
+	for _, doc := range docs[inspection.Limits] {
+		limits = append(limits, doc)
+	}
+	set, err := template.NewLimitSet(limits)
+	if err != nil {
+		return nil, fmt.Errorf("limits: %w", err)
+	}
+	ref.Limits = set
+	return ref, nil
+}
+
+func templateKey(name string, version int64) string { return fmt.Sprintf("%s@%d", name, version) }
+
+// Template returns the template that a document was filled with, or nil.
+func (r *Reference) Template(doc inspection.Object) *template.Template {
+	name, _ := doc["template"].(string)
+	version, ok := integer(doc["template_version"])
+	if !ok {
+		return nil
+	}
+	return r.Templates[templateKey(name, version)]
+}

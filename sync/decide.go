@@ -1,0 +1,376 @@
+package sync
+
+import (
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// item is one mutation on its way through a lane.
+type item struct {
+	m      *Mutation
+	asker  *Asker
+	offset any // seconds, server minus device, as a json.Number; nil if unknown
+	// reject: in the reference log's lane, why it goes to quarantine.
+	reject *inspection.Error
+	// result is set when the item has been decided.
+	result outcome
+}
+
+// outcome is what becomes of one mutation.
+type outcome struct {
+	status   store.Status
+	replayed bool
+	rev, seq int64
+	code     inspection.Code
+	detail   string
+	doc      []byte
+	// reject: the mutation belongs in quarantine; nothing was stored yet.
+	reject *inspection.Error
+	// forget: a delete of a document that nobody knows, to be noted only.
+	forget bool
+}
+
+// current is a document as it is at this point of a commit.
+type current struct {
+	rec store.Record
+	doc inspection.Object
+}
+
+// decider makes the entries of one commit. It is pure: all that it needs was
+// read before. A replay of an earlier mutation makes no entry.
+type decider struct {
+	area     inspection.Area
+	ref      *Reference
+	now      time.Time
+	head     store.Head
+	known    map[inspection.DocID]*current
+	receipts map[inspection.Device]map[int64]store.Receipt
+	history  map[int64]*store.Entry
+
+	entries []store.Entry
+	bytes   int
+}
+
+// decide settles one item and returns its outcome.
+func (d *decider) decide(it *item) outcome {
+	if r, ok := d.receipts[it.asker.Device][it.m.N]; ok {
+		return d.replay(it, r)
+	}
+	if it.m.Fault != nil {
+		return outcome{reject: it.m.Fault}
+	}
+	cur := d.known[it.m.ID]
+	if cur == nil {
+		return d.decideNew(it)
+	}
+	foreign := cur.rec.Area != d.area || cur.rec.Collection != it.m.Collection
+	moved := it.m.Op == OpPut && it.m.Doc["area"] != nil && it.m.area() != d.area
+	if foreign || moved || !it.asker.reach(d.area, d.now).write {
+		return outcome{reject: notYours()}
+	}
+	if cur.doc == nil {
+		doc, err := inspection.ParseObject(cur.rec.Doc)
+		if err != nil {
+			return outcome{reject: inspection.Errorf(inspection.CodeInternal, "The stored document is not readable.")}
+		}
+		cur.doc = doc
+	}
+	return d.decideKnown(it, cur)
+}
+
+// replay answers a mutation that has a receipt: its first result, with the
+// document as it is now.
+func (d *decider) replay(it *item, r store.Receipt) outcome {
+	if r.Content != it.m.Content {
+		return outcome{reject: inspection.Errorf(inspection.CodeNReused,
+			"This device used the number %d before, with other content. Give every edit a number of its own.", it.m.N)}
+	}
+	out := outcome{status: r.Status, replayed: true, rev: r.Rev, seq: r.Seq, code: r.Code, detail: r.Detail}
+	if cur := d.known[r.ID]; cur != nil && r.Status != store.Rejected {
+		out.doc = d.visible(it, cur.rec.Area, cur.rec.Doc)
+	}
+	return out
+}
+
+// visible returns the document if the asker may read it.
+func (d *decider) visible(it *item, area inspection.Area, doc []byte) []byte {
+	if !it.asker.reach(area, d.now).read {
+		return nil
+	}
+	return doc
+}
+
+func (d *decider) decideNew(it *item) outcome {
+	m := it.m
+	switch {
+	case m.Collection == inspection.Tasks:
+		return outcome{reject: notYours()}
+	case m.Op == OpDelete:
+		return outcome{forget: true}
+	case m.area() != d.area || !d.ref.Areas[d.area] || !it.asker.reach(d.area, d.now).write:
+		return outcome{reject: notYours()}
+	}
+	cur := &current{doc: inspection.Object{}}
+	out := d.put(it, cur, unknownBase())
+	if out.reject == nil {
+		d.known[m.ID] = cur
+	}
+	return out
+}
+
+// base is the document that an edit started from.
+type base struct {
+	doc     inspection.Object
+	deleted bool
+	// unknown: the phone knew no revision; every difference is a change.
+	unknown bool
+}
+
+func (d *decider) decideKnown(it *item, cur *current) outcome {
+	if mark, ok := cur.rec.Mark(it.asker.Device); ok && it.m.N < mark.N {
+		return d.late(it, cur)
+	}
+	from := d.base(it, cur)
+	if it.m.Op == OpPut {
+		return d.put(it, cur, from)
+	}
+	if it.m.Collection == inspection.Tasks {
+		return outcome{reject: notYours()}
+	}
+	return d.delete(it, cur, from)
+}
+
+// base finds what the edit started from: the document as this device last
+// sent it from the same revision, else that revision, else nothing.
+func (d *decider) base(it *item, cur *current) base {
+	rec, m := &cur.rec, it.m
+	if mark, ok := rec.Mark(it.asker.Device); ok && mark.Base == m.Base {
+		return d.revision(mark.Seq, true)
+	}
+	switch {
+	case m.Base == rec.Rev:
+		return base{doc: cur.doc, deleted: rec.Deleted}
+	case m.Base >= 1 && m.Base < rec.Rev:
+		return d.revision(rec.Revisions[m.Base-1], false)
+	}
+	return unknownBase()
+}
+
+func unknownBase() base { return base{doc: inspection.Object{}, unknown: true} }
+
+// baseSeqs returns the seqs of the entries that deciding may ask for.
+func baseSeqs(it *item, rec *store.Record) []int64 {
+	var seqs []int64
+	if mark, ok := rec.Mark(it.asker.Device); ok && (mark.Base == it.m.Base || it.m.Op == OpDelete) {
+		seqs = append(seqs, mark.Seq)
+	}
+	if it.m.Base >= 1 && it.m.Base < rec.Rev {
+		seqs = append(seqs, rec.Revisions[it.m.Base-1])
+	}
+	return seqs
+}
+
+func (d *decider) revision(seq int64, asSent bool) base {
+	e := d.history[seq]
+	if e == nil {
+		return unknownBase()
+	}
+	bytes := e.Doc
+	if asSent && e.Sent != nil {
+		bytes = e.Sent
+	}
+	doc, err := inspection.ParseObject(bytes)
+	if err != nil {
+		return unknownBase()
+	}
+	return base{doc: doc, deleted: e.Deleted || asSent && e.Kind == store.KindDelete}
+}
+
+// late keeps an edit that arrived behind a newer one of the same phone: in
+// history only.
+func (d *decider) late(it *item, cur *current) outcome {
+	e := d.entry(it, cur, store.KindNote, store.Merged)
+	e.Deleted = cur.rec.Deleted
+	e.Sent = inspection.AppendJSON(nil, inspection.Overlay(nil, it.m.Doc))
+	return d.commit(it, cur, e, inspection.ClientOwned(cur.doc), serverOf(cur.doc))
+}
+
+// put merges an edit into the document.
+func (d *decider) put(it *item, cur *current, from base) outcome {
+	isNew := cur.rec.Rev == 0
+	mine := d.mine(it, cur, from)
+	theirs := inspection.ClientOwned(cur.doc)
+	server := serverOf(cur.doc)
+	merge := inspection.ThreeWay(from.doc, theirs, mine, reviewState(server) == stateApproved)
+	revived := cur.rec.Deleted && (merge.Taken || len(merge.Clashes) > 0 || from.deleted || from.unknown)
+	if inspection.Depth(merge.Doc) > inspection.MaxDocumentDepth {
+		return outcome{reject: inspection.Errorf(inspection.CodeTooDeep, "The document is nested too deep. Flatten it.")}
+	}
+
+	e := d.entry(it, cur, store.KindPut, putStatus(merge, mine, revived))
+	e.Deleted = cur.rec.Deleted && !revived
+	if !isNew && e.Status != store.Applied {
+		e.Sent = inspection.AppendJSON(nil, mine)
+	}
+	park(server, merge.Clashes, it, e)
+	if it.m.Collection == inspection.Inspections {
+		server["review"] = nextReview(server, merge.Doc, merge.Taken)
+	}
+	if isNew {
+		server["received_at"] = stamp(e.At)
+		server[creatorMember(it.m.Collection)] = string(e.Actor)
+	}
+	if it.offset != nil || isNew {
+		server["clock_offset_s"] = it.offset
+	}
+	return d.commit(it, cur, e, merge.Doc, server)
+}
+
+// mine is the whole document that the edit means. Of a task only the
+// rectification is a phone's to change.
+func (d *decider) mine(it *item, cur *current, from base) inspection.Object {
+	if it.m.Collection != inspection.Tasks {
+		return inspection.Overlay(from.doc, it.m.Doc)
+	}
+	edit := inspection.Object{}
+	if r, ok := it.m.Doc["rectification"]; ok {
+		edit["rectification"] = r
+	}
+	mine := inspection.Overlay(cur.doc, edit)
+	if _, ok := edit["rectification"]; ok {
+		mine["rectification"] = inspection.Overlay(from.doc, edit)["rectification"]
+	}
+	return mine
+}
+
+func creatorMember(c inspection.Collection) string {
+	if c == inspection.Inspections {
+		return "inspector"
+	}
+	return "created_by"
+}
+
+func putStatus(merge inspection.Merge, mine inspection.Object, revived bool) store.Status {
+	switch {
+	case len(merge.Clashes) > 0:
+		return store.Conflicted
+	case revived || !inspection.SameFields(merge.Doc, mine):
+		return store.Merged
+	}
+	return store.Applied
+}
+
+// delete makes a tombstone, unless the phone had not seen what others
+// changed, or the record is approved: then the wish is parked.
+func (d *decider) delete(it *item, cur *current, from base) outcome {
+	server := serverOf(cur.doc)
+	theirs := inspection.ClientOwned(cur.doc)
+	unseen := !inspection.SameFields(from.doc, theirs) && !d.ownState(it, cur, theirs)
+	locked := reviewState(server) == stateApproved
+	if !cur.rec.Deleted && (unseen || locked) {
+		e := d.entry(it, cur, store.KindNote, store.Conflicted)
+		e.Sent = inspection.AppendJSON(nil, inspection.ClientOwned(from.doc))
+		wish := inspection.Clash{Kept: inspection.Object{"deleted": false}, Offered: inspection.Object{"deleted": true}}
+		park(server, []inspection.Clash{wish}, it, e)
+		return d.commit(it, cur, e, theirs, server)
+	}
+	e := d.entry(it, cur, store.KindDelete, store.Applied)
+	e.Deleted = true
+	if unseen {
+		e.Sent = inspection.AppendJSON(nil, inspection.ClientOwned(from.doc))
+	}
+	return d.commit(it, cur, e, theirs, server)
+}
+
+// ownState reports whether the document is as this phone last sent it: then
+// no one else has changed anything since.
+func (d *decider) ownState(it *item, cur *current, theirs inspection.Object) bool {
+	mark, ok := cur.rec.Mark(it.asker.Device)
+	return ok && inspection.SameFields(d.revision(mark.Seq, true).doc, theirs)
+}
+
+// entry begins the document's next revision.
+func (d *decider) entry(it *item, cur *current, kind store.Kind, status store.Status) *store.Entry {
+	return &store.Entry{
+		Seq: d.head.Seq + 1 + int64(len(d.entries)), Collection: it.m.Collection, ID: it.m.ID,
+		Rev: cur.rec.Rev + 1, Kind: kind, Actor: it.asker.Device.User, Device: it.asker.Device.ID,
+		N: it.m.N, Base: it.m.Base, At: d.at(), Status: status, Content: it.m.Content,
+	}
+}
+
+// at never runs backwards within an area, whatever the server's clock does.
+func (d *decider) at() time.Time {
+	if d.now.Before(d.head.At) {
+		return d.head.At
+	}
+	return d.now
+}
+
+// commit finishes the entry: the server's part is made anew, the whole
+// document encoded, and the entry becomes part of this commit.
+func (d *decider) commit(it *item, cur *current, e *store.Entry, doc, server inspection.Object) outcome {
+	d.serve(it, cur, e, doc, server)
+	own := inspection.AppendJSON(nil, doc)
+	if len(own) > inspection.MaxDocumentBytes {
+		return outcome{reject: tooLarge()}
+	}
+	e.Kept = kept(e, doc, server)
+	e.Doc = inspection.AppendJSON(append(own[:len(own)-1], `,"server":`...), server)
+	e.Doc = append(e.Doc, '}')
+	d.add(*e, cur)
+	return outcome{status: e.Status, rev: e.Rev, seq: e.Seq, doc: d.visible(it, d.area, e.Doc)}
+}
+
+func (d *decider) add(e store.Entry, cur *current) {
+	d.entries = append(d.entries, e)
+	d.bytes += len(e.Doc) + len(e.Sent) + 400
+	d.history[e.Seq] = &e
+	cur.rec = store.Fold(&cur.rec, d.area, &e)
+	cur.doc = nil
+	d.receive(&e)
+}
+
+// receive makes the entry's receipt known to the rest of the commit.
+func (d *decider) receive(e *store.Entry) {
+	by := e.By()
+	if d.receipts[by] == nil {
+		d.receipts[by] = map[int64]store.Receipt{}
+	}
+	if _, first := d.receipts[by][e.N]; !first {
+		d.receipts[by][e.N] = e.Receipt(d.area)
+	}
+}
+
+// serve fills the server's part of the document.
+func (d *decider) serve(it *item, cur *current, e *store.Entry, doc, server inspection.Object) {
+	server["rev"], server["seq"] = number(e.Rev), number(e.Seq)
+	server["changed_at"], server["changed_by"] = stamp(e.At), text(string(e.Actor))
+	delete(server, "deleted")
+	if e.Deleted {
+		server["deleted"] = true
+	}
+	if server["conflicts"] == nil {
+		server["conflicts"] = []any{}
+	}
+	problems := inspection.TopLevelProblems(it.m.Collection, doc)
+	problems = append(problems, bigNumberProblems(cur.doc, doc, it.m.BigNumbers)...)
+	problems = append(problems, clockProblems(doc, server["clock_offset_s"], d.now)...)
+	switch it.m.Collection {
+	case inspection.Inspections:
+		j := judge(d.ref, doc)
+		if j.findings == nil {
+			j.findings = []inspection.Finding{}
+		}
+		server["verdict"], server["findings"] = string(j.verdict), j.findings
+		server["lead_unit"] = text(j.leadUnit)
+		server["evidence"] = evidence(cur.doc, doc, j.missingFields)
+		problems = append(problems, j.problems...)
+	case inspection.Sessions:
+		problems = append(problems, unknownUnits(d.ref, doc)...)
+	case inspection.Tasks:
+		server["evidence"] = evidence(cur.doc, doc, nil)
+	}
+	setProblems(server, problems)
+}

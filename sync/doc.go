@@ -1,0 +1,109 @@
+// Package sync takes what phones push and gives them what they lack. It knows
+// no HTTP.
+//
+// A push is split by area. Each area has a lane, where the pushes that wait
+// are gathered into one commit: read the head, the receipts and the records,
+// decide purely, append; if another process was first, read and decide again.
+// What can't be stored goes to quarantine in the reference log, with its
+// receipt. A pull walks the areas' views from the checkpoint's positions.
+package sync
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Store is what sync needs of an engine.
+type Store interface {
+	store.Log
+	store.Views
+	store.Tables
+	ID(ctx context.Context) (string, error)
+}
+
+// Asker is who pushes or pulls, with rights as the store has them.
+type Asker struct {
+	Device inspection.Device
+	Rights inspection.Rights
+	// FirstSeen is when the device first signed in: a revocation concerns
+	// only phones that could have held the area.
+	FirstSeen time.Time
+
+	confirmed []confirmation
+}
+
+// Config holds what a Service is made with.
+type Config struct {
+	Store Store
+	Now   func() time.Time
+	Log   *slog.Logger
+	// Poll is how often heads are compared to notice what other processes
+	// committed; 0 means 300 ms.
+	Poll time.Duration
+}
+
+// Service is the sync engine. Close it to end its goroutines.
+type Service struct {
+	store   Store
+	reports *reports
+	now     func() time.Time
+	log     *slog.Logger
+	catalog *catalog
+	lanes   lanes
+	hub     *hub
+}
+
+// New makes a service and reads the reference data.
+func New(ctx context.Context, cfg Config) (*Service, error) {
+	s := &Service{
+		store: cfg.Store, now: cfg.Now, log: cfg.Log,
+		catalog: newCatalog(cfg.Store, cfg.Now),
+	}
+	if _, err := s.catalog.current(ctx); err != nil {
+		return nil, err
+	}
+	poll := cfg.Poll
+	if poll == 0 {
+		poll = 300 * time.Millisecond
+	}
+	s.hub = newHub(cfg.Store, poll, cfg.Log)
+	s.reports = newReports(cfg.Store, cfg.Log)
+	return s, nil
+}
+
+// Close ends all streams, waits for commits under way and writes down what
+// phones reported.
+func (s *Service) Close() {
+	s.hub.close()
+	s.lanes.wait()
+	s.reports.close()
+}
+
+// reach is what an asker may do in one area.
+type reach struct{ read, write bool }
+
+// reach: a present grant gives both. A revoked one lets a phone that held the
+// area hand in what it still has, without seeing anything.
+func (a *Asker) reach(area inspection.Area, now time.Time) reach {
+	if _, ok := a.Rights.Grant(area); ok {
+		return reach{read: true, write: true}
+	}
+	v, ok := a.Rights.Revocation(area)
+	late := now.Sub(v.At) > inspection.RevokedGrace
+	return reach{write: ok && !late && a.held(v) && !a.gaveUp(area, v)}
+}
+
+func (a *Asker) held(v inspection.Revocation) bool { return a.FirstSeen.Before(v.At) }
+
+func (a *Asker) gaveUp(area inspection.Area, v inspection.Revocation) bool {
+	for _, c := range a.confirmed {
+		if c.Area == area && c.Number == v.Number {
+			return true
+		}
+	}
+	return false
+}

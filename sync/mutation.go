@@ -1,0 +1,222 @@
+package sync
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"gridpatrol/inspection"
+)
+
+// MaxMutations bounds one batch.
+const MaxMutations = 1000
+
+// Op is what a mutation does.
+type Op string
+
+// The operations.
+const (
+	OpPut    Op = "put"
+	OpDelete Op = "delete"
+)
+
+// Mutation is one edit as a phone sent it. If Fault is set it can't be stored
+// as a document, whoever asks.
+type Mutation struct {
+	N          int64
+	Collection inspection.Collection
+	Op         Op
+	SentID     string
+	ID         inspection.DocID
+	Base       int64
+	// Doc is the document as sent, without "server", numbers that clients
+	// can't hold turned into text; BigNumbers are their pointers.
+	Doc        inspection.Object
+	BigNumbers []string
+	// Content is the digest by which a replay is told from a mistake.
+	Content string
+	Raw     []byte
+	Fault   *inspection.Error
+}
+
+// area is where the phone says that the document lies.
+func (m *Mutation) area() inspection.Area {
+	s, _ := m.Doc["area"].(string)
+	return inspection.Area(s)
+}
+
+// Batch is a decoded push.
+type Batch struct {
+	DeviceTime time.Time // zero if it wasn't sent or is no time
+	Backlog    *Backlog
+	Mutations  []Mutation
+}
+
+// DecodeBatch reads the body of a push. Only what isn't JSON of a batch's
+// shape is an error (CodeBadBatch); anything else wrong is noted as the Fault
+// of its mutation.
+func DecodeBatch(body []byte) (*Batch, error) {
+	var top map[string]json.RawMessage
+	if !utf8.Valid(body) || json.Unmarshal(body, &top) != nil {
+		return nil, badBatch("The body is not a JSON object in UTF-8. Send the batch again as the contract describes it.")
+	}
+	var raws []json.RawMessage
+	if list, ok := top["mutations"]; !ok || string(list) == "null" || json.Unmarshal(list, &raws) != nil {
+		return nil, badBatch("The member mutations must be an array.")
+	}
+	if len(raws) > MaxMutations {
+		return nil, badBatch("A batch holds at most " + strconv.Itoa(MaxMutations) + " mutations. Split it.")
+	}
+	b := &Batch{DeviceTime: decodeTime(top["device_time"]), Backlog: decodeBacklog(top["backlog"])}
+	for i, raw := range raws {
+		m, err := decodeMutation(raw)
+		if err != nil {
+			return nil, badBatch("Mutation " + strconv.Itoa(i) + " is not an object with an integer n.")
+		}
+		b.Mutations = append(b.Mutations, m)
+	}
+	return b, nil
+}
+
+func badBatch(detail string) error { return inspection.Errorf(inspection.CodeBadBatch, "%s", detail) }
+
+func decodeTime(raw json.RawMessage) time.Time {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+func decodeBacklog(raw json.RawMessage) *Backlog {
+	var b *Backlog
+	if json.Unmarshal(raw, &b) != nil {
+		return nil
+	}
+	return b
+}
+
+func decodeMutation(raw []byte) (Mutation, error) {
+	o, err := inspection.ParseObject(raw)
+	if err != nil {
+		return Mutation{}, err
+	}
+	n, ok := integer(o["n"])
+	if !ok {
+		return Mutation{}, inspection.ErrNotJSON
+	}
+	m := Mutation{N: n, Raw: raw}
+	if fault := m.read(o); fault != nil {
+		m.Fault = fault
+	}
+	m.Content = digest(o, m.Doc)
+	return m, nil
+}
+
+// read fills the mutation from its object and returns what is wrong with it.
+func (m *Mutation) read(o inspection.Object) *inspection.Error {
+	collection, _ := o["collection"].(string)
+	op, _ := o["op"].(string)
+	m.Collection, m.Op = inspection.Collection(collection), Op(op)
+	m.SentID, _ = o["id"].(string)
+	doc, isObject := o["doc"].(inspection.Object)
+	if isObject {
+		doc = inspection.ClientOwned(doc)
+		_, m.BigNumbers = inspection.KeepBigNumbers(doc, "")
+		slices.Sort(m.BigNumbers)
+		m.Doc = doc
+	}
+	switch {
+	case m.Collection.Reference():
+		return inspection.Errorf(inspection.CodeReadOnly, "Phones only read %s. Drop this edit.", collection)
+	case !m.Collection.Writable():
+		return inspection.Errorf(inspection.CodeUnknownCollection, "There is no collection of this name. Write inspections, sessions, tasks or sites.")
+	case m.Op != OpPut && m.Op != OpDelete:
+		return inspection.Errorf(inspection.CodeUnknownOp, "The op must be put or delete.")
+	case m.Op == OpPut && !isObject:
+		return inspection.Errorf(inspection.CodeBadDocument, "A put needs an object in doc.")
+	}
+	return m.readIdentity(o)
+}
+
+func (m *Mutation) readIdentity(o inspection.Object) *inspection.Error {
+	id, err := inspection.ParseDocID(m.SentID)
+	if err != nil {
+		return inspection.Errorf(inspection.CodeBadID, "Make the document's id a UUID (version 7), like 0192f3c1-7d1e-7a64-9f0a-3b1c2d4e5f60.")
+	}
+	m.ID = id
+	base, ok := integer(o["base"])
+	if o["base"] != nil && (!ok || base < 0) {
+		return inspection.Errorf(inspection.CodeBadDocument, "The base must be the revision that the edit started from, or 0.")
+	}
+	m.Base = base
+	if m.Op == OpDelete {
+		return nil
+	}
+	return m.checkDocument()
+}
+
+func (m *Mutation) checkDocument() *inspection.Error {
+	if inspection.Depth(m.Doc) > inspection.MaxDocumentDepth {
+		return inspection.Errorf(inspection.CodeTooDeep, "The document is nested deeper than %d levels. Flatten it.", inspection.MaxDocumentDepth)
+	}
+	if len(m.Raw) > inspection.MaxDocumentBytes && len(inspection.AppendJSON(nil, m.Doc)) > inspection.MaxDocumentBytes {
+		return tooLarge()
+	}
+	var shape *inspection.Error
+	if err := inspection.CheckShape(m.Collection, m.Doc); asFault(err, &shape) {
+		return shape
+	}
+	if sent, ok := m.Doc["id"].(string); ok {
+		if id, err := inspection.ParseDocID(sent); err != nil || id != m.ID {
+			return inspection.Errorf(inspection.CodeBadDocument, "The document's id differs from the mutation's. Send the same in both.")
+		}
+	}
+	m.Doc["id"] = string(m.ID)
+	return nil
+}
+
+func tooLarge() *inspection.Error {
+	return inspection.Errorf(inspection.CodeDocumentTooLarge, "The document is larger than 1 MiB. Move parts of it to a document of their own.")
+}
+
+// integer reads a JSON number that is an integer: 17 and 17.0 alike.
+func integer(v any) (int64, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	if i, err := n.Int64(); err == nil {
+		return i, true
+	}
+	f, err := n.Float64()
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return 0, false
+	}
+	return int64(f), true
+}
+
+// digest tells whether two mutations say the same: all members but n and what
+// the server owns, whatever their order and formatting.
+func digest(o, doc inspection.Object) string {
+	same := make(inspection.Object, len(o))
+	for name, v := range o {
+		if name != "n" {
+			same[name] = v
+		}
+	}
+	if doc != nil {
+		same["doc"] = doc
+	}
+	sum := sha256.Sum256(inspection.AppendJSON(nil, same))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}

@@ -1,0 +1,95 @@
+package sync
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// park adds what clashed to the document's open conflicts. A value that this
+// device has parked already is not parked again.
+func park(server inspection.Object, clashes []inspection.Clash, it *item, e *store.Entry) {
+	list, _ := server["conflicts"].([]any)
+	list = append([]any{}, list...)
+	size := len(inspection.AppendJSON(nil, list))
+	for _, c := range clashes {
+		if parked(list, c, it.asker.Device.ID) {
+			continue
+		}
+		conflict := inspection.Object{
+			"k": conflictKey(c, it), "pointer": c.Pointer, "kept": c.Kept, "offered": c.Offered,
+			"by": string(e.Actor), "device": string(e.Device), "n": number(e.N),
+			"base": number(e.Base), "at": stamp(e.At),
+		}
+		size += len(inspection.AppendJSON(nil, conflict))
+		if len(list) >= maxConflicts || size > maxConflictBytes {
+			more, _ := integer(server["conflicts_more"])
+			server["conflicts_more"] = number(more + 1)
+			continue
+		}
+		list = append(list, conflict)
+	}
+	server["conflicts"] = list
+}
+
+func parked(list []any, c inspection.Clash, device inspection.DeviceID) bool {
+	for _, x := range list {
+		o := object(x)
+		same := o["pointer"] == c.Pointer && o["device"] == string(device)
+		if same && inspection.Equal(o["offered"], c.Offered) {
+			return true
+		}
+	}
+	return false
+}
+
+// conflictKey is stable: the same mutation gives the same key, whenever and
+// wherever it is decided.
+func conflictKey(c inspection.Clash, it *item) string {
+	h := sha256.New()
+	h.Write([]byte(it.asker.Device.User + "/" + inspection.UserID(it.asker.Device.ID) + "/" + inspection.UserID(strconv.FormatInt(it.m.N, 10)) + "/"))
+	h.Write([]byte(c.Pointer))
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// kept decides whether a first sync sends the document whatever its age.
+func kept(e *store.Entry, doc, server inspection.Object) bool {
+	if e.Deleted {
+		return false
+	}
+	if open, _ := server["conflicts"].([]any); len(open) > 0 || server["conflicts_more"] != nil {
+		return true
+	}
+	switch e.Collection {
+	case inspection.Sites:
+		return true
+	case inspection.Sessions:
+		return doc["ended_at"] == nil
+	case inspection.Tasks:
+		return server["state"] != "closed"
+	}
+	state := reviewState(server)
+	return doc["status"] != "submitted" || state == stateHasIssues || state == stateEdited
+}
+
+// unknownUnits lists units of a session that the register lacks.
+func unknownUnits(ref *Reference, doc inspection.Object) []inspection.Problem {
+	var out []inspection.Problem
+	check := func(pointer string, v any) {
+		if s, ok := v.(string); ok && !ref.Units[s] {
+			out = append(out, inspection.Problem{
+				Pointer: pointer, Code: inspection.CodeUnknownRef,
+				Message: "未知的单位", MessageEN: "No unit of this id is known here.",
+			})
+		}
+	}
+	check("/lead_unit", doc["lead_unit"])
+	list, _ := doc["participants"].([]any)
+	for i, v := range list {
+		check("/participants/"+strconv.Itoa(i), v)
+	}
+	return out
+}

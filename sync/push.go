@@ -1,0 +1,194 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Result answers one mutation. Rev and Seq are nil for a rejected one.
+type Result struct {
+	N        int64           `json:"n"`
+	ID       string          `json:"id"`
+	Status   store.Status    `json:"status"`
+	Replayed bool            `json:"replayed"`
+	Rev      *int64          `json:"rev"`
+	Seq      *int64          `json:"seq"`
+	Code     *string         `json:"code"`
+	Detail   *string         `json:"detail"`
+	Doc      json.RawMessage `json:"doc"`
+}
+
+func (r *Result) appendJSON(dst []byte) []byte {
+	bare := *r
+	bare.Doc = nil
+	head, err := json.Marshal(bare)
+	if err != nil {
+		panic(err) // texts and numbers always encode
+	}
+	dst = append(dst, head[:len(head)-len(`null}`)]...)
+	if r.Doc == nil {
+		return append(dst, `null}`...)
+	}
+	return append(append(dst, r.Doc...), '}')
+}
+
+// AppendJSON appends the answer as the wire contract has it. Documents are
+// copied as they are stored, not encoded again.
+func (a *PushAnswer) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"results":[`...)
+	for i := range a.Results {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = a.Results[i].appendJSON(dst)
+	}
+	dst = append(dst, `],"server_time":`...)
+	return append(inspection.AppendString(dst, stamp(a.ServerTime)), '}')
+}
+
+// PushAnswer has one result per mutation, in order.
+type PushAnswer struct {
+	Results    []Result  `json:"results"`
+	ServerTime time.Time `json:"server_time"`
+}
+
+// Push stores a batch. When it returns without error, everything that the
+// answer says is durable. After an error parts may be stored; sending the
+// same batch again is safe and completes it.
+func (s *Service) Push(ctx context.Context, asker *Asker, b *Batch) (*PushAnswer, error) {
+	received := s.now().UTC()
+	if err := s.loadConfirmed(ctx, asker); err != nil {
+		return nil, err
+	}
+	items := make([]*item, len(b.Mutations))
+	offset := clockOffset(received, b.DeviceTime)
+	for i := range b.Mutations {
+		items[i] = &item{m: &b.Mutations[i], asker: asker}
+		if offset != nil {
+			items[i].offset = number(*offset)
+		}
+	}
+	if err := s.keep(ctx, items); err != nil {
+		return nil, err
+	}
+	s.reports.note(asker.Device, Report{LastSeen: received, ClockOffsetS: offset, Backlog: b.Backlog})
+	return answer(items, s.now()), nil
+}
+
+// clockOffset is server minus device, in seconds.
+func clockOffset(received, device time.Time) *int64 {
+	if device.IsZero() {
+		return nil
+	}
+	seconds := received.Unix() - device.Unix()
+	return &seconds
+}
+
+// keep commits the items area by area, then sets aside what can't be
+// stored.
+func (s *Service) keep(ctx context.Context, items []*item) error {
+	byArea, aside, err := s.route(ctx, items)
+	if err != nil {
+		return err
+	}
+	if err := s.submitAll(byArea); err != nil {
+		return err
+	}
+	for _, it := range items {
+		if it.result.reject != nil || it.result.forget {
+			it.reject = it.result.reject
+			aside = append(aside, it)
+		}
+	}
+	if len(aside) == 0 {
+		return nil
+	}
+	return s.submit(inspection.ReferenceArea, aside)
+}
+
+// submitAll runs the lanes of different areas at the same time.
+func (s *Service) submitAll(byArea map[inspection.Area][]*item) error {
+	errs := make(chan error, len(byArea))
+	for area, list := range byArea {
+		go func() { errs <- s.submit(area, list) }()
+	}
+	var first error
+	for range byArea {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// route finds the lane of each item: the stored document's area, for a new
+// document the one that it names. An area that doesn't exist has no lane;
+// nor has what is no document at all.
+func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area][]*item, []*item, error) {
+	ref, err := s.catalog.current(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	records, err := s.store.Records(ctx, idsOf(items))
+	if err != nil {
+		return nil, nil, err
+	}
+	byArea := map[inspection.Area][]*item{}
+	var aside []*item
+	for _, it := range items {
+		area := it.m.area()
+		if r, ok := records[it.m.ID]; ok {
+			area = r.Area
+		}
+		switch {
+		case it.m.Fault != nil:
+			it.reject = it.m.Fault
+			aside = append(aside, it)
+		case ref.Areas[area]:
+			byArea[area] = append(byArea[area], it)
+		case it.m.Op == OpDelete && it.m.Collection != inspection.Tasks:
+			aside = append(aside, it)
+		default:
+			it.reject = notYours()
+			aside = append(aside, it)
+		}
+	}
+	return byArea, aside, nil
+}
+
+func idsOf(items []*item) []inspection.DocID {
+	ids := make([]inspection.DocID, 0, len(items))
+	for _, it := range items {
+		if it.m.ID != "" {
+			ids = append(ids, it.m.ID)
+		}
+	}
+	return ids
+}
+
+func answer(items []*item, now time.Time) *PushAnswer {
+	a := &PushAnswer{Results: make([]Result, len(items)), ServerTime: now.UTC()}
+	for i, it := range items {
+		out := &it.result
+		r := Result{
+			N: it.m.N, ID: it.m.SentID, Status: out.status, Replayed: out.replayed,
+			Code: optional(string(out.code)), Detail: optional(out.detail), Doc: out.doc,
+		}
+		if out.status != store.Rejected {
+			r.Rev, r.Seq = &out.rev, &out.seq
+		}
+		a.Results[i] = r
+	}
+	return a
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,98 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Reference documents have short ids ("610102003", "transport") that are
+// unique within their collection only; in the store they carry its name.
+
+func referenceID(c inspection.Collection, id string) inspection.DocID {
+	return inspection.DocID(string(c) + "/" + id)
+}
+
+func splitReferenceID(id inspection.DocID) (inspection.Collection, string) {
+	c, short, _ := strings.Cut(string(id), "/")
+	return inspection.Collection(c), short
+}
+
+// wireID is the id by which clients know a document.
+func wireID(c inspection.Collection, id inspection.DocID) string {
+	if c.Reference() {
+		_, short := splitReferenceID(id)
+		return short
+	}
+	return string(id)
+}
+
+// ReferenceDocument is one document of a reference collection.
+type ReferenceDocument struct {
+	Collection inspection.Collection
+	ID         string
+	Doc        inspection.Object
+}
+
+// SeedReference adds those documents that the store has never had. What an
+// administrator changed or removed stays as it is, and a published version of
+// a template never changes.
+func (s *Service) SeedReference(ctx context.Context, docs []ReferenceDocument) (added int, err error) {
+	for range commitTries {
+		added, err = s.trySeed(ctx, docs)
+		if !errors.Is(err, store.ErrStale) {
+			break
+		}
+	}
+	if err == nil && added > 0 {
+		s.catalog.forget()
+	}
+	return added, err
+}
+
+func (s *Service) trySeed(ctx context.Context, docs []ReferenceDocument) (int, error) {
+	head, err := s.store.Head(ctx, inspection.ReferenceArea)
+	if err != nil {
+		return 0, err
+	}
+	ids := make([]inspection.DocID, len(docs))
+	for i, d := range docs {
+		ids[i] = referenceID(d.Collection, d.ID)
+	}
+	known, err := s.store.Records(ctx, ids)
+	if err != nil {
+		return 0, err
+	}
+	at := s.now().UTC()
+	if at.Before(head.At) {
+		at = head.At
+	}
+	var entries []store.Entry
+	for i, d := range docs {
+		if known[ids[i]].Rev == 0 {
+			entries = append(entries, seedEntry(d, head.Seq+1+int64(len(entries)), at))
+		}
+	}
+	if len(entries) == 0 {
+		return 0, nil
+	}
+	commit, err := store.Seal(inspection.ReferenceArea, head, entries)
+	if err != nil {
+		return 0, err
+	}
+	return len(entries), s.store.Append(ctx, commit)
+}
+
+func seedEntry(d ReferenceDocument, seq int64, at time.Time) store.Entry {
+	doc := inspection.ClientOwned(d.Doc)
+	doc["id"] = d.ID
+	doc["server"] = inspection.Object{"rev": number(1), "seq": number(seq), "changed_at": stamp(at)}
+	return store.Entry{
+		Seq: seq, Collection: d.Collection, ID: referenceID(d.Collection, d.ID), Rev: 1,
+		Kind: store.KindReference, At: at, Doc: inspection.AppendJSON(nil, doc),
+	}
+}

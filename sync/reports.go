@@ -1,0 +1,211 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	gosync "sync"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Backlog is what stays on a phone after a batch.
+type Backlog struct {
+	Mutations  int64 `json:"mutations"`
+	Photos     int64 `json:"photos"`
+	PhotoBytes int64 `json:"photo_bytes"`
+}
+
+// Report is what a phone last told of itself. ClockOffsetS is server minus
+// device, in seconds; members that it never told are nil.
+type Report struct {
+	LastSeen     time.Time `json:"last_seen"`
+	ClockOffsetS *int64    `json:"clock_offset_s"`
+	Backlog      *Backlog  `json:"backlog"`
+}
+
+// merge takes over what the newer report tells.
+func (r *Report) merge(newer Report) {
+	if newer.LastSeen.After(r.LastSeen) {
+		r.LastSeen = newer.LastSeen
+	}
+	if newer.ClockOffsetS != nil {
+		r.ClockOffsetS = newer.ClockOffsetS
+	}
+	if newer.Backlog != nil {
+		r.Backlog = newer.Backlog
+	}
+}
+
+// confirmation names a revoked grant that a phone has purged, for one area.
+type confirmation struct {
+	Area   inspection.Area `json:"area"`
+	Number int64           `json:"number"`
+}
+
+// reportRow is a row of the reports table.
+type reportRow struct {
+	Report
+	Confirmed []confirmation `json:"confirmed,omitempty"`
+}
+
+// reportFlush is how long a report may stay in memory. Reports are news, not
+// evidence: a crash loses at most this much of them, and the next request of
+// the phone brings them back.
+const reportFlush = time.Second
+
+// reports writes down what phones tell, a moment later and together, so that
+// no push waits for it.
+type reports struct {
+	tables store.Tables
+	log    *slog.Logger
+
+	mu    gosync.Mutex
+	fresh map[inspection.Device]Report
+
+	stop chan struct{}
+	done chan struct{}
+}
+
+func newReports(tables store.Tables, log *slog.Logger) *reports {
+	r := &reports{
+		tables: tables, log: log, fresh: map[inspection.Device]Report{},
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	go r.run()
+	return r
+}
+
+func (r *reports) run() {
+	defer close(r.done)
+	tick := time.NewTicker(reportFlush)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			r.flush()
+		case <-r.stop:
+			r.flush()
+			return
+		}
+	}
+}
+
+func (r *reports) close() {
+	close(r.stop)
+	<-r.done
+}
+
+func (r *reports) note(device inspection.Device, report Report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := r.fresh[device]
+	known.merge(report)
+	r.fresh[device] = known
+}
+
+// flush writes what is fresh. What can't be written stays for the next time.
+func (r *reports) flush() {
+	r.mu.Lock()
+	batch := r.fresh
+	r.fresh = map[inspection.Device]Report{}
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for device, report := range batch {
+		err := updateReport(ctx, r.tables, device, func(row *reportRow) { row.merge(report) })
+		if err == nil {
+			continue
+		}
+		r.log.Warn("device report not kept", "device", device.ID, "error", err)
+		r.mu.Lock()
+		newer := r.fresh[device]
+		report.merge(newer)
+		r.fresh[device] = report
+		r.mu.Unlock()
+	}
+}
+
+func (r *reports) pending() map[inspection.Device]Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.fresh)
+}
+
+func reportKey(d inspection.Device) string { return string(d.User) + "/" + string(d.ID) }
+
+func readReport(ctx context.Context, t store.Tables, d inspection.Device) (reportRow, int64, error) {
+	var row reportRow
+	stored, err := t.Get(ctx, store.TableReports, reportKey(d))
+	if errors.Is(err, store.ErrNotFound) {
+		return row, 0, nil
+	}
+	if err != nil {
+		return row, 0, fmt.Errorf("reading a device report: %w", err)
+	}
+	return row, stored.Version, json.Unmarshal(stored.Value, &row)
+}
+
+func updateReport(ctx context.Context, t store.Tables, d inspection.Device, change func(*reportRow)) error {
+	for {
+		row, version, err := readReport(ctx, t, d)
+		if err != nil {
+			return err
+		}
+		change(&row)
+		value, err := json.Marshal(row)
+		if err != nil {
+			return err
+		}
+		_, err = t.Put(ctx, store.TableReports, store.Row{Key: reportKey(d), Version: version, Value: value})
+		if !errors.Is(err, store.ErrStale) {
+			return err
+		}
+	}
+}
+
+// loadConfirmed reads which revoked areas the phone has given up. Almost no
+// one has a revoked area, so this is almost never a read.
+func (s *Service) loadConfirmed(ctx context.Context, asker *Asker) error {
+	if len(asker.Rights.Revoked) == 0 {
+		return nil
+	}
+	row, _, err := readReport(ctx, s.store, asker.Device)
+	asker.confirmed = row.Confirmed
+	return err
+}
+
+// confirm makes durable that the phone has purged revoked areas.
+func (s *Service) confirm(ctx context.Context, asker *Asker, areas []inspection.Area) error {
+	var given []confirmation
+	for _, area := range areas {
+		if v, ok := asker.Rights.Revocation(area); ok && !asker.gaveUp(area, v) {
+			given = append(given, confirmation{Area: area, Number: v.Number})
+		}
+	}
+	if len(given) == 0 {
+		return nil
+	}
+	return updateReport(ctx, s.store, asker.Device, func(row *reportRow) {
+		row.Confirmed = append(row.Confirmed, given...)
+		asker.confirmed = row.Confirmed
+	})
+}
+
+// Report returns what the phone last told of itself; the zero Report if it
+// never did.
+func (s *Service) Report(ctx context.Context, device inspection.Device) (Report, error) {
+	row, _, err := readReport(ctx, s.store, device)
+	if err != nil {
+		return Report{}, err
+	}
+	if fresh, ok := s.reports.pending()[device]; ok {
+		row.merge(fresh)
+	}
+	return row.Report, nil
+}

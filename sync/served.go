@@ -1,0 +1,259 @@
+package sync
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/template"
+)
+
+// Caps of what sits under "server". More is counted there; the values
+// themselves are in history.
+const (
+	maxConflicts     = 100
+	maxConflictBytes = 256 << 10
+	maxProblems      = 200
+	maxMissing       = 500
+)
+
+// Review states, as the wire contract names them.
+const (
+	stateReceived  = "received"
+	stateHasIssues = "has_issues"
+	stateEdited    = "edited"
+	stateApproved  = "approved"
+	stateRejected  = "rejected"
+)
+
+// clockTolerance is how far a phone's clock may be off before its times are
+// listed as a problem. Source: the wire contract, section 6 (suspect_clock).
+const clockTolerance = 10 * time.Minute
+
+func text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func number(i int64) json.Number { return json.Number(strconv.FormatInt(i, 10)) }
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+func object(v any) inspection.Object {
+	o, _ := v.(inspection.Object)
+	return o
+}
+
+// serverOf returns a copy of the document's server part, to be changed.
+func serverOf(doc inspection.Object) inspection.Object {
+	out := inspection.Object{}
+	for name, v := range object(doc["server"]) {
+		out[name] = v
+	}
+	return out
+}
+
+// reviewState returns the state of a document's review, or "".
+func reviewState(server inspection.Object) string {
+	s, _ := object(server["review"])["state"].(string)
+	return s
+}
+
+// nextReview returns the review after an edit. An edit of what was sent back
+// or rejected makes it edited; a draft is not under review.
+func nextReview(server, doc inspection.Object, edited bool) inspection.Object {
+	next := inspection.Object{"state": nil, "by": nil, "at": nil, "comment": nil}
+	for name, v := range object(server["review"]) {
+		next[name] = v
+	}
+	state, _ := next["state"].(string)
+	submitted := doc["status"] == "submitted"
+	switch {
+	case state == "" && submitted:
+		next["state"] = stateReceived
+	case state == stateReceived && !submitted:
+		next["state"] = nil
+	case edited && (state == stateHasIssues || state == stateRejected):
+		next["state"] = stateEdited
+	}
+	return next
+}
+
+// evidence says which photos of the document have not arrived. Those that
+// were here before an edit stay here; what the edit adds is missing until
+// it is found.
+func evidence(before, doc inspection.Object, missingFields []string) inspection.Object {
+	known := object(object(before["server"])["evidence"])
+	lacked := map[string]bool{}
+	list, _ := known["missing"].([]any)
+	for _, x := range list {
+		if s, ok := x.(string); ok {
+			lacked[s] = true
+		}
+	}
+	here := map[string]bool{}
+	if known["missing_more"] == nil {
+		for _, p := range inspection.Photos(before) {
+			here[p.SHA256] = !lacked[p.SHA256]
+		}
+	}
+	var missing []string
+	for _, p := range inspection.Photos(doc) {
+		if !here[p.SHA256] && !slices.Contains(missing, p.SHA256) {
+			missing = append(missing, p.SHA256)
+		}
+	}
+	slices.Sort(missing)
+	flags, _ := known["flags"].([]any)
+	out := inspection.Object{
+		"complete": len(missing) == 0 && len(missingFields) == 0,
+		"missing":  texts(missing[:min(len(missing), maxMissing)]), "missing_fields": texts(missingFields),
+		"flags": append([]any{}, flags...),
+	}
+	if len(missing) > maxMissing {
+		out["missing_more"] = number(int64(len(missing) - maxMissing))
+	}
+	return out
+}
+
+func texts(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}
+
+// judgement is what the template says of an inspection.
+type judgement struct {
+	verdict       inspection.Verdict
+	findings      []inspection.Finding
+	problems      []inspection.Problem
+	missingFields []string
+	leadUnit      string
+}
+
+// judge evaluates an inspection with the template it was filled with.
+func judge(ref *Reference, doc inspection.Object) judgement {
+	t := ref.Template(doc)
+	if t == nil {
+		return judgement{verdict: inspection.Indeterminate, problems: unknownTemplate(doc)}
+	}
+	out := t.Evaluate(template.Input{
+		Answers: object(doc["answers"]), Photos: photoCounts(doc),
+		Location: place(object(doc["location"])),
+		Started:  timeOf(doc["started_at"]), Finished: timeOf(doc["finished_at"]),
+		Limits: ref.Limits,
+	})
+	return judgement{out.Verdict, out.Findings, out.Problems, out.MissingFields, out.LeadUnit}
+}
+
+func unknownTemplate(doc inspection.Object) []inspection.Problem {
+	if doc["template"] == nil || doc["template_version"] == nil {
+		return nil
+	}
+	return []inspection.Problem{{
+		Pointer: "/template", Code: inspection.CodeUnknownRef,
+		Message: "未知的检查表或版本", MessageEN: "No template of this name and version is known here.",
+	}}
+}
+
+func photoCounts(doc inspection.Object) map[string]int {
+	counts := map[string]int{}
+	for _, p := range inspection.Photos(doc) {
+		counts[p.Field]++
+	}
+	return counts
+}
+
+// timeOf reads an RFC 3339 time; anything else is the zero time.
+func timeOf(v any) time.Time {
+	s, _ := v.(string)
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+func place(location inspection.Object) *template.Place {
+	lat, err1 := floatOf(location["lat"])
+	lon, err2 := floatOf(location["lon"])
+	if err1 != nil || err2 != nil {
+		return nil
+	}
+	accuracy, _ := floatOf(location["accuracy_m"])
+	return &template.Place{Lat: lat, Lon: lon, AccuracyM: accuracy}
+}
+
+func floatOf(v any) (float64, error) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, inspection.ErrNotJSON
+	}
+	return n.Float64()
+}
+
+// clockProblems lists what is odd about a document's times: a phone whose
+// clock is off, an inspection from the future.
+func clockProblems(doc inspection.Object, offset any, at time.Time) []inspection.Problem {
+	seconds, known := integer(offset)
+	off := time.Duration(max(min(seconds, 1<<32), -1<<32)) * time.Second
+	if known && off.Abs() > clockTolerance {
+		return []inspection.Problem{{
+			Pointer: "/started_at", Code: inspection.CodeClock,
+			Message:   fmt.Sprintf("手机时钟偏差 %d 秒", seconds),
+			MessageEN: fmt.Sprintf("The phone's clock was off by %d seconds.", seconds),
+		}}
+	}
+	if started := timeOf(doc["started_at"]); started.After(at.Add(clockTolerance)) {
+		return []inspection.Problem{{
+			Pointer: "/started_at", Code: inspection.CodeClock,
+			Message: "开始时间晚于服务器接收时间", MessageEN: "It starts after the server received it.",
+		}}
+	}
+	return nil
+}
+
+// bigNumberProblems lists numbers that are kept as text: those of this edit,
+// and those of earlier ones that are still there.
+func bigNumberProblems(before, doc inspection.Object, sent []string) []inspection.Problem {
+	pointers := slices.Clone(sent)
+	earlier, _ := object(before["server"])["problems"].([]any)
+	for _, x := range earlier {
+		p := object(x)
+		pointer, _ := p["pointer"].(string)
+		if p["code"] == string(inspection.CodeBigNumber) && inspection.Equal(lookup(before, pointer), lookup(doc, pointer)) {
+			pointers = append(pointers, pointer)
+		}
+	}
+	slices.Sort(pointers)
+	var out []inspection.Problem
+	for _, p := range slices.Compact(pointers) {
+		if _, ok := lookup(doc, p).(string); ok {
+			out = append(out, inspection.Problem{
+				Pointer: p, Code: inspection.CodeBigNumber,
+				Message: "数值过大,按文本保存", MessageEN: "The number is too large for clients to hold; it is kept as text.",
+			})
+		}
+	}
+	return out
+}
+
+// setProblems puts the problems into the server part, capped.
+func setProblems(server inspection.Object, problems []inspection.Problem) {
+	delete(server, "problems_more")
+	if len(problems) > maxProblems {
+		server["problems_more"] = number(int64(len(problems) - maxProblems))
+		problems = problems[:maxProblems]
+	}
+	if problems == nil {
+		problems = []inspection.Problem{}
+	}
+	server["problems"] = problems
+}
