@@ -181,7 +181,10 @@ func (m *merger) items(pointer string, t triple, key func(any) (string, bool)) (
 		out[k] = v
 	}
 	for _, k := range union(theirs, mine, base) {
-		m.member(out, pointer+"/"+EscapePointer(k), "", triple{base[k], theirs[k], mine[k]}, answersLevel)
+		m.member(out, pointer+"/"+EscapePointer(k), k, triple{base[k], theirs[k], mine[k]}, answersLevel)
+	}
+	if m.locked {
+		return t.theirs, true
 	}
 	return sortedValues(out), true
 }

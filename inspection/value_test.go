@@ -1,0 +1,132 @@
+package inspection_test
+
+import (
+	"encoding/json"
+	"math/big"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gridpatrol/inspection"
+)
+
+func TestParseJSON(t *testing.T) {
+	cases := map[string]bool{
+		`{}`: true, ` [1] `: true, `1e400`: true, `"é"`: true,
+		``: false, `{`: false, `{}{}`: false, `{} x`: false, "\"\xff\"": false, `nul`: false,
+		strings.Repeat("[", 20000): false,
+	}
+	for in, ok := range cases {
+		if _, err := inspection.ParseJSON([]byte(in)); (err == nil) != ok {
+			t.Errorf("%.20q: got %v, want ok %v", in, err, ok)
+		}
+	}
+}
+
+func TestEqualNumbers(t *testing.T) {
+	equal := [][2]string{{"1", "1.0"}, {"1", "1e0"}, {"100", "1e2"}, {"0", "-0"}, {"0.0", "0e9"}, {"0.1", "1e-1"}, {"-12.50", "-125E-1"}, {"1e+2", "100"}}
+	for _, p := range equal {
+		if !inspection.Equal(json.Number(p[0]), json.Number(p[1])) {
+			t.Errorf("%s should equal %s", p[0], p[1])
+		}
+	}
+	different := [][2]string{{"1", "-1"}, {"0.1", "0.10000000000000001"}, {"9007199254740993", "9007199254740992"}, {"10", "1"}, {"0.01", "0.1"}}
+	for _, p := range different {
+		if inspection.Equal(json.Number(p[0]), json.Number(p[1])) {
+			t.Errorf("%s should differ from %s", p[0], p[1])
+		}
+	}
+	if inspection.Equal(json.Number("1"), "1") || inspection.Equal(nil, false) {
+		t.Error("values of different types must differ")
+	}
+}
+
+func TestNumbersCompareLikeRationals(t *testing.T) {
+	literal := rapid.StringMatching(`-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?`)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := literal.Draw(t, "a"), literal.Draw(t, "b")
+		x, _ := new(big.Rat).SetString(a)
+		y, _ := new(big.Rat).SetString(b)
+		if want := x.Cmp(y) == 0; inspection.Equal(json.Number(a), json.Number(b)) != want {
+			t.Fatalf("%s = %s should be %v", a, b, want)
+		}
+	})
+}
+
+func TestAppendJSONReadsBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String().Draw(t, "text")
+		in := inspection.Object{text: []any{text, json.Number("1.0"), nil, true}, "z": inspection.Object{}}
+		out, err := inspection.ParseObject(inspection.AppendJSON(nil, in))
+		if err != nil || !inspection.Equal(any(in), any(out)) {
+			t.Fatalf("%q came back as %v (%v)", text, out, err)
+		}
+	})
+}
+
+func TestKeepBigNumbers(t *testing.T) {
+	in := `{"answers":{"a":9007199254740993,"b":9007199254740992,"c":[-9007199254740993],"d":1e400,"e":1e20,"f":12345678901234567890.5,"g/h":123456789012345678901}}`
+	v, at := inspection.KeepBigNumbers(parse(t, in), "")
+	want := `{"answers":{"a":"9007199254740993","b":9007199254740992,"c":["-9007199254740993"],"d":"1e400","e":1e20,"f":12345678901234567890.5,"g/h":"123456789012345678901"}}`
+	if got := show(v); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	pointers := strings.Join(at, " ")
+	for _, p := range []string{"/answers/a", "/answers/c/0", "/answers/d", "/answers/g~1h"} {
+		if !strings.Contains(pointers, p) {
+			t.Errorf("%s is not reported in %s", p, pointers)
+		}
+	}
+	if len(at) != 4 {
+		t.Errorf("reported %v", at)
+	}
+}
+
+func TestDepth(t *testing.T) {
+	cases := map[string]int{`1`: 0, `{}`: 1, `{"a":[]}`: 2, `{"a":[{"b":{}}],"c":1}`: 4}
+	for in, want := range cases {
+		v, _ := inspection.ParseJSON([]byte(in))
+		if got := inspection.Depth(v); got != want {
+			t.Errorf("%s: got %d, want %d", in, got, want)
+		}
+	}
+}
+
+func FuzzParseAndEncode(f *testing.F) {
+	for _, s := range []string{`{"a":1.0}`, `[null,true,"\u0000\ud800"]`, `{"":{"":[]}}`, `1e-999999999999`, `{"a":"\\u0041"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := inspection.ParseJSON(data)
+		if err != nil {
+			return
+		}
+		again, err := inspection.ParseJSON(inspection.AppendJSON(nil, v))
+		if err != nil || !inspection.Equal(v, again) {
+			t.Fatalf("%q does not survive encoding: %v", data, err)
+		}
+	})
+}
+
+// FuzzMerge takes three documents as bytes: merging must never panic and
+// never lose the server's side without a trace.
+func FuzzMerge(f *testing.F) {
+	f.Add([]byte(`{"answers":{"a":[{"id":"1"}]}}`), []byte(`{"answers":{"a":[{"id":"1","x":2}]}}`), []byte(`{"answers":{"a":[]}}`))
+	f.Add([]byte(`{}`), []byte(`{"answers":5,"photos":[1]}`), []byte(`{"answers":{},"photos":[{"field":"f","sha256":"s"}]}`))
+	f.Fuzz(func(t *testing.T, base, theirs, mine []byte) {
+		b, err1 := inspection.ParseObject(base)
+		th, err2 := inspection.ParseObject(theirs)
+		m, err3 := inspection.ParseObject(mine)
+		if err1 != nil || err2 != nil || err3 != nil {
+			return
+		}
+		merged := inspection.ThreeWay(b, th, m, false)
+		if inspection.SameFields(b, m) && !inspection.SameFields(merged.Doc, inspection.ClientOwned(th)) {
+			t.Fatalf("an edit without changes changed %s to %s", theirs, show(merged.Doc))
+		}
+		if again := inspection.ThreeWay(b, th, m, false); show(again.Doc) != show(merged.Doc) {
+			t.Fatal("merging is not deterministic")
+		}
+	})
+}
