@@ -140,6 +140,9 @@ func compile(docs map[inspection.Collection]map[inspection.DocID]inspection.Obje
 
 func templateKey(name string, version int64) string { return fmt.Sprintf("%s@%d", name, version) }
 
+// Reference returns the reference data, at most a second old.
+func (s *Service) Reference(ctx context.Context) (*Reference, error) { return s.catalog.current(ctx) }
+
 // Template returns the template that a document was filled with, or nil.
 func (r *Reference) Template(doc inspection.Object) *template.Template {
 	name, _ := doc["template"].(string)

@@ -122,6 +122,19 @@ func decodeMutation(raw []byte) (Mutation, error) {
 	return m, nil
 }
 
+// NewPut makes the mutation that puts a new document, as a phone would send
+// it.
+func NewPut(n int64, c inspection.Collection, id string, doc inspection.Object) Mutation {
+	raw := inspection.AppendJSON(nil, inspection.Object{
+		"n": number(n), "collection": string(c), "op": string(OpPut), "id": id, "base": number(0), "doc": doc,
+	})
+	m, err := decodeMutation(raw)
+	if err != nil {
+		panic(err) // AppendJSON makes JSON
+	}
+	return m
+}
+
 // read fills the mutation from its object and returns what is wrong with it.
 func (m *Mutation) read(o inspection.Object) *inspection.Error {
 	collection, _ := o["collection"].(string)

@@ -27,7 +27,7 @@ func prepareFile(dir string) (string, error) {
 	if err != nil {
 		return "", folderFailure(err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return "", folderFailure(err)
 	}
 	file := filepath.Join(dir, fileName)
@@ -35,6 +35,29 @@ func prepareFile(dir string) (string, error) {
 		return "", folderFailure(err)
 	}
 	return file, nil
+}
+
+// makeFolder makes the folder and those above it. Each new name is flushed in
+// the folder above: else a power cut could take the folder away again, with
+// commits in it that were acknowledged.
+func makeFolder(dir string) error {
+	parent := filepath.Dir(dir)
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || parent == dir {
+		return err
+	}
+	if err := makeFolder(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.Open(parent)
+	if err != nil {
+		return err
+	}
+	// Not every file system can flush a folder; those keep it anyway.
+	_ = f.Sync()
+	return f.Close()
 }
 
 func createFile(file string) error {

@@ -130,10 +130,12 @@ func upgrade(ctx context.Context, conn *sql.Conn, newID func() string) error {
 // for one that isn't ours or newer than this program.
 func schemaVersion(ctx context.Context, conn *sql.Conn) (int, error) {
 	var version, application, objects int
-	err := errors.Join(
-		conn.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version),
-		conn.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&application),
-		conn.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&objects))
+	// One statement, so that the three belong together while another process
+	// creates the schema.
+	err := conn.QueryRowContext(ctx, `SELECT
+		(SELECT user_version FROM pragma_user_version),
+		(SELECT application_id FROM pragma_application_id),
+		(SELECT count(*) FROM sqlite_schema)`).Scan(&version, &application, &objects)
 	if err != nil {
 		return 0, err
 	}

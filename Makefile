@@ -1,0 +1,55 @@
+# Two commands do all: `make run` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+BIN := bin/gridpatrol
+FUZZTIME ?= 20s
+
+.PHONY: help
+help: ## List what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/gridpatrol (static, no cgo)
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) .
+
+.PHONY: run
+run: build ## Start the demo district on http://127.0.0.1:8080
+	$(BIN) demo
+
+.PHONY: test
+test: build ## Run every suite: unit, properties, contract, end to end, README
+	go vet ./...
+	go test -count=1 -timeout 15m ./...
+
+.PHONY: race
+race: ## Run the suites that share memory under the race detector (needs gcc)
+	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./inspection/... ./store/... ./sync/... ./auth/... ./api/...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+		grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$dir"/*_test.go | sed 's/func //' | while read -r target; do \
+			echo "== $$dir $$target"; \
+			go test "$$dir" -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME); \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: lint
+lint: bin/golangci-lint ## Check format, vet, folder rules and style
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	bin/golangci-lint run ./...
+
+bin/golangci-lint: tools/lint/go.mod
+	cd tools/lint && go build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: clean
+clean: ## Remove what was built; data stays
+	rm -rf bin

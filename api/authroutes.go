@@ -1,0 +1,206 @@
+package api
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+)
+
+func (s *Server) authRoutes() []route {
+	return []route{
+		{Method: fiber.MethodPost, Path: "/v1/auth/login", Action: public, Cap: credentialsCap, Handler: s.login},
+		{Method: fiber.MethodPost, Path: "/v1/auth/refresh", Action: public, Cap: credentialsCap, Handler: s.refresh},
+		{Method: fiber.MethodPost, Path: "/v1/auth/logout", Action: signedIn, Handler: s.logout},
+		{Method: fiber.MethodGet, Path: "/v1/me", Action: auth.ActionMe, Handler: s.me},
+	}
+}
+
+func (s *Server) login(c *call) error {
+	c.private()
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	req, err := decodeLogin(body)
+	if err != nil {
+		return err
+	}
+	req.Address = c.address()
+	tokens, err := s.cfg.Auth.Login(c.ctx, req)
+	if err != nil {
+		return err
+	}
+	return c.json(tokensJSON(tokens))
+}
+
+func (s *Server) refresh(c *call) error {
+	c.private()
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	token, err := decodeRefresh(body)
+	if err != nil {
+		return err
+	}
+	tokens, err := s.cfg.Auth.Refresh(c.ctx, token, c.address())
+	if err != nil {
+		return err
+	}
+	return c.json(tokensJSON(tokens))
+}
+
+func (s *Server) logout(c *call) error {
+	c.private()
+	if err := s.cfg.Auth.Logout(c.ctx, c.session); err != nil {
+		return err
+	}
+	c.Status(fiber.StatusNoContent)
+	return nil
+}
+
+func (s *Server) me(c *call) error {
+	c.private()
+	return c.json(meJSON{
+		User: userOf(c.session.User), Device: deviceRef{ID: c.session.Device.ID},
+		Permissions: c.session.User.Role.Permissions(),
+	})
+}
+
+type meJSON struct {
+	User        userJSON      `json:"user"`
+	Device      deviceRef     `json:"device"`
+	Permissions []auth.Action `json:"permissions"`
+}
+
+type deviceRef struct {
+	ID inspection.DeviceID `json:"id"`
+}
+
+// userJSON is a user as the wire contract, section 1, shows one.
+type userJSON struct {
+	ID       inspection.UserID `json:"id"`
+	Username string            `json:"username"`
+	Name     string            `json:"name"`
+	Role     auth.Role         `json:"role"`
+	Areas    []inspection.Area `json:"areas"`
+}
+
+func userOf(u auth.User) userJSON {
+	return userJSON{ID: u.ID, Username: u.Username, Name: u.Name, Role: u.Role, Areas: append([]inspection.Area{}, u.Areas...)}
+}
+
+type signInJSON struct {
+	AccessToken  string   `json:"access_token"`
+	TokenType    string   `json:"token_type"`
+	ExpiresIn    int64    `json:"expires_in"` // seconds
+	RefreshToken string   `json:"refresh_token"`
+	User         userJSON `json:"user"`
+	NextN        int64    `json:"next_n"`
+}
+
+func tokensJSON(t auth.Tokens) signInJSON {
+	return signInJSON{
+		AccessToken: t.AccessToken, TokenType: "Bearer", ExpiresIn: int64(t.ExpiresIn.Seconds()),
+		RefreshToken: t.RefreshToken, User: userOf(t.User), NextN: t.NextN,
+	}
+}
+
+// decodeLogin reads the body of a sign-in. Returns a CodeBadRequest error
+// that names every member at fault.
+func decodeLogin(body []byte) (auth.LoginRequest, error) {
+	m, err := readMembers(body)
+	if err != nil {
+		return auth.LoginRequest{}, err
+	}
+	req := auth.LoginRequest{Username: m.text("/username", "username"), Password: m.text("/password", "password")}
+	device := m.object("/device", "device")
+	req.Device = auth.DeviceInfo{
+		ID: device.text("/device/id", "id"), Name: device.optional("/device/name", "name"),
+		Platform:   device.optional("/device/platform", "platform"),
+		AppVersion: device.optional("/device/app_version", "app_version"),
+	}
+	if id, ok := device.values["id"].(string); ok && !inspection.ValidDeviceID(id) {
+		device.fault("/device/id", inspection.CodeBadID, "Make the device's id a UUID, once, and keep it.")
+	}
+	return req, m.err()
+}
+
+func decodeRefresh(body []byte) (string, error) {
+	m, err := readMembers(body)
+	if err != nil {
+		return "", err
+	}
+	return m.text("/refresh_token", "refresh_token"), m.err()
+}
+
+// members reads typed members of an object and gathers what is wrong.
+type members struct {
+	values inspection.Object
+	faults *[]problemInMember
+}
+
+func readMembers(body []byte) (members, error) {
+	o, err := inspection.ParseObject(body)
+	if err != nil {
+		return members{}, badBody("The body is not a JSON object in UTF-8.")
+	}
+	return members{values: o, faults: &[]problemInMember{}}, nil
+}
+
+func (m members) fault(pointer string, code inspection.Code, detail string) {
+	*m.faults = append(*m.faults, problemInMember{pointer, code, detail})
+}
+
+func (m members) text(pointer, name string) string {
+	if m.values[name] == nil {
+		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+	}
+	return m.optional(pointer, name)
+}
+
+func (m members) optional(pointer, name string) string {
+	s, ok := m.values[name].(string)
+	if !ok && m.values[name] != nil {
+		m.fault(pointer, inspection.CodeWrongType, "This member must be a text.")
+	}
+	return s
+}
+
+// object returns a member's members. Where it is none, that is the one fault
+// told: what it should have held is not asked for any more.
+func (m members) object(pointer, name string) members {
+	o, ok := m.values[name].(inspection.Object)
+	switch {
+	case ok:
+		return members{values: o, faults: m.faults}
+	case m.values[name] == nil:
+		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+	default:
+		m.fault(pointer, inspection.CodeWrongType, "This member must be an object.")
+	}
+	return members{faults: &[]problemInMember{}}
+}
+
+func (m members) err() error {
+	if len(*m.faults) == 0 {
+		return nil
+	}
+	return &memberErrors{
+		told:    inspection.Errorf(inspection.CodeBadRequest, "Some members of the body are missing or wrong; errors says which."),
+		members: slices.Clone(*m.faults),
+	}
+}
+
+// address is where the request comes from.
+func (c *call) address() netip.Addr {
+	var forwarded []string
+	for _, v := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+		forwarded = append(forwarded, string(v))
+	}
+	return clientAddress(peerAddress(c.Context().RemoteAddr()), forwarded, c.server.cfg.TrustedProxies)
+}

@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+	"gridpatrol/sync"
+)
+
+func (s *Server) deviceRoutes() []route {
+	return []route{
+		{Method: fiber.MethodGet, Path: "/v1/devices", Action: auth.ActionReadDevices, Handler: s.devices},
+	}
+}
+
+func (s *Server) devices(c *call) error {
+	c.private()
+	rows, err := s.visibleDevices(c.ctx, c.session)
+	if err != nil {
+		return err
+	}
+	list := make([]deviceJSON, 0, len(rows))
+	for _, row := range rows {
+		report, err := s.cfg.Sync.Report(c.ctx, inspection.Device{User: row.User, ID: row.Device})
+		if err != nil {
+			return err
+		}
+		list = append(list, deviceOf(row, report))
+	}
+	return c.json(map[string]any{"devices": list})
+}
+
+// visibleDevices returns the devices of users who work in an area that the
+// session's grants cover.
+func (s *Server) visibleDevices(ctx context.Context, session auth.Session) ([]auth.DeviceRow, error) {
+	users, err := s.cfg.Auth.Users(ctx)
+	if err != nil {
+		return nil, err
+	}
+	covered := map[inspection.UserID]bool{}
+	for _, u := range users {
+		for _, area := range u.Areas {
+			covered[u.ID] = covered[u.ID] || session.Covers(area)
+		}
+	}
+	rows, err := s.cfg.Auth.Devices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var visible []auth.DeviceRow
+	for _, row := range rows {
+		if covered[row.User] {
+			visible = append(visible, row)
+		}
+	}
+	return visible, nil
+}
+
+// deviceJSON is a line of GET /v1/devices. ClockOffsetS is server minus
+// device, in seconds; it and the backlog are null while unknown.
+type deviceJSON struct {
+	ID           inspection.DeviceID `json:"id"`
+	User         inspection.UserID   `json:"user"`
+	Name         string              `json:"name"`
+	AppVersion   string              `json:"app_version"`
+	LastSeen     time.Time           `json:"last_seen"`
+	ClockOffsetS *int64              `json:"clock_offset_s"`
+	Backlog      *sync.Backlog       `json:"backlog"`
+	// Empty: the backlog is known, and nothing is in it.
+	Empty bool `json:"empty"`
+}
+
+func deviceOf(row auth.DeviceRow, report sync.Report) deviceJSON {
+	d := deviceJSON{
+		ID: row.Device, User: row.User, Name: row.Name, AppVersion: row.AppVersion,
+		LastSeen: row.LastSeen.UTC(), ClockOffsetS: report.ClockOffsetS, Backlog: report.Backlog,
+		Empty: report.Backlog != nil && *report.Backlog == sync.Backlog{},
+	}
+	if report.LastSeen.After(d.LastSeen) {
+		d.LastSeen = report.LastSeen.UTC()
+	}
+	return d
+}

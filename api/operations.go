@@ -1,0 +1,56 @@
+package api
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gridpatrol/inspection"
+)
+
+// description is the OpenAPI document. The tests hold it and the table of
+// routes against each other.
+//
+//go:embed openapi.json
+var description []byte
+
+func (s *Server) operationsRoutes() []route {
+	return []route{
+		{Method: fiber.MethodGet, Path: "/healthz", Action: public, Handler: s.healthz},
+		{Method: fiber.MethodGet, Path: "/readyz", Action: public, Handler: s.readyz},
+		{Method: fiber.MethodGet, Path: "/metrics", Action: public, Handler: s.metricsPage},
+		{Method: fiber.MethodGet, Path: "/openapi.json", Action: public, Handler: s.openapi},
+	}
+}
+
+type health struct {
+	Status string `json:"status"`
+}
+
+func (s *Server) healthz(c *call) error {
+	c.private()
+	return c.json(health{"ok"})
+}
+
+// readyz tells a load balancer whether to send requests here.
+func (s *Server) readyz(c *call) error {
+	c.private()
+	ctx, cancel := context.WithTimeout(c.ctx, readyTimeout)
+	defer cancel()
+	if err := s.cfg.Health.Ping(ctx); err != nil {
+		return fmt.Errorf("store not ready: %w", &inspection.Error{
+			Code: inspection.CodeUnavailable, Detail: "The store cannot be reached or written just now.", Err: err,
+		})
+	}
+	return c.json(health{"ok"})
+}
+
+func (s *Server) metricsPage(c *call) error {
+	c.private()
+	s.metrics.page(c.Context())
+	return nil
+}
+
+func (s *Server) openapi(c *call) error { return c.sendPacked(description) }

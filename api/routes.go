@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+)
+
+// What a route asks of its caller beyond the permissions of roles.
+const (
+	public   auth.Action = "public"    // nothing
+	signedIn auth.Action = "signed_in" // a session of any role
+)
+
+// Caps of bodies, in bytes.
+const (
+	credentialsCap = 16 << 10
+	// maxBatch is the most that a push holds, inflated. Source: the wire
+	// contract, section 3.
+	maxBatch = 8 << 20
+)
+
+// route is one line of the table. Cap is the most bytes of a body, gzip
+// inflated; with 0 a body is ignored. GET answers HEAD as well.
+type route struct {
+	Method  string
+	Path    string
+	Action  auth.Action
+	Cap     int
+	Gzip    bool // Content-Encoding: gzip is taken
+	Handler func(*call) error
+}
+
+// table lists all routes; the description and the tests follow it.
+func (s *Server) table() []route {
+	return slices.Concat(
+		s.authRoutes(), s.syncRoutes(), s.deviceRoutes(), s.operationsRoutes(),
+	)
+}
+
+// call is one request under way. It ends with the handler: nothing of it may
+// be kept by a stream.
+type call struct {
+	*fiber.Ctx
+	server  *Server
+	ctx     context.Context
+	id      string
+	route   *route
+	session auth.Session
+	// bodyRead: the request's body was read to its end.
+	bodyRead bool
+}
+
+// enter makes the handler of a route: sign-in and role first.
+func (s *Server) enter(r *route) fiber.Handler {
+	return func(fc *fiber.Ctx) error {
+		c := callOf(fc)
+		c.route = r
+		ctx, cancel := context.WithTimeout(s.base, requestTimeout)
+		defer cancel()
+		c.ctx = ctx
+		if err := c.authorize(); err != nil {
+			return err
+		}
+		return r.Handler(c)
+	}
+}
+
+// authorize fills the session, unless the route is public.
+func (c *call) authorize() error {
+	if c.route.Action == public {
+		return nil
+	}
+	token, err := bearer(c.Request().Header.PeekAll(fiber.HeaderAuthorization))
+	if err != nil {
+		return err
+	}
+	if c.session, err = c.server.cfg.Auth.Authorize(c.ctx, token); err != nil {
+		return err
+	}
+	if c.route.Action == signedIn {
+		return nil
+	}
+	return c.session.Require(c.route.Action)
+}
+
+// bearer returns the token of the one Authorization header.
+func bearer(headers [][]byte) (string, error) {
+	if len(headers) == 1 {
+		scheme, token, _ := strings.Cut(string(headers[0]), " ")
+		if token = strings.TrimSpace(token); strings.EqualFold(scheme, "Bearer") && token != "" {
+			return token, nil
+		}
+	}
+	return "", inspection.Errorf(inspection.CodeUnauthenticated, "%s", inspection.Codes[inspection.CodeUnauthenticated])
+}
+
+// methodsOf returns the methods that a path takes, for Allow.
+func (s *Server) methodsOf(path string) []string {
+	var methods []string
+	for i := range s.routes {
+		r := &s.routes[i]
+		if !fiber.RoutePatternMatch(path, r.Path, fiber.Config{CaseSensitive: true, StrictRouting: true}) {
+			continue
+		}
+		methods = append(methods, r.Method)
+		if r.Method == fiber.MethodGet {
+			methods = append(methods, fiber.MethodHead)
+		}
+	}
+	if len(methods) > 0 {
+		methods = append(methods, fiber.MethodOptions)
+	}
+	slices.Sort(methods)
+	return slices.Compact(methods)
+}

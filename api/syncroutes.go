@@ -1,0 +1,146 @@
+package api
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+	"gridpatrol/sync"
+)
+
+func (s *Server) syncRoutes() []route {
+	return []route{
+		{Method: fiber.MethodPost, Path: "/v1/sync/push", Action: auth.ActionPush, Cap: maxBatch, Gzip: true, Handler: s.push},
+		{Method: fiber.MethodGet, Path: "/v1/sync/pull", Action: auth.ActionPull, Handler: s.pull},
+		{Method: fiber.MethodGet, Path: "/v1/sync/stream", Action: auth.ActionStream, Handler: s.stream},
+	}
+}
+
+// askerOf is a session as the sync engine knows it.
+func askerOf(session auth.Session) *sync.Asker {
+	return &sync.Asker{Device: session.Device, Rights: session.Rights, FirstSeen: session.FirstSeen}
+}
+
+func (s *Server) push(c *call) error {
+	c.private()
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	batch, err := sync.DecodeBatch(body)
+	if err != nil {
+		return err
+	}
+	answer, err := s.cfg.Sync.Push(c.ctx, askerOf(c.session), batch)
+	if err != nil {
+		return err
+	}
+	s.metrics.results(answer)
+	return c.sendJSON(answer.AppendJSON(nil))
+}
+
+func (s *Server) pull(c *call) error {
+	c.private()
+	req, err := decodePull(c.values)
+	if err != nil {
+		return err
+	}
+	answer, err := s.cfg.Sync.Pull(c.ctx, askerOf(c.session), req)
+	if err != nil {
+		return err
+	}
+	return c.sendPacked(answer.AppendJSON(nil))
+}
+
+// values returns all values of a query parameter.
+func (c *call) values(name string) []string {
+	var out []string
+	for _, v := range c.Context().QueryArgs().PeekMulti(name) {
+		out = append(out, string(v))
+	}
+	return out
+}
+
+// decodePull reads the query of a pull. Returns CodeBadParameter.
+func decodePull(values func(name string) []string) (sync.PullRequest, error) {
+	req := sync.PullRequest{Limit: sync.DefaultLimit}
+	var err error
+	if req.Checkpoint, err = single(values, "checkpoint"); err != nil {
+		return req, err
+	}
+	if req.Limit, err = decodeLimit(values); err != nil {
+		return req, err
+	}
+	if req.WholeHistory, err = decodeHistory(values); err != nil {
+		return req, err
+	}
+	for _, name := range listed(values("collections")) {
+		c := inspection.Collection(name)
+		if !c.Writable() && !c.Reference() {
+			return req, badParameter("collections", "it names a collection that phones don't read.")
+		}
+		if !slices.Contains(req.Collections, c) {
+			req.Collections = append(req.Collections, c)
+		}
+	}
+	for _, code := range listed(values("confirm_revoked")) {
+		area := inspection.Area(code)
+		if !area.Valid() {
+			return req, badParameter("confirm_revoked", "it must list codes of areas.")
+		}
+		req.ConfirmRevoked = append(req.ConfirmRevoked, area)
+	}
+	return req, nil
+}
+
+// single returns a parameter that may come once, or "".
+func single(values func(string) []string, name string) (string, error) {
+	list := values(name)
+	switch len(list) {
+	case 0:
+		return "", nil
+	case 1:
+		return list[0], nil
+	}
+	return "", badParameter(name, "it may be given once only.")
+}
+
+func decodeLimit(values func(string) []string) (int, error) {
+	if len(values("limit")) == 0 {
+		return sync.DefaultLimit, nil
+	}
+	text, err := single(values, "limit")
+	if err != nil {
+		return 0, err
+	}
+	digits := strings.Trim(text, "0123456789") == "" && strings.Trim(text, "0") != ""
+	if !digits {
+		return 0, badParameter("limit", "it must be a whole number from 1.")
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return sync.MaxLimit, nil // digits that overflow are a large number
+	}
+	return min(n, sync.MaxLimit), nil
+}
+
+func decodeHistory(values func(string) []string) (whole bool, err error) {
+	text, err := single(values, "history")
+	if err == nil && text != "all" && len(values("history")) > 0 {
+		err = badParameter("history", "it may only be all.")
+	}
+	return text == "all", err
+}
+
+// listed splits values at commas: lists may be given in one or repeated.
+func listed(values []string) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, strings.Split(v, ",")...)
+	}
+	return out
+}

@@ -1,0 +1,313 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// maxName is the longest name of a person, in characters.
+const maxName = 100
+
+// NewUser is what an account is made from.
+type NewUser struct {
+	Username string
+	Name     string
+	Password string
+	Role     Role
+	Areas    []inspection.Area
+}
+
+// UserPatch changes an account; what is nil stays as it is.
+type UserPatch struct {
+	Name     *string
+	Role     *Role
+	Areas    *[]inspection.Area
+	Disabled *bool
+	Password *string
+}
+
+// AddUser makes an account. The actor is recorded as who did it; "" is the
+// command line. Returns CodeConflict if the user name is taken, CodeBadRequest
+// if something about the new user isn't usable.
+func (s *Service) AddUser(ctx context.Context, actor inspection.UserID, in NewUser) (User, error) {
+	if err := s.checkNewUser(ctx, in); err != nil {
+		return User{}, err
+	}
+	hash, err := s.hasher.hash(ctx, in.Password)
+	if err != nil {
+		return User{}, err
+	}
+	id, err := newUserID(s.now(), s.cfg.Random)
+	if err != nil {
+		return User{}, err
+	}
+	if err := s.claim(ctx, in.Username, id); err != nil {
+		return User{}, err
+	}
+	if err := s.setPassword(ctx, id, hash); err != nil {
+		return User{}, err
+	}
+	u, err := s.amend(ctx, actor, func(p place) (userDoc, error) { return s.decideNewUser(ctx, p, id, in) })
+	if inspection.CodeOf(err) == inspection.CodeConflict {
+		err = errors.Join(err, s.store.Delete(ctx, store.TableCredentials, string(id)))
+	}
+	return u.User, err
+}
+
+// decideNewUser runs after the head was read: whoever claimed the name later
+// than this reads a later head, so of two claimants only one append goes in,
+// and the other then finds its record.
+func (s *Service) decideNewUser(ctx context.Context, p place, id inspection.UserID, in NewUser) (userDoc, error) {
+	u, taken, err := s.holder(ctx, foldUsername(in.Username))
+	if err != nil {
+		return userDoc{}, err
+	}
+	if taken && u.ID != id {
+		return userDoc{}, usernameTaken(in.Username)
+	}
+	if taken {
+		return u, errUnchanged // an append whose outcome was unknown went in
+	}
+	u = userDoc{User: User{
+		ID: id, Username: strings.TrimSpace(in.Username), Name: strings.TrimSpace(in.Name), Role: in.Role,
+	}}
+	u.setAreas(in.Areas, p.seq, p.at)
+	return u, nil
+}
+
+// UpdateUser changes an account. Disabling it, or a new password, ends all of
+// its families. What already is as asked makes no history. Returns
+// CodeNotFound for an unknown id, CodeBadRequest as AddUser does.
+func (s *Service) UpdateUser(ctx context.Context, actor, id inspection.UserID, patch UserPatch) (User, error) {
+	if err := s.checkPatch(ctx, patch); err != nil {
+		return User{}, err
+	}
+	if _, err := s.user(ctx, id); err != nil {
+		return User{}, err
+	}
+	if patch.Password != nil {
+		hash, err := s.hasher.hash(ctx, *patch.Password)
+		if err != nil {
+			return User{}, err
+		}
+		if err := s.setPassword(ctx, id, hash); err != nil {
+			return User{}, err
+		}
+	}
+	defer s.cache.dropUser(id)
+	u, err := s.amend(ctx, actor, func(p place) (userDoc, error) { return s.decidePatch(ctx, p, id, patch) })
+	if err != nil {
+		return User{}, err
+	}
+	return u.User, s.endAfter(ctx, u, patch)
+}
+
+func (s *Service) endAfter(ctx context.Context, u userDoc, patch UserPatch) error {
+	switch {
+	case u.Disabled:
+		return s.endFamilies(ctx, u.ID, endedDisabled)
+	case patch.Password != nil:
+		return s.endFamilies(ctx, u.ID, endedPassword)
+	}
+	return nil
+}
+
+func (s *Service) decidePatch(ctx context.Context, p place, id inspection.UserID, patch UserPatch) (userDoc, error) {
+	u, err := s.user(ctx, id)
+	if err != nil {
+		return userDoc{}, err
+	}
+	before := u
+	if patch.Name != nil {
+		u.Name = strings.TrimSpace(*patch.Name)
+	}
+	if patch.Role != nil {
+		u.Role = *patch.Role
+	}
+	if patch.Disabled != nil {
+		u.Disabled = *patch.Disabled
+	}
+	if patch.Areas != nil {
+		u.setAreas(*patch.Areas, p.seq, p.at)
+	}
+	if sameUser(u.User, before.User) {
+		return u, errUnchanged
+	}
+	return u, nil
+}
+
+func sameUser(a, b User) bool {
+	return a.Name == b.Name && a.Role == b.Role && a.Disabled == b.Disabled && slices.Equal(a.Areas, b.Areas)
+}
+
+// place is where in the reference log a decision would go, and when.
+type place struct {
+	seq int64
+	at  time.Time
+}
+
+// amend appends the next revision of a user's document as decide makes it,
+// and decides again when another writer was first. decide returns
+// errUnchanged if nothing is to be appended.
+func (s *Service) amend(ctx context.Context, actor inspection.UserID, decide func(place) (userDoc, error)) (userDoc, error) {
+	for range writeTries {
+		head, err := s.store.Head(ctx, inspection.ReferenceArea)
+		if err != nil {
+			return userDoc{}, fmt.Errorf("reading the reference log's head: %w", err)
+		}
+		p := place{seq: head.Seq + 1, at: s.now()}
+		if p.at.Before(head.At) {
+			p.at = head.At // a log's times never run backwards
+		}
+		u, err := decide(p)
+		if errors.Is(err, errUnchanged) {
+			return u, nil
+		}
+		if err != nil {
+			return userDoc{}, err
+		}
+		u.Server = userServer{Rev: u.Server.Rev + 1, Seq: p.seq}
+		err = s.appendUser(ctx, actor, head, p, u)
+		if !errors.Is(err, store.ErrStale) {
+			return u, err
+		}
+	}
+	return userDoc{}, busy()
+}
+
+func (s *Service) appendUser(ctx context.Context, actor inspection.UserID, head store.Head, p place, u userDoc) error {
+	doc, err := json.Marshal(u)
+	if err != nil {
+		return fmt.Errorf("encoding a user: %w", err)
+	}
+	commit, err := store.Seal(inspection.ReferenceArea, head, []store.Entry{{
+		Seq: p.seq, Collection: inspection.Users, ID: inspection.DocID(u.ID), Rev: u.Server.Rev,
+		Kind: store.KindReference, Actor: actor, At: p.at, Doc: doc,
+	}})
+	if err != nil {
+		return fmt.Errorf("sealing a user: %w", err)
+	}
+	if err := s.store.Append(ctx, commit); err != nil {
+		return fmt.Errorf("appending a user: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) user(ctx context.Context, id inspection.UserID) (userDoc, error) {
+	users, err := s.loadUsers(ctx, []inspection.UserID{id})
+	if err != nil {
+		return userDoc{}, err
+	}
+	u, ok := users[id]
+	if !ok {
+		return userDoc{}, inspection.Errorf(inspection.CodeNotFound, "There is no such user.")
+	}
+	return u, nil
+}
+
+// UserByName returns the user with the name, whatever its case. Returns
+// CodeNotFound if there is none.
+func (s *Service) UserByName(ctx context.Context, username string) (User, error) {
+	u, ok, err := s.holder(ctx, foldUsername(username))
+	if err == nil && !ok {
+		err = inspection.Errorf(inspection.CodeNotFound, "There is no user %q.", username)
+	}
+	return u.User, err
+}
+
+// Users returns all users in order of user name.
+func (s *Service) Users(ctx context.Context) ([]User, error) {
+	q := store.ChangesQuery{
+		Area: inspection.ReferenceArea, Collections: []inspection.Collection{inspection.Users}, Limit: scanPage,
+	}
+	byID := map[inspection.UserID]User{} // one that changes meanwhile is seen again
+	for {
+		page, err := s.store.Changes(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("reading users: %w", err)
+		}
+		for _, r := range page.Records {
+			if r.Deleted {
+				delete(byID, inspection.UserID(r.ID))
+				continue
+			}
+			u, err := decodeUser(r.Doc)
+			if err != nil {
+				return nil, err
+			}
+			byID[u.ID] = u.User
+		}
+		if !page.More {
+			return sortedUsers(byID), nil
+		}
+		q.After = page.Seq
+	}
+}
+
+func sortedUsers(byID map[inspection.UserID]User) []User {
+	users := make([]User, 0, len(byID))
+	for _, u := range byID {
+		users = append(users, u)
+	}
+	slices.SortFunc(users, func(a, b User) int { return strings.Compare(a.Username, b.Username) })
+	return users
+}
+
+func (s *Service) checkNewUser(ctx context.Context, in NewUser) error {
+	if err := checkUsername(in.Username); err != nil {
+		return err
+	}
+	return s.checkPatch(ctx, UserPatch{Name: &in.Name, Role: &in.Role, Areas: &in.Areas, Password: &in.Password})
+}
+
+func (s *Service) checkPatch(ctx context.Context, p UserPatch) error {
+	if p.Name != nil && !validName(*p.Name) {
+		return inspection.Errorf(inspection.CodeBadRequest, "The name of the person must have 1 to %d characters.", maxName)
+	}
+	if p.Role != nil && !p.Role.Valid() {
+		return inspection.Errorf(inspection.CodeBadRequest, "The role must be inspector, supervisor or admin, not %q.", *p.Role)
+	}
+	if p.Password != nil {
+		if err := checkPassword(*p.Password); err != nil {
+			return err
+		}
+	}
+	if p.Areas == nil {
+		return nil
+	}
+	return s.checkAreas(ctx, *p.Areas)
+}
+
+func validName(name string) bool {
+	n := utf8.RuneCountInString(strings.TrimSpace(name))
+	return utf8.ValidString(name) && 1 <= n && n <= maxName && strings.IndexFunc(name, unicode.IsControl) < 0
+}
+
+func (s *Service) checkAreas(ctx context.Context, areas []inspection.Area) error {
+	for _, a := range areas {
+		if !a.Valid() {
+			return inspection.Errorf(inspection.CodeBadRequest, "%q is not the code of an area. Take 2, 4, 6, 9 or 12 digits.", a)
+		}
+		if s.cfg.Areas == nil {
+			continue
+		}
+		ok, err := s.cfg.Areas.AreaExists(ctx, a)
+		if err != nil {
+			return fmt.Errorf("looking up an area: %w", err)
+		}
+		if !ok {
+			return inspection.Errorf(inspection.CodeBadRequest, "There is no area %s here. Import the areas first.", a)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+// Package cli is the command line: it reads flags and variables, wires the
+// services and runs them. Every flag has a GRIDPATROL_… variable.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store/sqlite"
+)
+
+// Process is what the command line runs in.
+type Process struct {
+	Args           []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Version        string
+}
+
+// Exit statuses.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+// commands is the grammar.
+type commands struct {
+	Version kong.VersionFlag `help:"Print the version and stop."`
+	Log     logFlags         `embed:"" prefix:"log-"`
+
+	Serve serveCommand `cmd:"" help:"Serve phones and supervisors."`
+	Demo  demoCommand  `cmd:"" help:"Serve the demo district on loopback, made on first start."`
+	User  userCommands `cmd:"" help:"Add, import, disable or reset accounts."`
+
+	Health healthCommand `cmd:"" help:"Ask the server on this machine whether it is alive."`
+}
+
+type logFlags struct {
+	Level  slog.Level `default:"info" help:"Least level that is logged: debug, info, warn, error." env:"GRIDPATROL_LOG_LEVEL"`
+	Format string     `default:"text" enum:"text,json" help:"Form of a log line: text or json." env:"GRIDPATROL_LOG_FORMAT"`
+}
+
+// run is what every command gets.
+type run struct {
+	Process
+	ctx context.Context
+	log *slog.Logger
+}
+
+// Run executes the command line and returns the exit status: 0 done, 1 failed,
+// 2 the command line is wrong.
+func Run(ctx context.Context, p Process) int {
+	var c commands
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("gridpatrol"),
+		kong.Description("The backend of a district's air inspections: checklists, photos and counts, synced from phones that are often offline."),
+		kong.Writers(p.Stdout, p.Stderr),
+		kong.Exit(func(status int) { exit = status }),
+		kong.Vars{"version": "gridpatrol " + p.Version},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(p.Stderr, "gridpatrol:", err)
+		return exitError
+	}
+	args := p.Args
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "gridpatrol: %v\nRun gridpatrol --help to see what there is.\n", err)
+		return exitUsage
+	}
+	r := &run{Process: p, ctx: ctx, log: newLogger(p.Stderr, c.Log)}
+	if err := command.Run(r); err != nil {
+		fmt.Fprintln(p.Stderr, "gridpatrol:", explain(err))
+		return exitError
+	}
+	return exitOK
+}
+
+func newLogger(w io.Writer, f logFlags) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: f.Level}
+	if f.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// explain says what to do, with the cause for whoever runs the server.
+func explain(err error) string {
+	var e *inspection.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	if e.Err != nil {
+		return fmt.Sprintf("%s (%v)", e.Detail, e.Err)
+	}
+	return e.Detail
+}
+
+// dataFlags say where the embedded store lives.
+type dataFlags struct {
+	Data string `default:"./data" type:"path" help:"Folder of the embedded store; made on first start." env:"GRIDPATROL_DATA"`
+}
+
+func (f dataFlags) open(ctx context.Context) (*sqlite.Store, error) {
+	return sqlite.Open(ctx, f.Data, sqlite.Options{NewID: newID})
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func now() time.Time { return time.Now() }

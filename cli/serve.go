@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gridpatrol/api"
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+	"gridpatrol/seeds"
+	"gridpatrol/store/sqlite"
+	"gridpatrol/sync"
+)
+
+// serveFlags are the flags of all that serves.
+type serveFlags struct {
+	Listen       string         `default:"127.0.0.1:8080" help:"Address to listen on." env:"GRIDPATROL_LISTEN"`
+	TLSCert      string         `type:"existingfile" help:"Certificate chain in PEM." env:"GRIDPATROL_TLS_CERT"`
+	TLSKey       string         `type:"existingfile" help:"The certificate's key in PEM." env:"GRIDPATROL_TLS_KEY"`
+	TrustedProxy []netip.Prefix `help:"Network of a proxy whose X-Forwarded-For counts, like 10.0.0.0/8. May be repeated." env:"GRIDPATROL_TRUSTED_PROXY"`
+	StopTimeout  time.Duration  `default:"30s" help:"How long a stop waits for requests under way." env:"GRIDPATROL_STOP_TIMEOUT"`
+}
+
+type serveCommand struct {
+	dataFlags  `embed:""`
+	serveFlags `embed:""`
+	Demo       bool `help:"Add the demo district: accounts whose password everyone knows. Loopback only." env:"GRIDPATROL_DEMO"`
+}
+
+type demoCommand struct {
+	Data       string `default:"./data/demo" type:"path" help:"Folder of the demo's store; made on first start." env:"GRIDPATROL_DATA"`
+	serveFlags `embed:""`
+}
+
+// Run serves until the process is told to stop.
+func (c *serveCommand) Run(r *run) error {
+	return serve(r, c.dataFlags, c.serveFlags, c.Demo)
+}
+
+// Run serves the demo district.
+func (c *demoCommand) Run(r *run) error {
+	return serve(r, dataFlags{Data: c.Data}, c.serveFlags, true)
+}
+
+func (f serveFlags) check() error {
+	if (f.TLSCert == "") != (f.TLSKey == "") {
+		return errors.New("set both --tls-cert and --tls-key, or neither")
+	}
+	return nil
+}
+
+func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	st, err := data.open(r.ctx)
+	if err != nil {
+		return err
+	}
+	defer closing(r, "store", st.Close)
+	if err := guardDemo(r.ctx, st, f.Listen, demo); err != nil {
+		return err
+	}
+	s, err := wire(r, st, f)
+	if err != nil {
+		return err
+	}
+	defer s.sync.Close()
+	if demo {
+		if err := addDemo(r.ctx, st, s); err != nil {
+			return fmt.Errorf("making the demo district: %w", err)
+		}
+	}
+	return s.serve(r, f)
+}
+
+func closing(r *run, what string, close func() error) {
+	if err := close(); err != nil {
+		r.log.Error("closing failed", "what", what, "error", err)
+	}
+}
+
+// services is everything that serves, wired.
+type services struct {
+	auth *auth.Service
+	sync *sync.Service
+	http *api.Server
+}
+
+func wire(r *run, st *sqlite.Store, f serveFlags) (*services, error) {
+	accounts, err := auth.New(r.ctx, st, auth.Config{Now: now, Random: rand.Reader})
+	if err != nil {
+		return nil, err
+	}
+	phones, err := sync.New(r.ctx, sync.Config{Store: st, Now: now, Log: r.log})
+	if err != nil {
+		return nil, err
+	}
+	if err := seedReference(r, phones); err != nil {
+		phones.Close()
+		return nil, err
+	}
+	server := api.New(api.Config{
+		Auth: accounts, Sync: phones, Health: st, Log: r.log, Now: now, NewID: newID,
+		TrustedProxies: f.TrustedProxy, Metrics: prometheus.NewRegistry(),
+	})
+	return &services{auth: accounts, sync: phones, http: server}, nil
+}
+
+// seedReference adds areas, units, templates, limits and targets that the
+// database has never had.
+func seedReference(r *run, phones *sync.Service) error {
+	docs, err := seeds.Reference()
+	if err != nil {
+		return fmt.Errorf("reading the seed data: %w", err)
+	}
+	list := make([]sync.ReferenceDocument, len(docs))
+	for i, d := range docs {
+		list[i] = sync.ReferenceDocument{Collection: d.Collection, ID: d.ID, Doc: d.Doc}
+	}
+	added, err := phones.SeedReference(r.ctx, list)
+	if err != nil {
+		return fmt.Errorf("adding reference data: %w", err)
+	}
+	if added > 0 {
+		r.log.Info("reference data added", "documents", added)
+	}
+	return nil
+}
+
+// serve listens until the context ends, then finishes what is under way.
+func (s *services) serve(r *run, f serveFlags) error {
+	ln, err := net.Listen("tcp", f.Listen)
+	if err != nil {
+		return fmt.Errorf("can't listen on %s: choose another address with --listen or GRIDPATROL_LISTEN: %w", f.Listen, err)
+	}
+	if ln, err = f.secure(r, ln); err != nil {
+		return err
+	}
+	r.log.Info("serving", "address", ln.Addr().String(), "tls", f.TLSCert != "")
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Listen(ln) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-r.ctx.Done():
+	}
+	r.log.Info("stopping")
+	ctx, cancel := context.WithTimeout(context.Background(), f.StopTimeout)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return fmt.Errorf("stopping took longer than %s: %w", f.StopTimeout, err)
+	}
+	return <-failed
+}
+
+func (f serveFlags) secure(r *run, ln net.Listener) (net.Listener, error) {
+	if f.TLSCert == "" {
+		if !loopback(f.Listen) {
+			r.log.Warn("listening beyond loopback without TLS: passwords and pictures can be read on the way; set --tls-cert and --tls-key or put a TLS proxy in front")
+		}
+		return ln, nil
+	}
+	cert, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert and --tls-key don't make a certificate: %w", err)
+	}
+	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}), nil
+}
+
+// loopback reports whether an address to listen on can be reached from this
+// machine only. An address without a host is reached from everywhere.
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// areaBook lets accounts be granted only areas that exist, or that lie above
+// one that does.
+type areaBook struct{ sync *sync.Service }
+
+// AreaExists implements auth.AreaBook.
+func (b areaBook) AreaExists(ctx context.Context, area inspection.Area) (bool, error) {
+	ref, err := b.sync.Reference(ctx)
+	if err != nil {
+		return false, err
+	}
+	for known := range ref.Areas {
+		if area.Covers(known) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

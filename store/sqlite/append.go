@@ -1,0 +1,142 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Append implements store.Log. If COMMIT itself fails, the error is
+// CodeUnavailable and whether the commit is durable is unknown; reading the
+// head tells.
+func (s *Store) Append(ctx context.Context, c *store.Commit) error {
+	if err := checkCommit(c); err != nil {
+		return err
+	}
+	return s.write(ctx, "append", len(c.Bytes), func(ctx context.Context, q *statements) error {
+		return appendCommit(ctx, q, c)
+	})
+}
+
+// checkCommit refuses what Seal would never make, since a log can't be
+// corrected later.
+func checkCommit(c *store.Commit) error {
+	if len(c.Entries) == 0 || c.First < 1 || c.Last-c.First+1 != int64(len(c.Entries)) {
+		return fmt.Errorf("sqlite: append: a commit of %d entries says that it spans %d to %d", len(c.Entries), c.First, c.Last)
+	}
+	if len(c.Bytes) > store.MaxCommitBytes {
+		return fmt.Errorf("sqlite: append: a commit of %d bytes is over the bound of %d", len(c.Bytes), store.MaxCommitBytes)
+	}
+	for i := range c.Entries {
+		if !inRange(c.Entries[i].At) {
+			return fmt.Errorf("sqlite: append: entry %d: %w", c.Entries[i].Seq, errTime)
+		}
+	}
+	return nil
+}
+
+func appendCommit(ctx context.Context, q *statements, c *store.Commit) error {
+	head, err := readHead(ctx, q, c.Area)
+	if err != nil {
+		return err
+	}
+	if head.Seq != c.First-1 || head.Hash != c.Previous {
+		return store.ErrStale
+	}
+	if err := updateRecords(ctx, q, c); err != nil {
+		return err
+	}
+	if err := insertReceipts(ctx, q, c); err != nil {
+		return err
+	}
+	err = q.exec(ctx, `INSERT INTO log (area, first, last, at, previous, hash, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		string(c.Area), c.First, c.Last, toNanos(c.At), c.Previous[:], c.Hash[:], c.Bytes)
+	if err != nil {
+		return err
+	}
+	return q.exec(ctx, `INSERT INTO heads (area, seq, hash, at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (area) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, at = excluded.at`,
+		string(c.Area), c.Last, c.Hash[:], toNanos(c.At))
+}
+
+// updateRecords folds the entries into the records that they touch and writes
+// each of these once.
+func updateRecords(ctx context.Context, q *statements, c *store.Commit) error {
+	ids := map[inspection.DocID]bool{}
+	for i := range c.Entries {
+		if e := &c.Entries[i]; e.TouchesRecord() {
+			ids[e.ID] = true
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	order := slices.Sorted(maps.Keys(ids))
+	records, err := readRecords(ctx, q, order)
+	if err != nil {
+		return err
+	}
+	for id := range records {
+		if records[id].Area != c.Area {
+			return store.ErrStale
+		}
+	}
+	foldEntries(records, c)
+	for _, id := range order {
+		if err := writeRecord(ctx, q, records[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func foldEntries(records map[inspection.DocID]store.Record, c *store.Commit) {
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		if !e.TouchesRecord() {
+			continue
+		}
+		var before *store.Record
+		if r, known := records[e.ID]; known {
+			before = &r
+		}
+		records[e.ID] = store.Fold(before, c.Area, e)
+	}
+}
+
+func writeRecord(ctx context.Context, q *statements, r store.Record) error {
+	return q.exec(ctx, `INSERT INTO records
+		(id, area, collection, rev, seq, at, deleted, kept, revisions, marks, doc)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET
+			collection = excluded.collection, rev = excluded.rev, seq = excluded.seq, at = excluded.at,
+			deleted = excluded.deleted, kept = excluded.kept,
+			revisions = excluded.revisions, marks = excluded.marks, doc = excluded.doc`,
+		string(r.ID), string(r.Area), string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Kept,
+		encodeRevisions(r.Revisions), encodeMarks(r.Marks), r.Doc)
+}
+
+// insertReceipts keeps the receipt that is there: the first result wins.
+func insertReceipts(ctx context.Context, q *statements, c *store.Commit) error {
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		if !e.HasReceipt() || e.N < 1 {
+			continue
+		}
+		r := e.Receipt(c.Area)
+		err := q.exec(ctx, `INSERT INTO receipts
+			(actor, device, n, content, area, collection, id, rev, seq, status, code, detail)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (actor, device, n) DO NOTHING`,
+			string(r.Device.User), string(r.Device.ID), r.N, r.Content, string(r.Area), string(r.Collection),
+			string(r.ID), r.Rev, r.Seq, string(r.Status), string(r.Code), r.Detail)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

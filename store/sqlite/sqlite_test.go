@@ -1,0 +1,88 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+	"gridpatrol/store/storetest"
+)
+
+func TestMain(m *testing.M) {
+	raceToOpen()
+	storetest.Child(openAt)
+	os.Exit(m.Run())
+}
+
+func openAt(ctx context.Context, place string) (store.Store, error) {
+	return Open(ctx, place, testOptions())
+}
+
+var ids atomic.Int64
+
+// testOptions makes ids that differ within and between processes.
+func testOptions() Options {
+	return Options{NewID: func() string {
+		return fmt.Sprintf("%08x-0000-7000-8000-%012x", os.Getpid(), ids.Add(1))
+	}}
+}
+
+func openIn(t testing.TB, dir string) *Store {
+	t.Helper()
+	st, err := Open(t.Context(), dir, testOptions())
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return st
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) func() store.Store {
+		dir := t.TempDir()
+		return func() store.Store { return openIn(t, dir) }
+	})
+}
+
+func TestCrash(t *testing.T) { storetest.Crash(t, t.TempDir(), openAt) }
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, func(b *testing.B) store.Store { return openIn(b, b.TempDir()) })
+}
+
+const street inspection.Area = "610102003"
+
+func document(n int) inspection.DocID {
+	return inspection.DocID(fmt.Sprintf("0192f3c1-0000-7000-8000-%012x", n))
+}
+
+// sealed makes a commit of one document of about size bytes after head.
+func sealed(t testing.TB, head store.Head, n, size int) *store.Commit {
+	t.Helper()
+	c, err := store.Seal(street, head, []store.Entry{{
+		Seq: head.Seq + 1, Collection: inspection.Inspections, ID: document(n), Rev: 1, Kind: store.KindPut,
+		Actor: "u", Device: "d", N: int64(n), Status: store.Applied,
+		Doc: fmt.Appendf(nil, `{"x":"%0*d"}`, size, n),
+	}})
+	if err != nil {
+		t.Fatalf("Seal: %v", err)
+	}
+	return c
+}
+
+func headOf(t testing.TB, st *Store) store.Head {
+	t.Helper()
+	head, err := st.Head(t.Context(), street)
+	if err != nil {
+		t.Fatalf("Head: %v", err)
+	}
+	return head
+}

@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+const recordColumns = `id, area, collection, rev, seq, at, deleted, kept, revisions, marks, doc`
+
+// Records implements store.Views. There are no unfinished appends here, so no
+// id is ever claimed only.
+func (s *Store) Records(ctx context.Context, ids []inspection.DocID) (map[inspection.DocID]store.Record, error) {
+	var records map[inspection.DocID]store.Record
+	err := s.view(ctx, "records", func(q querier) (err error) {
+		records, err = readRecords(ctx, q, ids)
+		return err
+	})
+	return records, err
+}
+
+func readRecords(ctx context.Context, q querier, ids []inspection.DocID) (map[inspection.DocID]store.Record, error) {
+	list, err := jsonList(ids)
+	if err != nil {
+		return nil, err
+	}
+	found, err := collect(ctx, q, scanRecord, `SELECT `+recordColumns+` FROM records INDEXED BY records_by_id
+		WHERE id IN (SELECT value FROM json_each(?))`, list)
+	if err != nil {
+		return nil, err
+	}
+	records := make(map[inspection.DocID]store.Record, len(ids))
+	for _, r := range found {
+		records[r.ID] = r
+	}
+	return records, nil
+}
+
+// jsonList is how a list becomes one parameter, so that statements for lists
+// of all lengths are prepared once.
+func jsonList[T any](list []T) (string, error) {
+	if list == nil {
+		return "[]", nil
+	}
+	b, err := json.Marshal(list)
+	return string(b), err
+}
+
+func scanRecord(rows *sql.Rows) (store.Record, error) {
+	var r store.Record
+	var at int64
+	var revisions, marks []byte
+	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Kept, &revisions, &marks, &r.Doc)
+	if err != nil {
+		return r, err
+	}
+	r.At = fromNanos(at)
+	if r.Revisions, err = decodeRevisions(revisions); err != nil {
+		return r, err
+	}
+	r.Marks, err = decodeMarks(marks)
+	return r, err
+}
+
+// Changes implements store.Views. The head is read in the same snapshot as
+// the records: what is committed while the page is read lies above its Seq.
+func (s *Store) Changes(ctx context.Context, q store.ChangesQuery) (store.Changes, error) {
+	var page store.Changes
+	err := s.snapshot(ctx, "changes", func(at querier) error {
+		head, err := readHead(ctx, at, q.Area)
+		if err != nil {
+			return err
+		}
+		upto := head.Seq
+		if q.Upto > 0 {
+			upto = min(q.Upto, head.Seq)
+		}
+		found, err := changed(ctx, at, q, upto)
+		if err != nil {
+			return err
+		}
+		page = cut(found, q, max(upto, q.After))
+		return nil
+	})
+	if err != nil {
+		return store.Changes{}, err
+	}
+	return page, nil
+}
+
+// changed returns up to one record more than the page holds: first the kept
+// ones among the old, then all of the new.
+func changed(ctx context.Context, q querier, query store.ChangesQuery, upto int64) ([]store.Record, error) {
+	collections, err := jsonList(query.Collections)
+	if err != nil {
+		return nil, err
+	}
+	want := max(query.Limit, 0) + 1
+	boundary := min(max(query.After, query.KeptUpto), upto)
+	var kept []store.Record
+	if query.After < boundary {
+		kept, err = collect(ctx, q, scanRecord, `SELECT `+recordColumns+` FROM records INDEXED BY records_kept
+			WHERE area = ? AND seq > ? AND seq <= ? AND kept = 1
+			AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`,
+			string(query.Area), query.After, boundary, collections, want)
+		if err != nil {
+			return nil, err
+		}
+	}
+	rest, err := collect(ctx, q, scanRecord, `SELECT `+recordColumns+` FROM records INDEXED BY records_by_seq
+		WHERE area = ? AND seq > ? AND seq <= ?
+		AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`,
+		string(query.Area), boundary, upto, collections, want-len(kept))
+	return append(kept, rest...), err
+}
+
+// cut makes the page of what was found. A page that isn't full has seen the
+// whole range, up to end.
+func cut(found []store.Record, q store.ChangesQuery, end int64) store.Changes {
+	limit := max(q.Limit, 0)
+	if len(found) < limit {
+		return store.Changes{Records: found, Seq: end}
+	}
+	page := store.Changes{Records: found[:limit], Seq: q.After, More: len(found) > limit}
+	if limit > 0 {
+		page.Seq = found[limit-1].Seq
+	}
+	return page
+}
+
+// Receipts implements store.Views.
+func (s *Store) Receipts(ctx context.Context, device inspection.Device, ns []int64) (map[int64]store.Receipt, error) {
+	list, err := jsonList(ns)
+	if err != nil {
+		return nil, err
+	}
+	receipts := make(map[int64]store.Receipt, len(ns))
+	err = s.view(ctx, "receipts", func(q querier) error {
+		found, err := collect(ctx, q, scanReceipt, `SELECT
+			actor, device, n, content, area, collection, id, rev, seq, status, code, detail FROM receipts
+			WHERE actor = ? AND device = ? AND n IN (SELECT value FROM json_each(?))`,
+			string(device.User), string(device.ID), list)
+		for _, r := range found {
+			receipts[r.N] = r
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipts, nil
+}
+
+func scanReceipt(rows *sql.Rows) (store.Receipt, error) {
+	var r store.Receipt
+	err := rows.Scan(&r.Device.User, &r.Device.ID, &r.N, &r.Content, &r.Area, &r.Collection,
+		&r.ID, &r.Rev, &r.Seq, &r.Status, &r.Code, &r.Detail)
+	return r, err
+}
+
+// LastN implements store.Views.
+func (s *Store) LastN(ctx context.Context, device inspection.Device) (int64, error) {
+	var last int64
+	err := s.view(ctx, "last n", func(q querier) error {
+		list, err := collect(ctx, q, scanOne[int64], `SELECT n FROM receipts
+			WHERE actor = ? AND device = ? ORDER BY n DESC LIMIT 1`, string(device.User), string(device.ID))
+		if err == nil && len(list) > 0 {
+			last = list[0]
+		}
+		return err
+	})
+	return last, err
+}

@@ -1,0 +1,150 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+const (
+	writers          = 8
+	commitsPerWriter = 20
+)
+
+func writerPhone(w int) inspection.Device {
+	return inspection.Device{User: inspection.UserID(fmt.Sprintf("u-%d", w)), ID: phone.ID}
+}
+
+// writeAll is one writer's work: each commit makes a document, edits the one
+// before and edits one that all writers of the area share.
+func writeAll(ctx context.Context, st store.Store, area inspection.Area, w int) error {
+	shared, device := docID(int(area[len(area)-1])), writerPhone(w)
+	for i := range commitsPerWriter {
+		n := int64(3*i + 1)
+		own := docID(1000*(w+1) + i)
+		before := docID(1000*(w+1) + max(i-1, 0))
+		entries := []store.Entry{put(own, device, n), put(before, device, n+1), put(shared, device, n+2)}
+		if _, err := push(ctx, st, area, entries); err != nil {
+			return fmt.Errorf("writer %d: %w", w, err)
+		}
+	}
+	return nil
+}
+
+// contend runs all writers, spread over two stores of one database.
+func (l *lab) contend(areas ...inspection.Area) store.Store {
+	stores := []store.Store{l.open(), l.open()}
+	errs := make([]error, writers)
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			errs[w] = writeAll(l.Context(), stores[w%2], areas[w%len(areas)], w)
+		})
+	}
+	group.Wait()
+	l.must("writers", errors.Join(errs...))
+	return stores[0]
+}
+
+func testOneAreaContended(l *lab) {
+	st := l.contend(street)
+	l.checkContended(st, street)
+}
+
+func testSeveralAreasContended(l *lab) {
+	areas := []inspection.Area{"610102001", "610102002", "610102003"}
+	st := l.contend(areas...)
+	l.checkContended(st, areas...)
+}
+
+// checkContended: no mutation was lost, none is there twice, and each writer's
+// are in the order in which it was answered.
+func (l *lab) checkContended(st store.Store, areas ...inspection.Area) {
+	Verify(l, st)
+	last := map[inspection.Device]int64{}
+	total := 0
+	for _, area := range areas {
+		commits, err := st.Commits(l.Context(), area, 0, writers*commitsPerWriter+1)
+		l.must("Commits", err)
+		for _, c := range commits {
+			for i := range c.Entries {
+				e := &c.Entries[i]
+				if e.N != last[e.By()]+1 {
+					l.Errorf("mutation %d of %s follows %d", e.N, e.Actor, last[e.By()])
+				}
+				last[e.By()] = e.N
+				total++
+			}
+		}
+	}
+	if want := writers * commitsPerWriter * 3; total != want {
+		l.Errorf("%d entries in the logs, %d were acknowledged", total, want)
+	}
+}
+
+// testPullerRacesWriters: a puller pages while writers write, and ends with
+// the latest state of every document.
+func testPullerRacesWriters(l *lab) {
+	st := l.open()
+	var running atomic.Int32
+	running.Store(writers)
+	errs := make([]error, writers)
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			defer running.Add(-1)
+			errs[w] = writeAll(l.Context(), st, street, w)
+		})
+	}
+	seen, err := pullUntil(l.Context(), l.open(), street, func() bool { return running.Load() == 0 })
+	group.Wait()
+	l.must("puller", err)
+	l.must("writers", errors.Join(errs...))
+	Verify(l, st)
+	want, err := pullUntil(l.Context(), st, street, func() bool { return true })
+	l.must("puller", err)
+	if len(seen) != len(want) || len(want) != writers*commitsPerWriter+1 {
+		l.Errorf("the puller saw %d documents, there are %d", len(seen), len(want))
+	}
+	for id, r := range want {
+		if err := sameRecord(seen[id], r); err != nil {
+			l.Errorf("the puller ended with: %v", err)
+		}
+	}
+}
+
+// pullUntil pulls pages of random sizes until done was true before a page that
+// ended up to date.
+func pullUntil(ctx context.Context, st store.Store, area inspection.Area, done func() bool) (map[inspection.DocID]store.Record, error) {
+	sizes := rand.New(rand.NewPCG(1, 2))
+	seen := map[inspection.DocID]store.Record{}
+	q := store.ChangesQuery{Area: area, Collections: inspection.FieldCollections}
+	for {
+		last := done()
+		q.Limit = 1 + sizes.IntN(9)
+		page, err := st.Changes(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		after := q.After
+		for _, r := range page.Records {
+			if r.Seq <= after || r.Seq > page.Seq {
+				return nil, fmt.Errorf("seq %d comes after %d in a page up to %d", r.Seq, after, page.Seq)
+			}
+			after, seen[r.ID] = r.Seq, r
+		}
+		if page.More && page.Seq <= q.After {
+			return nil, fmt.Errorf("there is more, but the page doesn't advance beyond %d", q.After)
+		}
+		q.After = page.Seq
+		if last && !page.More {
+			return seen, nil
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package template
+
+import (
+	"time"
+
+	"cel.dev/cel-go/common/types"
+
+	"gridpatrol/inspection"
+)
+
+// Input is what a verdict is made from. Answers may hold anything. Photos
+// counts the distinct photos that the record names, by photo field. Started
+// decides the check's date (in China); the zero time is absent.
+type Input struct {
+	Answers           inspection.Object
+	Photos            map[string]int
+	Location          *Place
+	Started, Finished time.Time
+	Limits            *LimitSet
+}
+
+// Outcome is what a template says of a record.
+type Outcome struct {
+	Verdict  inspection.Verdict
+	Findings []inspection.Finding // one per rule, in the template's order
+	// Problems are sorted by pointer, then code, and at most 200; if there are
+	// more, the last one says so.
+	Problems []inspection.Problem
+	// MissingFields are the photo fields that are demanded and lack photos.
+	MissingFields []string
+	LeadUnit      string // id of the unit that the matter goes to, "" if unknown
+}
+
+// Evaluate judges a record. It is pure, takes any answers and may be called by
+// many at once.
+func (t *Template) Evaluate(in Input) Outcome {
+	s, c := t.newScope(&in), &checker{}
+	t.readAnswers(s, c)
+	t.demandAnswers(s, c)
+	t.checkConstraints(s, c)
+	out := Outcome{MissingFields: t.missingPhotos(s), LeadUnit: t.leadUnit(s)}
+	out.Findings = make([]inspection.Finding, len(t.rules))
+	for i, r := range t.rules {
+		out.Findings[i] = s.judge(r)
+	}
+	out.Verdict = verdictOf(out.Findings)
+	out.Problems = c.list()
+	return out
+}
+
+func (t *Template) readAnswers(s *scope, c *checker) {
+	for i, f := range t.fields {
+		if f.Type == typePhoto {
+			s.values[i] = types.Int(s.in.Photos[f.Name])
+			continue
+		}
+		s.values[i] = c.read(f, "/answers/"+f.Name, s.in.Answers[f.Name])
+	}
+	c.unknown("/answers", s.in.Answers, func(name string) bool {
+		f := t.fieldNamed(name)
+		return f != nil && f.Type != typePhoto
+	})
+}
+
+// demandAnswers notes what is required and missing. A field whose relevance
+// can't be told yet is not demanded.
+func (t *Template) demandAnswers(s *scope, c *checker) {
+	for i, f := range t.fields {
+		if f.Required && f.isMissing(s.in.Answers[f.Name]) && s.holds(f.relevant) == yes {
+			c.add("/answers/"+f.Name, inspection.CodeRequired, "缺少必填项："+f.Label.ZH, f.Label.EN+" is required.")
+			s.values[i] = missing
+		}
+	}
+}
+
+// checkConstraints makes answers unusable that break their field's own
+// condition. All are asked before any is marked, so their order is nothing.
+func (t *Template) checkConstraints(s *scope, c *checker) {
+	var broken []int
+	for i, f := range t.fields {
+		if types.IsUnknown(s.values[i]) || f.constraint == nil && f.Patterns == "" {
+			continue
+		}
+		if f.constraint != nil && s.holds(f.constraint) == no || !t.matchesPattern(s, i) {
+			broken = append(broken, i)
+		}
+	}
+	for _, i := range broken {
+		f := t.fields[i]
+		say := text{f.Label.ZH + "：不符合填写要求", f.Label.EN + ": the answer breaks its constraint."}
+		if f.ConstraintMessage != nil {
+			say = *f.ConstraintMessage
+		}
+		c.add("/answers/"+f.Name, inspection.CodeConstraint, say.ZH, say.EN)
+		s.values[i] = invalid
+	}
+}
+
+func (t *Template) matchesPattern(s *scope, i int) bool {
+	f := t.fields[i]
+	value, ok := s.values[i].(types.String)
+	if f.Patterns == "" || !ok {
+		return true
+	}
+	by := types.String("")
+	if f.PatternBy != "" {
+		by, _ = s.values[t.vars[f.PatternBy]].(types.String)
+	}
+	return s.in.Limits.matches(f.Patterns, NormalPlate(string(value)), string(by), s.today)
+}
+
+func (t *Template) missingPhotos(s *scope) []string {
+	var names []string
+	for _, f := range t.fields {
+		if f.Type == typePhoto && s.in.Photos[f.Name] < f.MinCount && s.holds(f.relevant) == yes {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+func (t *Template) leadUnit(s *scope) string {
+	for _, u := range t.units {
+		if s.holds(u.when) == yes {
+			return u.unit
+		}
+	}
+	return t.def.LeadUnit.Default
+}
+
+// verdictOf combines the findings that decide: one failure decides; then what
+// waits for a laboratory; then what can't be told.
+func verdictOf(findings []inspection.Finding) inspection.Verdict {
+	order := []inspection.Verdict{
+		inspection.Fail, inspection.PendingLab, inspection.Indeterminate, inspection.Pass,
+	}
+	for _, v := range order {
+		for _, f := range findings {
+			if f.Level == levelFail && f.Result == v {
+				return v
+			}
+		}
+	}
+	return inspection.NotApplicable
+}

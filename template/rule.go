@@ -1,0 +1,181 @@
+package template
+
+import (
+	"strings"
+
+	"cel.dev/cel-go/cel"
+)
+
+// The levels of a rule: one decides the verdict, the other advises.
+const (
+	levelFail = "fail"
+	levelWarn = "warn"
+)
+
+// rule is a compiled rule. It either compares an observed value with a limit
+// or checks a condition.
+type rule struct {
+	ruleDef
+	when, pendingLab, observe, check *expr
+	cases                            []basisRule
+	needs                            []int
+	date                             int // index of a date field, or -1 for the check's date
+	unit                             int // index of the select_one that gives the unit, or -1
+	limitPrefix                      string
+	limitVar                         int      // index of what the limit's name ends with, or -1
+	limitValues                      []string // what that may be
+}
+
+type basisRule struct {
+	when  *expr
+	basis string
+}
+
+func (t *Template) compileRule(env *cel.Env, def ruleDef) (*rule, error) {
+	r := &rule{ruleDef: def, date: -1, unit: -1, limitVar: -1}
+	where := "rule " + def.Name
+	if err := checkRule(where, r); err != nil {
+		return nil, err
+	}
+	steps := []func() error{
+		func() error { return t.ruleExpressions(env, where, r) },
+		func() error { return t.ruleNames(where, r) },
+		func() error { return t.ruleLimit(where, r) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func checkRule(where string, r *rule) error {
+	if r.Level == "" {
+		r.Level = levelFail
+	}
+	switch {
+	case !namePattern.MatchString(r.Name):
+		return bad("%s: the name is not lower-case letters, digits and underscores", where)
+	case !r.Label.complete() || r.Fail != nil && !r.Fail.complete():
+		return bad("%s: label and fail need zh and en", where)
+	case r.Level != levelFail && r.Level != levelWarn:
+		return bad("%s: level is fail or warn", where)
+	case (r.Limit == "") == (r.Check == ""):
+		return bad("%s: needs either limit or check", where)
+	case r.Limit != "" && r.Observe == "":
+		return bad("%s: a limit needs observe", where)
+	case r.UnitField != "" && r.Limit == "":
+		return bad("%s: unit_field needs limit", where)
+	case r.During != "" && !namePattern.MatchString(r.During):
+		return bad("%s: during: %q is no name of a limit", where, r.During)
+	}
+	return nil
+}
+
+func (t *Template) ruleExpressions(env *cel.Env, where string, r *rule) (err error) {
+	observed := []*cel.Type{decimalType}
+	if r.Limit == "" {
+		observed = []*cel.Type{decimalType, cel.StringType, cel.BoolType}
+	}
+	for _, x := range []struct {
+		to     **expr
+		name   string
+		source string
+		want   []*cel.Type
+	}{
+		{&r.when, "when", r.When, []*cel.Type{cel.BoolType}},
+		{&r.pendingLab, "pending_lab", r.PendingLab, []*cel.Type{cel.BoolType}},
+		{&r.check, "check", r.Check, []*cel.Type{cel.BoolType}},
+		{&r.observe, "observe", r.Observe, observed},
+	} {
+		if *x.to, err = t.compileExpr(env, where+": "+x.name, x.source, x.want...); err != nil {
+			return err
+		}
+	}
+	for _, c := range r.BasisCases {
+		e, err := t.compileExpr(env, where+": basis_cases", c.When, cel.BoolType)
+		if err != nil {
+			return err
+		}
+		if e == nil || c.Basis == "" {
+			return bad("%s: basis_cases: needs when and basis", where)
+		}
+		r.cases = append(r.cases, basisRule{e, c.Basis})
+	}
+	return nil
+}
+
+func (t *Template) ruleNames(where string, r *rule) error {
+	for _, name := range r.Needs {
+		if t.fieldNamed(name) == nil {
+			return bad("%s: needs: there is no field %q", where, name)
+		}
+		r.needs = append(r.needs, t.vars[name])
+	}
+	if r.Date != "" {
+		if t.fieldNamed(r.Date, typeDate, typeDatetime) == nil {
+			return bad("%s: date: %q is no date field", where, r.Date)
+		}
+		r.date = t.vars[r.Date]
+	}
+	if r.UnitField != "" {
+		if t.fieldNamed(r.UnitField, typeSelectOne) == nil {
+			return bad("%s: unit_field: %q is no select_one field", where, r.UnitField)
+		}
+		r.unit = t.vars[r.UnitField]
+	}
+	return nil
+}
+
+func (t *Template) ruleLimit(where string, r *rule) error {
+	if r.Limit == "" {
+		return nil
+	}
+	prefix, variable, ok := splitLimit(r.Limit)
+	if !ok {
+		return bad("%s: limit: %q is no name of a limit", where, r.Limit)
+	}
+	r.limitPrefix = prefix
+	if variable == "" {
+		return nil
+	}
+	if f := t.fieldNamed(variable, typeSelectOne); f != nil {
+		r.limitValues = f.choiceNames()
+	}
+	if i := t.vars[variable] - len(t.fields); i >= 0 && i < len(t.calcs) {
+		r.limitValues = t.calcs[i].Choices
+	}
+	if len(r.limitValues) == 0 {
+		return bad("%s: limit: %q has no list of choices", where, variable)
+	}
+	r.limitVar = t.vars[variable]
+	return nil
+}
+
+// limitNames lists every limit that the rule may look up.
+func (r *rule) limitNames() []string {
+	var names []string
+	for _, e := range []*expr{r.when, r.pendingLab, r.check, r.observe} {
+		if e != nil {
+			names = append(names, e.limits...)
+		}
+	}
+	if r.During != "" {
+		names = append(names, r.During)
+	}
+	if r.Limit != "" && r.limitVar < 0 {
+		names = append(names, r.limitPrefix)
+	}
+	for _, v := range r.limitValues {
+		names = append(names, r.limitPrefix+v)
+	}
+	return names
+}
+
+// normalUnit makes the spellings of a unit comparable: "g_l" is how a choice
+// must be named, "g/L" how a limit row writes it, "percent" stands for "%".
+func normalUnit(unit string) string {
+	unit = strings.ToLower(strings.ReplaceAll(unit, "/", "_"))
+	return strings.ReplaceAll(unit, "%", "percent")
+}

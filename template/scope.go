@@ -1,0 +1,120 @@
+package template
+
+import (
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/interpreter"
+)
+
+// scope is what expressions see of one record. It is CEL's activation.
+type scope struct {
+	t      *Template
+	in     *Input
+	values []ref.Val // by variable index; nil is a calculation not made yet
+	limits limitView
+	today  int // the check's date, 0 if unknown
+}
+
+func (t *Template) newScope(in *Input) *scope {
+	s := &scope{t: t, in: in, values: make([]ref.Val, len(t.fields)+len(t.calcs)+len(specials))}
+	s.today = dayOf(in.Started)
+	s.limits = limitView{set: in.Limits, day: s.today}
+	special := s.values[len(t.fields)+len(t.calcs):]
+	special[0], special[1] = timestamp(in.Started), timestamp(in.Finished)
+	special[2] = missing
+	if s.today != 0 {
+		y, m, d := in.Started.In(china).Date()
+		special[2] = types.Timestamp{Time: midnight(y, m, d)}
+	}
+	special[3], special[4], special[5] = missing, missing, missing
+	if p := in.Location; p != nil {
+		special[3], special[4], special[5] = floatVal(p.Lat), floatVal(p.Lon), floatVal(p.AccuracyM)
+	}
+	return s
+}
+
+// ResolveName implements CEL's activation.
+func (s *scope) ResolveName(name string) (any, bool) {
+	if i, ok := s.t.vars[name]; ok {
+		return s.value(i), true
+	}
+	if name == limitName {
+		return &s.limits, true
+	}
+	return nil, false
+}
+
+// Parent implements CEL's activation.
+func (s *scope) Parent() interpreter.Activation { return nil }
+
+// value returns a variable, making a calculation at its first use. A
+// calculation looks up limits by the check's date, whoever asks.
+func (s *scope) value(i int) ref.Val {
+	if s.values[i] == nil {
+		day := s.limits.day
+		s.limits.day = s.today
+		s.values[i] = s.eval(s.t.calcs[i-len(s.t.fields)].expr)
+		s.limits.day = day
+	}
+	return s.values[i]
+}
+
+// eval returns the value of an expression, an unknown where it has none.
+func (s *scope) eval(e *expr) ref.Val {
+	v, _, err := e.program.Eval(s)
+	if err != nil || v == nil || types.IsError(v) {
+		return invalid
+	}
+	return v
+}
+
+// truth is a condition's outcome in three-valued logic.
+type truth int
+
+const (
+	unsure truth = iota
+	no
+	yes
+)
+
+// holds evaluates a condition; none is true.
+func (s *scope) holds(e *expr) truth {
+	if e == nil {
+		return yes
+	}
+	switch s.eval(e) {
+	case types.True:
+		return yes
+	case types.False:
+		return no
+	}
+	return unsure
+}
+
+// limitView is the map behind limit.<name>: the rows in force on a day. A
+// name without a row is unknown, and so is what is compared with it.
+type limitView struct {
+	traits.Mapper
+	set *LimitSet
+	day int
+}
+
+func (l *limitView) Find(key ref.Val) (ref.Val, bool) {
+	name, _ := key.(types.String)
+	row := l.set.find(string(name), l.day)
+	if row == nil || row.value == nil {
+		return missing, true
+	}
+	return decimal{row.value}, true
+}
+
+func (l *limitView) Get(key ref.Val) ref.Val {
+	v, _ := l.Find(key)
+	return v
+}
+
+// Type implements ref.Val. The other methods of a CEL map are never reached:
+// the compiler takes limit.<name> only.
+func (l *limitView) Type() ref.Type { return types.MapType }
+func (l *limitView) Value() any     { return nil }
