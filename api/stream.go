@@ -120,7 +120,7 @@ func (p *poking) serve() (reason string) {
 // changed tells why the session is no longer what the stream was opened with.
 // A stream whose rights can't be read ends, too: the phone connects again.
 func (p *poking) changed() (reason string) {
-	ctx, cancel := context.WithTimeout(p.server.base, p.server.cfg.Recheck)
+	ctx, cancel := context.WithTimeout(p.server.base, maxRecheck)
 	defer cancel()
 	now, err := p.server.cfg.Auth.Recheck(ctx, p.session)
 	switch {

@@ -157,6 +157,31 @@ func TestRotatedKeys(t *testing.T) {
 	}
 }
 
+// A successor that was made before a key was rotated stays what it was.
+func TestSuccessorOutlivesARotation(t *testing.T) {
+	st, c := newStore(t), newClock()
+	old := newBenchOn(t, st, c)
+	old.addUser("li.na")
+	first := old.login("li.na", 1)
+	second := old.refresh(first.RefreshToken)
+	c.advance(time.Minute)
+	old.insertKey("refresh-2", refreshKeys)
+	fresh := newBenchOn(t, st, c)
+	if again := fresh.refresh(first.RefreshToken); again.RefreshToken != second.RefreshToken {
+		t.Error("another successor after the rotation")
+	}
+	// Only the text that was given out counts, not the same token sealed
+	// with another genuine key.
+	other, _, _ := parseRefreshToken(second.RefreshToken)
+	other.key = "refresh-2"
+	text, err := fresh.sealRefresh(t.Context(), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh.refuse(text, inspection.CodeUnauthenticated)
+	fresh.refresh(second.RefreshToken)
+}
+
 // Made-up key ids must not become reads of the store.
 func TestUnknownKeyIDsAreReadRarely(t *testing.T) {
 	b := newBench(t)

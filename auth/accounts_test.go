@@ -229,8 +229,16 @@ func TestUserNameIsFreeAfterACrash(t *testing.T) {
 	}
 	b.addUser("li.na")
 	b.login("li.na", 1)
-	_, err := b.AddUser(b.ctx, "", in)
+	before, err := f.Store.Get(b.ctx, store.TableUsernames, "li.na")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.AddUser(b.ctx, "", in)
 	wantCode(t, err, inspection.CodeConflict)
+	after, err := f.Store.Get(b.ctx, store.TableUsernames, "li.na")
+	if err != nil || after.Version != before.Version {
+		t.Errorf("a vain try left a claim: %s, %v", after.Value, err)
+	}
 }
 
 // A writer that stalls between claim and record loses the name to another,

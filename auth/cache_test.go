@@ -100,6 +100,18 @@ func TestFailedReadsAreNotRemembered(t *testing.T) {
 	b.authorize(token)
 }
 
+// watched tells when someone waits for the context to end.
+type watched struct {
+	context.Context
+	once   sync.Once
+	waited chan struct{}
+}
+
+func (w *watched) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.waited) })
+	return w.Context.Done()
+}
+
 // One request that is cut short must not fail those that wait for its read.
 func TestWaitersOutliveAnAbandonedRead(t *testing.T) {
 	c, now := newCache(), newClock().Now()
@@ -118,8 +130,9 @@ func TestWaitersOutliveAnAbandonedRead(t *testing.T) {
 		}
 	})
 	<-reading
+	second := &watched{Context: t.Context(), waited: make(chan struct{})}
 	wg.Go(func() {
-		st, err := c.get(t.Context(), device, now, func(context.Context) (standing, error) {
+		st, err := c.get(second, device, now, func(context.Context) (standing, error) {
 			return standing{found: true}, nil
 		})
 		if err != nil || !st.found {
@@ -132,6 +145,7 @@ func TestWaitersOutliveAnAbandonedRead(t *testing.T) {
 	if _, err := c.get(impatient, device, now, never); !errors.Is(err, context.Canceled) {
 		t.Errorf("who gave up waiting got %v", err)
 	}
+	<-second.waited
 	cancel()
 	wg.Wait()
 }

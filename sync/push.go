@@ -137,13 +137,11 @@ func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area
 	if err != nil {
 		return nil, nil, err
 	}
+	areas := areasOf(items, records, s.now())
 	byArea := map[inspection.Area][]*item{}
 	var aside []*item
-	for _, it := range items {
-		area := it.m.area()
-		if r, ok := records[it.m.ID]; ok {
-			area = r.Area
-		}
+	for i, it := range items {
+		area := areas[i]
 		switch {
 		case it.m.Fault != nil:
 			it.reject = it.m.Fault
@@ -158,6 +156,28 @@ func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area
 		}
 	}
 	return byArea, aside, nil
+}
+
+// areasOf returns where each item's document lies. Edits of a document that
+// an earlier item of the batch creates need not name its area, and a delete
+// can't: they follow that item.
+func areasOf(items []*item, records map[inspection.DocID]store.Record, now time.Time) []inspection.Area {
+	placed := make(map[inspection.DocID]inspection.Area, len(items))
+	for id, r := range records {
+		placed[id] = r.Area
+	}
+	areas := make([]inspection.Area, len(items))
+	for i, it := range items {
+		area, known := placed[it.m.ID]
+		if !known {
+			area = it.m.area()
+		}
+		areas[i] = area
+		if !known && it.m.Fault == nil && it.m.Op == OpPut && it.asker.reach(area, now).write {
+			placed[it.m.ID] = area
+		}
+	}
+	return areas
 }
 
 func idsOf(items []*item) []inspection.DocID {

@@ -98,21 +98,33 @@ type unitCase struct {
 }
 
 type ruleDef struct {
-	Name       string      `json:"name"`
-	Label      text        `json:"label"`
-	Level      string      `json:"level"`
+	Name  string `json:"name"`
+	Label text   `json:"label"`
+	Level string `json:"level"` // fail (the default) or warn
+	// Basis is the law or standard; of BasisCases the first that holds takes
+	// its place.
 	Basis      string      `json:"basis"`
 	BasisCases []basisCase `json:"basis_cases"`
-	When       string      `json:"when"`
-	During     string      `json:"during"`
-	Date       string      `json:"date"`
-	Needs      []string    `json:"needs"`
-	PendingLab string      `json:"pending_lab"`
-	Observe    string      `json:"observe"`
-	Limit      string      `json:"limit"`
-	UnitField  string      `json:"unit_field"`
-	Check      string      `json:"check"`
-	Fail       *text       `json:"fail"`
+	// When tells whether the rule applies. During names a limit: the rule
+	// applies only while an enabled row of it is in force.
+	When   string `json:"when"`
+	During string `json:"during"`
+	// Date is the date field by which limits are looked up instead of the
+	// check's date.
+	Date string `json:"date"`
+	// Needs are fields without which the rule never passes, and without
+	// which nothing is compared with a limit.
+	Needs      []string `json:"needs"`
+	PendingLab string   `json:"pending_lab"`
+	// Either Observe is compared with Limit, whose name may end with the
+	// value of a variable, as in voc_{product_class}; UnitField is then the
+	// answer that gives the unit of the observed value. Or Check must hold,
+	// and Fail says what is wrong when it does not.
+	Observe   string `json:"observe"`
+	Limit     string `json:"limit"`
+	UnitField string `json:"unit_field"`
+	Check     string `json:"check"`
+	Fail      *text  `json:"fail"`
 }
 
 type leadUnitDef struct {

@@ -25,8 +25,9 @@ func (s *scope) judge(r *rule) inspection.Finding {
 	defer func() { s.limits.day = s.today }()
 	switch s.applies(r, day) {
 	case no:
+		// Most rules of a checklist don't apply to a given record, and records
+		// are kept for ever: these have no words.
 		f.Result = inspection.NotApplicable
-		f.Message, f.MessageEN = r.Label.ZH+"：不适用", r.Label.EN+": not applicable."
 		return f
 	case unsure:
 		s.indeterminate(r, &f, day)
@@ -138,18 +139,18 @@ func (s *scope) check(r *rule, f *inspection.Finding, day int) {
 	}
 	outcome := s.holds(r.check)
 	switch {
-	case outcome == unsure || s.lacks(r):
-		s.indeterminate(r, f, day)
-	case outcome == yes:
-		f.Result = inspection.Pass
-		f.Message, f.MessageEN = r.Label.ZH+"：符合", r.Label.EN+": in order."
-	default:
+	case outcome == no:
 		f.Result = inspection.Fail
 		say := r.Label
 		if r.Fail != nil {
 			say = *r.Fail
 		}
 		r.sayFail(f, "疑似违规", "Suspected violation", say)
+	case outcome == unsure || s.lacks(r):
+		s.indeterminate(r, f, day)
+	default:
+		f.Result = inspection.Pass
+		f.Message, f.MessageEN = r.Label.ZH+"：符合", r.Label.EN+": in order."
 	}
 }
 

@@ -124,7 +124,7 @@ func writeRecord(ctx context.Context, q *statements, r store.Record) error {
 func insertReceipts(ctx context.Context, q *statements, c *store.Commit) error {
 	for i := range c.Entries {
 		e := &c.Entries[i]
-		if !e.HasReceipt() || e.N < 1 {
+		if !e.HasReceipt() {
 			continue
 		}
 		r := e.Receipt(c.Area)

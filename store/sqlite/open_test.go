@@ -111,6 +111,7 @@ func TestModes(t *testing.T) {
 	if err := st.Append(t.Context(), sealed(t, store.Head{}, 1, 10)); err != nil {
 		t.Fatal(err)
 	}
+	storetest.Verify(t, st)
 	checkModes(t, dir)
 	if err := st.Close(); err != nil {
 		t.Fatal(err)

@@ -82,7 +82,7 @@ func (s *Store) Close() error {
 	}
 	// Readers go first: the last connection to close moves the write-ahead
 	// log into the database file.
-	return errors.Join(s.db.Close(), s.writer.close())
+	return errors.Join(s.read.close(), s.db.Close(), s.writer.close())
 }
 
 // ID returns the database's identity.

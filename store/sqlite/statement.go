@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 )
 
@@ -39,6 +40,19 @@ func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
 	}
 	s.cache[text] = stmt
 	return stmt, nil
+}
+
+// close gives the statements back. A connection whose statements are open is
+// closed in name only: SQLite keeps its file and its write-ahead log.
+func (s *statements) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for text, stmt := range s.cache {
+		errs = append(errs, stmt.Close())
+		delete(s.cache, text)
+	}
+	return errors.Join(errs...)
 }
 
 func (s *statements) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {

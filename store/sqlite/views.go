@@ -168,7 +168,7 @@ func (s *Store) LastN(ctx context.Context, device inspection.Device) (int64, err
 		list, err := collect(ctx, q, scanOne[int64], `SELECT n FROM receipts
 			WHERE actor = ? AND device = ? ORDER BY n DESC LIMIT 1`, string(device.User), string(device.ID))
 		if err == nil && len(list) > 0 {
-			last = list[0]
+			last = max(list[0], 0)
 		}
 		return err
 	})

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -97,9 +98,18 @@ func (w *writer) connect(ctx context.Context) error {
 func (w *writer) disconnect() error {
 	var err error
 	if w.conn != nil {
-		err = w.conn.Close()
+		err = errors.Join(w.q.close(), w.conn.Close())
 	}
 	return errors.Join(err, w.db.Close())
+}
+
+// discard gives the connection up, whatever state it is in. Its errors say
+// nothing new: the connection is known to be unusable.
+func (w *writer) discard() {
+	_ = w.q.close()
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = w.conn.Close()
+	w.conn, w.q = nil, nil
 }
 
 // do hands the change to the writer and waits for its outcome. No call may be
@@ -214,9 +224,7 @@ func (w *writer) begin(ctx context.Context) error {
 		if err = w.q.exec(ctx, `BEGIN IMMEDIATE`); err == nil || isBusy(err) {
 			return err
 		}
-		// The error is that of the connection being given up.
-		_ = w.conn.Close()
-		w.conn = nil
+		w.discard()
 	}
 	if again := w.connect(ctx); again != nil {
 		return errors.Join(again, err)

@@ -81,11 +81,11 @@ func sameEntry(a, b store.Entry) bool {
 }
 
 func testChain(l *lab) {
-	st := l.open()
+	st, edited := l.open(), l.id()
 	for n := range int64(40) {
 		entries := []store.Entry{put(l.id(), phone, 3*n+1)}
 		if n%3 == 0 {
-			entries = append(entries, put(l.id(), phone, 3*n+2), put(docID(1), phone, 3*n+3))
+			entries = append(entries, put(l.id(), phone, 3*n+2), put(edited, phone, 3*n+3))
 		}
 		area := street
 		if n%5 == 0 {

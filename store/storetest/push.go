@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"gridpatrol/inspection"
@@ -14,7 +15,7 @@ import (
 // unknown); decide; append; from the start if that was stale. It returns nil
 // if nothing was left to append.
 func push(ctx context.Context, st store.Store, area inspection.Area, entries []store.Entry) (*store.Commit, error) {
-	for {
+	for range maxAttempts {
 		head, err := st.Head(ctx, area)
 		if err != nil {
 			return nil, err
@@ -34,7 +35,12 @@ func push(ctx context.Context, st store.Store, area inspection.Area, entries []s
 			return c, err
 		}
 	}
+	return nil, fmt.Errorf("an append was stale %d times in a row", maxAttempts)
 }
+
+// maxAttempts bounds retries, so that an engine that always says ErrStale
+// fails the suite. Each lost attempt means that another writer won.
+const maxAttempts = 10_000
 
 func unreceived(ctx context.Context, st store.Store, entries []store.Entry) ([]store.Entry, error) {
 	ns := map[inspection.Device][]int64{}

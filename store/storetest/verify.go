@@ -116,7 +116,7 @@ func (l *ledger) fold(area inspection.Area, c *store.Commit) {
 			}
 			l.records[e.ID] = store.Fold(before, area, e)
 		}
-		if e.HasReceipt() && e.N > 0 {
+		if e.HasReceipt() {
 			l.receive(e.Receipt(area))
 		}
 	}

@@ -13,7 +13,9 @@ func testReceipts(l *lab) {
 	id := l.id()
 	colleague := inspection.Device{User: "u-other", ID: phone.ID}
 	spare := inspection.Device{User: phone.User, ID: "0192f3b0-0000-7000-8000-000000000002"}
-	first := l.push(st, street, put(id, phone, 5), put(l.id(), colleague, 5), put(l.id(), phone, 3))
+	// A phone may number its mutations as it likes: 0 and below have receipts.
+	first := l.push(st, street, put(id, phone, 5), put(l.id(), colleague, 5), put(l.id(), phone, 3),
+		put(l.id(), phone, 0), put(l.id(), phone, -7), put(l.id(), spare, -2))
 	again := put(id, phone, 5)
 	again.Status, again.Content = store.Conflicted, "another"
 	l.appendAnyway(st, street, again, again)
@@ -24,16 +26,16 @@ func testReceipts(l *lab) {
 
 	l.close(st)
 	st = l.open()
-	got, err := st.Receipts(l.Context(), phone, []int64{5, 4, 3, 5, 0, -1})
+	got, err := st.Receipts(l.Context(), phone, []int64{5, 4, 3, 5, 0, -1, -7})
 	l.must("Receipts", err)
-	for _, i := range []int{0, 2} {
+	for _, i := range []int{0, 2, 3, 4} {
 		want := first.Entries[i].Receipt(street)
 		if got[want.N] != want {
 			l.Errorf("receipt %d is %+v, want %+v", want.N, got[want.N], want)
 		}
 	}
-	if len(got) != 2 {
-		l.Errorf("receipts %v, want 5 and 3", got)
+	if len(got) != 4 {
+		l.Errorf("receipts %v, want 5, 3, 0 and -7", got)
 	}
 	for device, want := range map[inspection.Device]int64{phone: 5, colleague: 5, spare: 0, {User: "u-supervisor"}: 0} {
 		if last, err := st.LastN(l.Context(), device); err != nil || last != want {

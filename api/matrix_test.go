@@ -1,0 +1,171 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+)
+
+// who are the columns of the matrix.
+var who = []string{"inspector", "supervisor", "admin", "signed-out", "disabled"}
+
+// matrix has a row for every route: the status that each of who gets.
+var matrix = map[string][]int{
+	"POST /v1/auth/login":   {200, 200, 200, 200, 403},
+	"POST /v1/auth/refresh": {200, 200, 200, 401, 403},
+	"POST /v1/auth/logout":  {204, 204, 204, 401, 403},
+	"GET /v1/me":            {200, 200, 200, 401, 403},
+	"POST /v1/sync/push":    {200, 200, 200, 401, 403},
+	"GET /v1/sync/pull":     {200, 200, 200, 401, 403},
+	"GET /v1/sync/stream":   {200, 200, 200, 401, 403},
+	"GET /v1/devices":       {403, 200, 200, 401, 403},
+	"GET /healthz":          {200, 200, 200, 200, 200},
+	"GET /readyz":           {200, 200, 200, 200, 200},
+	"GET /metrics":          {200, 200, 200, 200, 200},
+	"GET /openapi.json":     {200, 200, 200, 200, 200},
+}
+
+// signedOut is a phone without a sign-in.
+const signedOut = "signed-out"
+
+func TestRolesAndRoutes(t *testing.T) {
+	w := newWorld(t)
+	for i := range w.server.routes {
+		r := w.server.routes[i]
+		name := r.Method + " " + r.Path
+		row, ok := matrix[name]
+		if !ok || len(row) != len(who) {
+			t.Errorf("the route %s has no row in the matrix", name)
+			continue
+		}
+		for k, person := range who {
+			t.Run(name+" "+person, func(t *testing.T) { w.checkCell(t, r, person, row[k]) })
+		}
+	}
+	if len(matrix) != len(w.server.routes) {
+		t.Errorf("%d rows for %d routes", len(matrix), len(w.server.routes))
+	}
+}
+
+func (w *world) checkCell(t *testing.T, r route, person string, want int) {
+	p := w.as(person)
+	req, err := http.NewRequestWithContext(t.Context(), r.Method, w.url+r.Path, strings.NewReader(p.bodyFor(r.Path, person)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if person != signedOut {
+		req.Header.Set("Authorization", "Bearer "+p.signIn.AccessToken)
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() // a stream has no end to read to
+	if resp.StatusCode != want {
+		t.Errorf("got %d, want %d", resp.StatusCode, want)
+	}
+}
+
+// as signs in whoever it is; the disabled one was signed in before that.
+func (w *world) as(person string) *phone {
+	switch person {
+	case signedOut:
+		return &phone{world: w, device: uuid.NewString()}
+	case "disabled":
+		no, yes := false, true
+		w.patch(person, auth.UserPatch{Disabled: &no})
+		p := w.login(person)
+		w.patch(person, auth.UserPatch{Disabled: &yes})
+		return p
+	}
+	return w.login(person)
+}
+
+func (p *phone) bodyFor(path, person string) string {
+	switch path {
+	case "/v1/auth/login":
+		if person == signedOut {
+			person = "inspector"
+		}
+		return loginBody(person, password, p.device)
+	case "/v1/auth/refresh":
+		return fmt.Sprintf(`{"refresh_token":%q}`, p.signIn.RefreshToken)
+	case "/v1/sync/push":
+		return `{"mutations":[]}`
+	}
+	return ""
+}
+
+// TestAreas: what each role may do in an area of its own and in another.
+func TestAreas(t *testing.T) {
+	w := newWorld(t)
+	stranger := w.login("other")
+	hidden := stranger.mutation(otherArea, "hidden")
+	stranger.push(hidden).ok(200)
+	for _, role := range []string{"inspector", "supervisor", "admin"} {
+		t.Run(role, func(t *testing.T) {
+			p := w.login(role)
+			var pushed resultsJSON
+			steal := strings.Replace(hidden, `"n":1`, `"n":99`, 1)
+			p.push(p.mutation(ownArea, role), p.mutation(otherArea, role), steal).ok(200).decode(&pushed)
+			for i, want := range []string{"applied", "rejected", "rejected"} {
+				r := pushed.Results[i]
+				if r.Status != want || (r.Doc != nil) != (want == "applied") {
+					t.Errorf("mutation %d: %+v", i, r)
+				}
+			}
+			var page pageJSON
+			p.get("/v1/sync/pull").ok(200).decode(&page)
+			for _, c := range page.Changes {
+				if area, _ := c.Doc["area"].(string); c.Collection.Writable() && !inspection.Area("610102").Covers(inspection.Area(area)) {
+					t.Errorf("pulled a document of %s", area)
+				}
+			}
+		})
+	}
+}
+
+// TestDevicesOfOthers: no role sees phones of areas that are not its own.
+func TestDevicesOfOthers(t *testing.T) {
+	w := newWorld(t)
+	own, other := w.login("inspector"), w.login("other")
+	for _, role := range []string{"supervisor", "admin"} {
+		body := string(w.login(role).get("/v1/devices").ok(200).body)
+		if !strings.Contains(body, own.device) || strings.Contains(body, other.device) {
+			t.Errorf("%s sees %s", role, body)
+		}
+	}
+}
+
+func TestBearer(t *testing.T) {
+	w := newWorld(t)
+	p := w.login("inspector")
+	token := p.signIn.AccessToken
+	for _, tc := range []struct {
+		headers []string
+		status  int
+	}{
+		{[]string{"Authorization: Bearer " + token}, 200},
+		{[]string{"Authorization: bEARER  " + token}, 200},
+		{[]string{"Authorization: Basic " + token}, 401},
+		{[]string{"Authorization: " + token}, 401},
+		{[]string{"Authorization: Bearer"}, 401},
+		{[]string{"Authorization: Bearer x" + token}, 401},
+		{[]string{"Authorization: Bearer " + token, "Authorization: Bearer " + token}, 401},
+		{[]string{"Cookie: access_token=" + token}, 401},
+	} {
+		if a := w.request("GET", "/v1/me", nil, tc.headers...); a.status != tc.status {
+			t.Errorf("%.40q: %d, want %d", tc.headers, a.status, tc.status)
+		}
+	}
+	w.request("GET", "/v1/sync/stream?access_token="+token, nil).problem(401, inspection.CodeUnauthenticated)
+	w.skip(15 * 60 * 1e9)
+	p.get("/v1/me").problem(401, inspection.CodeTokenExpired)
+}

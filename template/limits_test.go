@@ -1,0 +1,63 @@
+package template
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gridpatrol/inspection"
+)
+
+func TestLookupByDay(t *testing.T) {
+	s := miniLimits(t)
+	for _, c := range []struct {
+		at   time.Time
+		want string
+	}{
+		{time.Date(2020, 12, 31, 23, 59, 0, 0, china), ""},
+		{time.Date(2021, 1, 1, 0, 0, 0, 0, china), "80"},
+		{time.Date(2026, 5, 31, 23, 59, 59, 0, china), "80"},
+		{time.Date(2026, 5, 31, 16, 0, 0, 0, time.UTC), "50"}, // already June in China
+		{time.Date(2030, 1, 1, 0, 0, 0, 0, china), "50"},
+		{time.Time{}, ""},
+	} {
+		l, ok := s.Lookup("dated", c.at)
+		if ok != (c.want != "") || string(l.Value) != c.want {
+			t.Errorf("on %v: %v %v, want %q", c.at, l.Value, ok, c.want)
+		}
+	}
+	var none *LimitSet
+	if _, ok := none.Lookup("dated", noon); ok {
+		t.Error("a nil set found a row")
+	}
+}
+
+func TestLookupTakesLatestAndSkipsDisabled(t *testing.T) {
+	s := limitSet(t,
+		`{"id":"old","name":"x","value":1,"comparison":"<=","flag":"S","enabled":true}`,
+		`{"id":"new","name":"x","value":2,"comparison":"<=","flag":"S","enabled":true,"effective_from":"2025-01-01"}`,
+		`{"id":"off","name":"x","value":3,"comparison":"<=","flag":"M","enabled":false,"effective_from":"2026-01-01"}`)
+	if l, _ := s.Lookup("x", noon); l.ID != "new" {
+		t.Errorf("got the row %q", l.ID)
+	}
+}
+
+func TestBadLimitRows(t *testing.T) {
+	for member, row := range map[string]string{
+		"value":          `{"id":"r","name":"x","value":"12","comparison":"<=","flag":"S","enabled":true}`,
+		"comparison":     `{"id":"r","name":"x","value":1,"comparison":"=","flag":"S","enabled":true}`,
+		"flag":           `{"id":"r","name":"x","value":1,"comparison":"<=","flag":"Q","enabled":true}`,
+		"enabled":        `{"id":"r","name":"x","value":1,"comparison":"<=","flag":"S"}`,
+		"digits":         `{"id":"r","name":"x","value":1,"comparison":"<=","digits":99,"flag":"S","enabled":true}`,
+		"name":           `{"id":"r","value":1,"comparison":"<=","flag":"S","enabled":true}`,
+		"effective_from": `{"id":"r","name":"x","value":1,"comparison":"<=","flag":"S","enabled":true,"effective_from":"soon"}`,
+		"pattern":        `{"id":"r","name":"x","pattern":"(","flag":"S","enabled":true}`,
+		"pattern_for":    `{"id":"r","name":"x","pattern":"a","pattern_for":[1],"flag":"S","enabled":true}`,
+		"unit":           `{"id":"r","name":"x","value":1,"unit":3,"comparison":"<=","flag":"S","enabled":true}`,
+	} {
+		_, err := NewLimitSet([]inspection.Object{object(t, row)})
+		if inspection.CodeOf(err) != inspection.CodeBadDocument || !strings.Contains(err.Error(), member) {
+			t.Errorf("%s: %v", member, err)
+		}
+	}
+}
