@@ -61,6 +61,9 @@ type Entry struct {
 	Kept       bool
 	Sent       []byte
 	Doc        []byte
+	// Index is that of Doc, where whoever made the entry had it at hand. It is
+	// no part of the log: nil means that Fold takes it from Doc.
+	Index *Index
 }
 
 // By returns the phone and user that the entry came from.
@@ -99,6 +102,11 @@ func Fold(before *Record, area inspection.Area, e *Entry) Record {
 	r.Area, r.Collection, r.ID = area, e.Collection, e.ID
 	r.Rev, r.Seq, r.At = e.Rev, e.Seq, e.At
 	r.Deleted, r.Kept, r.Doc = e.Deleted, e.Kept, e.Doc
+	if e.Index != nil {
+		r.Index = *e.Index
+	} else {
+		r.Index = indexOfBytes(e.Collection, e.Doc)
+	}
 	r.Revisions = append(r.Revisions[:len(r.Revisions):len(r.Revisions)], e.Seq)
 	if e.HasReceipt() {
 		r.Marks = mark(r.Marks, Mark{Device: e.By(), N: e.N, Base: e.Base, Seq: e.Seq})

@@ -91,6 +91,10 @@ type Views interface {
 	// that has one.
 	Receipts(ctx context.Context, device inspection.Device, ns []int64) (map[int64]Receipt, error)
 
+	// Termed returns up to limit records that can be found by the term and
+	// whose id is above after, in order of id; tombstones too.
+	Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]Record, error)
+
 	// LastN returns the highest mutation number received from the device,
 	// or 0.
 	LastN(ctx context.Context, device inspection.Device) (int64, error)
@@ -162,6 +166,8 @@ type Record struct {
 	Revisions []int64
 	// Marks holds the newest mutation of each device on this document.
 	Marks []Mark
+	// Index is what the document can be listed and found by.
+	Index Index
 	// Doc is the document's JSON, "server" included; of a deleted one, its
 	// last state.
 	Doc []byte

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"maps"
 	"time"
 
 	"gridpatrol/inspection"
@@ -317,10 +318,20 @@ func (d *decider) commit(it *item, cur *current, e *store.Entry, doc, server ins
 		return outcome{reject: tooLarge()}
 	}
 	e.Kept = kept(e, doc, server)
+	e.Index = indexOf(e.Collection, doc, server)
 	e.Doc = inspection.AppendJSON(append(own[:len(own)-1], `,"server":`...), server)
 	e.Doc = append(e.Doc, '}')
 	d.add(*e, cur)
 	return outcome{status: e.Status, rev: e.Rev, seq: e.Seq, doc: d.visible(it, d.area, e.Doc)}
+}
+
+// indexOf is the index of the whole document, taken while it is at hand.
+func indexOf(c inspection.Collection, doc, server inspection.Object) *store.Index {
+	whole := make(inspection.Object, len(doc)+1)
+	maps.Copy(whole, doc)
+	whole["server"] = server
+	ix := store.IndexOf(c, whole)
+	return &ix
 }
 
 func (d *decider) add(e store.Entry, cur *current) {

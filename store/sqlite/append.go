@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -85,9 +86,13 @@ func updateRecords(ctx context.Context, q *statements, c *store.Commit) error {
 			return store.ErrStale
 		}
 	}
+	before := maps.Clone(records)
 	foldEntries(records, c)
 	for _, id := range order {
 		if err := writeRecord(ctx, q, records[id]); err != nil {
+			return err
+		}
+		if err := writeTerms(ctx, q, id, before[id].Index.Terms, records[id].Index.Terms); err != nil {
 			return err
 		}
 	}
@@ -110,14 +115,41 @@ func foldEntries(records map[inspection.DocID]store.Record, c *store.Commit) {
 
 func writeRecord(ctx context.Context, q *statements, r store.Record) error {
 	return q.exec(ctx, `INSERT INTO records
-		(id, area, collection, rev, seq, at, deleted, kept, revisions, marks, doc)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		(id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
+			template, verdict, state, evidence, started, terms, doc)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET
 			collection = excluded.collection, rev = excluded.rev, seq = excluded.seq, at = excluded.at,
 			deleted = excluded.deleted, kept = excluded.kept,
-			revisions = excluded.revisions, marks = excluded.marks, doc = excluded.doc`,
+			revisions = excluded.revisions, marks = excluded.marks,
+			template = excluded.template, verdict = excluded.verdict, state = excluded.state,
+			evidence = excluded.evidence, started = excluded.started, terms = excluded.terms,
+			doc = excluded.doc`,
 		string(r.ID), string(r.Area), string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Kept,
-		encodeRevisions(r.Revisions), encodeMarks(r.Marks), r.Doc)
+		encodeRevisions(r.Revisions), encodeMarks(r.Marks),
+		r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence, toNanos(r.Index.Started),
+		strings.Join(r.Index.Terms, "\n"), r.Doc)
+}
+
+// writeTerms changes only the terms that came or went. Both lists are sorted.
+func writeTerms(ctx context.Context, q *statements, id inspection.DocID, before, after []string) error {
+	for _, term := range before {
+		if _, stays := slices.BinarySearch(after, term); stays {
+			continue
+		}
+		if err := q.exec(ctx, `DELETE FROM terms WHERE term = ? AND id = ?`, term, string(id)); err != nil {
+			return err
+		}
+	}
+	for _, term := range after {
+		if _, there := slices.BinarySearch(before, term); there {
+			continue
+		}
+		if err := q.exec(ctx, `INSERT INTO terms (term, id) VALUES (?, ?)`, term, string(id)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // insertReceipts keeps the receipt that is there: the first result wins.

@@ -46,6 +46,8 @@ func exercise(t *testing.T, st *Store) {
 	check(err)
 	_, err = st.Receipts(ctx, inspection.Device{}, []int64{1})
 	check(err)
+	_, err = st.Termed(ctx, "t", "", 1)
+	check(err)
 	_, err = st.LastN(ctx, inspection.Device{})
 	check(err)
 	_, err = st.Changes(ctx, store.ChangesQuery{Area: street, KeptUpto: 1, Collections: inspection.FieldCollections, Limit: 1})

@@ -54,11 +54,23 @@ CREATE TABLE records (
 	kept       INTEGER NOT NULL,
 	revisions  BLOB NOT NULL,
 	marks      BLOB NOT NULL,
+	template   TEXT NOT NULL,
+	verdict    TEXT NOT NULL,
+	state      TEXT NOT NULL,
+	evidence   TEXT NOT NULL,
+	started    INTEGER NOT NULL,
+	terms      TEXT NOT NULL,
 	doc        BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX records_by_id ON records (id);
 CREATE UNIQUE INDEX records_by_seq ON records (area, seq, collection);
 CREATE INDEX records_kept ON records (area, seq, collection) WHERE kept = 1;
+
+CREATE TABLE terms (
+	term TEXT NOT NULL,
+	id   TEXT NOT NULL,
+	PRIMARY KEY (term, id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE receipts (
 	actor      TEXT NOT NULL,

@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"strings"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 )
 
-const recordColumns = `id, area, collection, rev, seq, at, deleted, kept, revisions, marks, doc`
+const recordColumns = `id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
+	template, verdict, state, evidence, started, terms, doc`
 
 // Records implements store.Views. There are no unfinished appends here, so no
 // id is ever claimed only.
@@ -51,18 +53,35 @@ func jsonList[T any](list []T) (string, error) {
 
 func scanRecord(rows *sql.Rows) (store.Record, error) {
 	var r store.Record
-	var at int64
+	var at, started int64
 	var revisions, marks []byte
-	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Kept, &revisions, &marks, &r.Doc)
+	var terms string
+	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Kept, &revisions, &marks,
+		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &started, &terms, &r.Doc)
 	if err != nil {
 		return r, err
 	}
-	r.At = fromNanos(at)
+	r.At, r.Index.Started = fromNanos(at), fromNanos(started)
+	if terms != "" {
+		r.Index.Terms = strings.Split(terms, "\n")
+	}
 	if r.Revisions, err = decodeRevisions(revisions); err != nil {
 		return r, err
 	}
 	r.Marks, err = decodeMarks(marks)
 	return r, err
+}
+
+// Termed implements store.Views.
+func (s *Store) Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error) {
+	var list []store.Record
+	err := s.view(ctx, "termed", func(q querier) (err error) {
+		list, err = collect(ctx, q, scanRecord, `SELECT `+recordColumns+` FROM records INDEXED BY records_by_id
+			WHERE id IN (SELECT id FROM terms WHERE term = ? AND id > ? ORDER BY id LIMIT ?) ORDER BY id`,
+			term, string(after), max(limit, 0))
+		return err
+	})
+	return list, err
 }
 
 // Changes implements store.Views. The head is read in the same snapshot as

@@ -86,7 +86,8 @@ func (h *history) entry() store.Entry {
 	e.At = morning.Add(h.at)
 	e.Collection = inspection.FieldCollections[k%len(inspection.FieldCollections)]
 	e.Base = rapid.Int64Range(0, 9).Draw(h.T, "base")
-	e.Doc = fmt.Appendf(nil, `{"id":"%s","v":%d}`, e.ID, h.n)
+	session := h.ids[rapid.IntRange(0, len(h.ids)-1).Draw(h.T, "session")]
+	e.Doc = fmt.Appendf(nil, `{"id":"%s","v":%d,"session":"%s"}`, e.ID, h.n, session)
 	e.Kept = rapid.Bool().Draw(h.T, "kept")
 	e.Kind = rapid.SampledFrom([]store.Kind{store.KindPut, store.KindDelete, store.KindNote, store.KindReview}).Draw(h.T, "kind")
 	switch e.Kind {

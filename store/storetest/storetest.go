@@ -54,6 +54,7 @@ var suites = []struct {
 	{"Records", testRecords},
 	{"Changes", testChanges},
 	{"ChangesBeyondHead", testChangesBeyondHead},
+	{"Terms", testTerms},
 	{"Histories", testHistories},
 	{"OddDocuments", testOddDocuments},
 	{"LongRecord", testLongRecord},

@@ -142,7 +142,51 @@ func (l *ledger) compare(ctx context.Context, st store.Store) error {
 			return err
 		}
 	}
+	if err := l.compareTerms(ctx, st); err != nil {
+		return err
+	}
 	return l.compareReceipts(ctx, st)
+}
+
+// compareTerms looks every term up that a record of these areas has.
+func (l *ledger) compareTerms(ctx context.Context, st store.Store) error {
+	want := map[string][]inspection.DocID{}
+	for id, r := range l.records {
+		for _, term := range r.Index.Terms {
+			want[term] = append(want[term], id)
+		}
+	}
+	for term, ids := range want {
+		slices.Sort(ids)
+		found, err := l.termed(ctx, st, term)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(found, ids) {
+			return fmt.Errorf("the term %s finds %v, the log has %v", term, found, ids)
+		}
+	}
+	return nil
+}
+
+func (l *ledger) termed(ctx context.Context, st store.Store, term string) ([]inspection.DocID, error) {
+	var ids []inspection.DocID
+	const page = 100
+	for after := inspection.DocID(""); ; {
+		records, err := st.Termed(ctx, term, after, page)
+		if err != nil {
+			return nil, err
+		}
+		for i := range records {
+			if _, read := l.entries[records[i].Area]; read {
+				ids = append(ids, records[i].ID)
+			}
+		}
+		if len(records) < page {
+			return ids, nil
+		}
+		after = records[page-1].ID
+	}
 }
 
 func (l *ledger) compareRecords(ctx context.Context, st store.Store) error {
@@ -227,12 +271,18 @@ func sameRecord(got, want store.Record) error {
 	same := got.Area == want.Area && got.Collection == want.Collection && got.ID == want.ID &&
 		got.Rev == want.Rev && got.Seq == want.Seq && sameTime(got.At, want.At) &&
 		got.Deleted == want.Deleted && got.Kept == want.Kept &&
-		slices.Equal(got.Revisions, want.Revisions) && slices.Equal(got.Marks, want.Marks)
+		slices.Equal(got.Revisions, want.Revisions) && slices.Equal(got.Marks, want.Marks) &&
+		sameIndex(got.Index, want.Index)
 	if same && string(got.Doc) == string(want.Doc) {
 		return nil
 	}
 	got.Doc, want.Doc = clip(got.Doc), clip(want.Doc)
 	return fmt.Errorf("record %s is\n%+v\nand the log makes it\n%+v", want.ID, got, want)
+}
+
+func sameIndex(got, want store.Index) bool {
+	return got.Template == want.Template && got.Verdict == want.Verdict && got.State == want.State &&
+		got.Evidence == want.Evidence && sameTime(got.Started, want.Started) && slices.Equal(got.Terms, want.Terms)
 }
 
 // clip keeps messages about big documents readable.

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"gridpatrol/inspection"
+)
+
+// Index is what lists, look-ups and reports ask for, taken from a document.
+// Engines keep it beside the record as typed fields.
+type Index struct {
+	// Template of an inspection; of a session, its topic.
+	Template string
+	Verdict  string
+	// State of the review; of a task, its own.
+	State string
+	// Evidence is "complete" or "incomplete", "" where nothing is demanded.
+	Evidence string
+	// Started is started_at, else when the server received the document.
+	Started time.Time
+	// Terms are what the document can be found by, sorted, each once.
+	Terms []string
+}
+
+// Prefixes of terms. What follows names a photo by its SHA-256, a session, a
+// task, a site or an inspection by id, a flag of the evidence, or is a text to
+// search in the form of SearchKey.
+const (
+	TermPhoto      = "photo:"
+	TermSession    = "session:"
+	TermTask       = "task:"
+	TermSite       = "site:"
+	TermInspection = "inspection:"
+	TermFlag       = "flag:"
+	TermText       = "text:"
+)
+
+// maxTerms bounds what one document can be found by: the rest of a document
+// with thousands of photos is found through its other terms.
+const maxTerms = 2000
+
+// IndexOf takes the index from a document, "server" included.
+func IndexOf(c inspection.Collection, doc inspection.Object) Index {
+	server := members(doc["server"])
+	ix := Index{Started: startOf(doc, server)}
+	switch c {
+	case inspection.Inspections:
+		ix.Template, ix.Verdict = textOf(doc["template"]), textOf(server["verdict"])
+		ix.State = textOf(members(server["review"])["state"])
+	case inspection.Sessions:
+		ix.Template = textOf(doc["topic"])
+	case inspection.Tasks:
+		ix.State = textOf(server["state"])
+	}
+	evidence := members(server["evidence"])
+	if complete, known := evidence["complete"].(bool); known {
+		ix.Evidence = map[bool]string{true: "complete", false: "incomplete"}[complete]
+	}
+	ix.Terms = terms(doc, server, evidence)
+	return ix
+}
+
+// indexOfBytes is IndexOf for a document that nobody has decoded yet. Bytes
+// that are no object have an empty index: projecting must never fail.
+func indexOfBytes(c inspection.Collection, doc []byte) Index {
+	o, err := inspection.ParseObject(doc)
+	if err != nil {
+		return Index{}
+	}
+	return IndexOf(c, o)
+}
+
+// Times outside of these years are mistakes that engines could not keep.
+const (
+	firstYear = 1900
+	lastYear  = 2200
+)
+
+func startOf(doc, server inspection.Object) time.Time {
+	for _, v := range []any{doc["started_at"], server["received_at"]} {
+		t, err := time.Parse(time.RFC3339, textOf(v))
+		if err == nil && t.Year() >= firstYear && t.Year() < lastYear {
+			return t.UTC().Truncate(time.Millisecond)
+		}
+	}
+	return time.Time{}
+}
+
+func terms(doc, server, evidence inspection.Object) []string {
+	var out []string
+	add := func(prefix, value string) {
+		if value != "" && len(value) <= maxTermBytes {
+			out = append(out, prefix+value)
+		}
+	}
+	for _, p := range inspection.Photos(doc) {
+		add(TermPhoto, p.SHA256)
+	}
+	for member, prefix := range map[string]string{
+		"session": TermSession, "task": TermTask, "site": TermSite, "inspection": TermInspection,
+	} {
+		if id, err := inspection.ParseDocID(textOf(doc[member])); err == nil {
+			add(prefix, string(id))
+		}
+	}
+	flags, _ := evidence["flags"].([]any)
+	for _, f := range flags {
+		add(TermFlag, textOf(members(f)["flag"]))
+	}
+	answers := members(doc["answers"])
+	for _, v := range []any{answers["plate"], server["title"], doc["name"], doc["title"], doc["point"]} {
+		add(TermText, SearchKey(textOf(v)))
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	return out[:min(len(out), maxTerms)]
+}
+
+// maxTermBytes bounds one term, well under what engines index.
+const maxTermBytes = 400
+
+// SearchKey is the form in which texts are searched: upper case, full-width
+// letters and digits halved, no spaces, dots or other marks, at most 64 runes.
+func SearchKey(s string) string {
+	runes := make([]rune, 0, 64)
+	for _, r := range s {
+		if '！' <= r && r <= '～' {
+			r -= '！' - '!'
+		}
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			continue
+		}
+		if runes = append(runes, unicode.ToUpper(r)); len(runes) == 64 {
+			break
+		}
+	}
+	return string(runes)
+}
+
+func textOf(v any) string {
+	s, _ := v.(string)
+	return strings.ToValidUTF8(s, "")
+}
+
+func members(v any) inspection.Object {
+	o, _ := v.(inspection.Object)
+	return o
+}
