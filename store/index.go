@@ -25,6 +25,12 @@ type Index struct {
 	Terms []string
 }
 
+// Names reports whether the document has a term of that prefix.
+func (ix *Index) Names(prefix string) bool {
+	i, _ := slices.BinarySearch(ix.Terms, prefix)
+	return i < len(ix.Terms) && strings.HasPrefix(ix.Terms[i], prefix)
+}
+
 // Prefixes of terms. What follows names a photo by its SHA-256, a session, a
 // task, a site or an inspection by id, a flag of the evidence, or is a text to
 // search in the form of SearchKey.

@@ -8,7 +8,7 @@ import (
 	"gridpatrol/store"
 )
 
-// item is one mutation on its way through a lane.
+// item is one mutation, or one act, on its way through a lane.
 type item struct {
 	m      *Mutation
 	asker  *Asker
@@ -17,6 +17,20 @@ type item struct {
 	reject *inspection.Error
 	// result is set when the item has been decided.
 	result outcome
+
+	// act, in place of all that stands above; then failed and records are its
+	// outcome.
+	act     *Act
+	failed  error
+	records map[inspection.DocID]store.Record
+}
+
+// ids are the documents that deciding the item needs.
+func (it *item) ids() []inspection.DocID {
+	if it.act != nil {
+		return it.act.IDs
+	}
+	return []inspection.DocID{it.m.ID}
 }
 
 // outcome is what becomes of one mutation.
@@ -71,12 +85,8 @@ func (d *decider) decide(it *item) outcome {
 	if foreign || moved || !it.asker.reach(d.area, d.now).write {
 		return outcome{reject: notYours()}
 	}
-	if cur.doc == nil {
-		doc, err := inspection.ParseObject(cur.rec.Doc)
-		if err != nil {
-			return outcome{reject: inspection.Errorf(inspection.CodeInternal, "The stored document is not readable.")}
-		}
-		cur.doc = doc
+	if err := cur.parse(); err != nil {
+		return outcome{reject: inspection.Errorf(inspection.CodeInternal, "The stored document is not readable.")}
 	}
 	return d.decideKnown(it, cur)
 }
@@ -312,17 +322,31 @@ func (d *decider) at() time.Time {
 // commit finishes the entry: the server's part is made anew, the whole
 // document encoded, and the entry becomes part of this commit.
 func (d *decider) commit(it *item, cur *current, e *store.Entry, doc, server inspection.Object) outcome {
-	d.serve(it, cur, e, doc, server)
+	d.mark(e, server)
+	d.serve(e.Collection, cur.doc, doc, server, it.m.BigNumbers)
+	var fault *inspection.Error
+	if err := d.encode(e, doc, server); asFault(err, &fault) {
+		return outcome{reject: fault}
+	}
+	d.add(*e, cur)
+	return outcome{status: e.Status, rev: e.Rev, seq: e.Seq, doc: d.visible(it, d.area, e.Doc)}
+}
+
+// encode makes the entry's document of its two parts. Returns a
+// CodeDocumentTooLarge error.
+func (d *decider) encode(e *store.Entry, doc, server inspection.Object) error {
 	own := inspection.AppendJSON(nil, doc)
 	if len(own) > inspection.MaxDocumentBytes {
-		return outcome{reject: tooLarge()}
+		return tooLarge()
 	}
 	e.Kept = kept(e, doc, server)
 	e.Index = indexOf(e.Collection, doc, server)
-	e.Doc = inspection.AppendJSON(append(own[:len(own)-1], `,"server":`...), server)
-	e.Doc = append(e.Doc, '}')
-	d.add(*e, cur)
-	return outcome{status: e.Status, rev: e.Rev, seq: e.Seq, doc: d.visible(it, d.area, e.Doc)}
+	next := `,"server":`
+	if len(doc) == 0 {
+		next = next[1:]
+	}
+	e.Doc = append(inspection.AppendJSON(append(own[:len(own)-1], next...), server), '}')
+	return nil
 }
 
 // indexOf is the index of the whole document, taken while it is at hand.
@@ -354,8 +378,8 @@ func (d *decider) receive(e *store.Entry) {
 	}
 }
 
-// serve fills the server's part of the document.
-func (d *decider) serve(it *item, cur *current, e *store.Entry, doc, server inspection.Object) {
+// mark stamps the server's part with the entry's place in history.
+func (d *decider) mark(e *store.Entry, server inspection.Object) {
 	server["rev"], server["seq"] = number(e.Rev), number(e.Seq)
 	server["changed_at"], server["changed_by"] = stamp(e.At), text(string(e.Actor))
 	delete(server, "deleted")
@@ -365,10 +389,16 @@ func (d *decider) serve(it *item, cur *current, e *store.Entry, doc, server insp
 	if server["conflicts"] == nil {
 		server["conflicts"] = []any{}
 	}
-	problems := inspection.TopLevelProblems(it.m.Collection, doc)
-	problems = append(problems, bigNumberProblems(cur.doc, doc, it.m.BigNumbers)...)
+}
+
+// serve judges the document and fills the rest of the server's part. before
+// is the whole document as it was, sent the numbers of this edit that are
+// kept as text.
+func (d *decider) serve(c inspection.Collection, before, doc, server inspection.Object, sent []string) {
+	problems := inspection.TopLevelProblems(c, doc)
+	problems = append(problems, bigNumberProblems(before, doc, sent)...)
 	problems = append(problems, clockProblems(doc, server["clock_offset_s"], d.now)...)
-	switch it.m.Collection {
+	switch c {
 	case inspection.Inspections:
 		j := judge(d.ref, doc)
 		if j.findings == nil {
@@ -376,12 +406,12 @@ func (d *decider) serve(it *item, cur *current, e *store.Entry, doc, server insp
 		}
 		server["verdict"], server["findings"] = string(j.verdict), j.findings
 		server["lead_unit"] = text(j.leadUnit)
-		server["evidence"] = evidence(cur.doc, doc, j.missingFields)
+		server["evidence"] = evidence(before, doc, j.missingFields)
 		problems = append(problems, j.problems...)
 	case inspection.Sessions:
 		problems = append(problems, unknownUnits(d.ref, doc)...)
 	case inspection.Tasks:
-		server["evidence"] = evidence(cur.doc, doc, nil)
+		server["evidence"] = evidence(before, doc, nil)
 	}
 	setProblems(server, problems)
 }

@@ -44,6 +44,9 @@ type Config struct {
 	// Poll is how often heads are compared to notice what other processes
 	// committed; 0 means 300 ms.
 	Poll time.Duration
+	// OnPhotos, if set, is told after each commit which documents were put
+	// that name photos. It must not wait.
+	OnPhotos func(inspection.Area, []inspection.DocID)
 }
 
 // Service is the sync engine. Close it to end its goroutines.
@@ -55,13 +58,15 @@ type Service struct {
 	catalog *catalog
 	lanes   lanes
 	hub     *hub
+
+	onPhotos func(inspection.Area, []inspection.DocID)
 }
 
 // New makes a service and reads the reference data.
 func New(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{
 		store: cfg.Store, now: cfg.Now, log: cfg.Log,
-		catalog: newCatalog(cfg.Store, cfg.Now),
+		catalog: newCatalog(cfg.Store, cfg.Now), onPhotos: cfg.OnPhotos,
 	}
 	if _, err := s.catalog.current(ctx); err != nil {
 		return nil, err

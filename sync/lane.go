@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	gosync "sync"
 	"time"
 
@@ -179,7 +180,7 @@ func (s *Service) tryCommit(ctx context.Context, area inspection.Area, items []*
 	}
 	n := 0
 	for n < len(items) && d.bytes < commitBytes {
-		items[n].result = d.settle(items[n])
+		d.settle(items[n])
 		n++
 	}
 	if len(d.entries) == 0 {
@@ -193,15 +194,37 @@ func (s *Service) tryCommit(ctx context.Context, area inspection.Area, items []*
 		return 0, err
 	}
 	s.hub.committed(area, commit.Last)
+	s.watch(area, d.entries)
 	return n, nil
 }
 
-// settle decides an item the way its lane does.
-func (d *decider) settle(it *item) outcome {
-	if d.area == inspection.ReferenceArea {
-		return d.setAside(it)
+// watch tells of documents that phones put and that name photos.
+func (s *Service) watch(area inspection.Area, entries []store.Entry) {
+	if s.onPhotos == nil {
+		return
 	}
-	return d.decide(it)
+	var ids []inspection.DocID
+	for i := range entries {
+		e := &entries[i]
+		if e.Kind == store.KindPut && e.Index.Names(store.TermPhoto) && !slices.Contains(ids, e.ID) {
+			ids = append(ids, e.ID)
+		}
+	}
+	if len(ids) > 0 {
+		s.onPhotos(area, ids)
+	}
+}
+
+// settle decides an item the way its lane does.
+func (d *decider) settle(it *item) {
+	switch {
+	case it.act != nil:
+		d.perform(it)
+	case d.area == inspection.ReferenceArea:
+		it.result = d.setAside(it)
+	default:
+		it.result = d.decide(it)
+	}
 }
 
 // prepare reads what deciding needs, in the order that makes it safe: the
@@ -234,6 +257,9 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 func (s *Service) readReceipts(ctx context.Context, d *decider, items []*item) error {
 	ns := map[inspection.Device][]int64{}
 	for _, it := range items {
+		if it.act != nil {
+			continue
+		}
 		ns[it.asker.Device] = append(ns[it.asker.Device], it.m.N)
 	}
 	for device, list := range ns {
@@ -252,8 +278,8 @@ func (s *Service) readReceipts(ctx context.Context, d *decider, items []*item) e
 func (s *Service) readRecords(ctx context.Context, d *decider, items []*item) error {
 	var ids []inspection.DocID
 	for _, it := range items {
-		ids = append(ids, it.m.ID)
-		if d.area == inspection.ReferenceArea {
+		ids = append(ids, it.ids()...)
+		if d.area == inspection.ReferenceArea && it.act == nil {
 			ids = append(ids, quarantineID(it))
 		}
 	}
@@ -274,6 +300,9 @@ func (s *Service) readRecords(ctx context.Context, d *decider, items []*item) er
 func (s *Service) readHistory(ctx context.Context, d *decider, items []*item) error {
 	wanted := map[int64]bool{}
 	for _, it := range items {
+		if it.act != nil {
+			continue
+		}
 		if cur := d.known[it.m.ID]; cur != nil && cur.rec.Area == d.area {
 			for _, seq := range baseSeqs(it, &cur.rec) {
 				wanted[seq] = true
