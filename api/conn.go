@@ -19,7 +19,6 @@ type conns struct {
 	mu        gosync.Mutex
 	listeners []*listener
 	open      map[*conn]struct{}
-	stopped   bool
 }
 
 func newConns() *conns { return &conns{open: map[*conn]struct{}{}} }

@@ -91,8 +91,8 @@ func (c *call) unrouted() error {
 // fail answers with a problem and keeps for the log what is not told.
 func (c *call) fail(err error) {
 	p, hidden := problemOf(err)
-	var panic *panicked
-	if hidden || errors.As(err, &panic) {
+	var broken *panicked
+	if hidden || errors.As(err, &broken) {
 		c.server.cfg.Log.Error("request failed", "request", c.id, "route", c.pattern(), "error", err)
 	}
 	p.send(c.Ctx)

@@ -121,10 +121,8 @@ func decodeLimit(values func(string) []string) (int, error) {
 	if !digits {
 		return 0, badParameter("limit", "it must be a whole number from 1.")
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return sync.MaxLimit, nil // digits that overflow are a large number
-	}
+	// Digits that overflow are a large number: Atoi returns the largest then.
+	n, _ := strconv.Atoi(text)
 	return min(n, sync.MaxLimit), nil
 }
 

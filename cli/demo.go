@@ -58,7 +58,7 @@ func markDemo(ctx context.Context, st *sqlite.Store) error {
 }
 
 // addDemo adds the demo's people and sites, as far as they are missing.
-func addDemo(ctx context.Context, st *sqlite.Store, s *services) error {
+func addDemo(ctx context.Context, s *services) error {
 	for _, p := range seeds.DemoPeople() {
 		err := addPerson(ctx, s.auth, p)
 		if err != nil {

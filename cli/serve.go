@@ -75,15 +75,15 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 	}
 	defer s.sync.Close()
 	if demo {
-		if err := addDemo(r.ctx, st, s); err != nil {
+		if err := addDemo(r.ctx, s); err != nil {
 			return fmt.Errorf("making the demo district: %w", err)
 		}
 	}
 	return s.serve(r, f)
 }
 
-func closing(r *run, what string, close func() error) {
-	if err := close(); err != nil {
+func closing(r *run, what string, end func() error) {
+	if err := end(); err != nil {
 		r.log.Error("closing failed", "what", what, "error", err)
 	}
 }
@@ -142,7 +142,7 @@ func seedReference(r *run, phones *sync.Service) error {
 
 // serve listens until the context ends, then finishes what is under way.
 func (s *services) serve(r *run, f serveFlags) error {
-	ln, err := net.Listen("tcp", f.Listen)
+	ln, err := (&net.ListenConfig{}).Listen(r.ctx, "tcp", f.Listen)
 	if err != nil {
 		return fmt.Errorf("can't listen on %s: choose another address with --listen or GRIDPATROL_LISTEN: %w", f.Listen, err)
 	}

@@ -38,12 +38,12 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// UserID and DeviceID name who acted and with which phone. A device's counter
-// and receipts belong to the pair: knowing someone's device id gives nothing.
-type (
-	UserID   string
-	DeviceID string
-)
+// UserID names who acted.
+type UserID string
+
+// DeviceID names the phone. Its counter and receipts belong to the pair of
+// user and phone: knowing someone's device id gives nothing.
+type DeviceID string
 
 // Device is a phone in the hands of one user: the scope of mutation numbers.
 type Device struct {

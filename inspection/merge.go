@@ -257,9 +257,9 @@ func Overlay(base, sent Object) Object {
 		}
 	}
 	for name, v := range sent {
-		switch {
-		case name == memberServer:
-		case name == memberRectification:
+		switch name {
+		case memberServer:
+		case memberRectification:
 			out[name] = overlayMembers(base[name], v)
 		default:
 			out[name] = v

@@ -112,12 +112,10 @@ func compile(docs map[inspection.Collection]map[inspection.DocID]inspection.Obje
 		Templates: map[string]*template.Template{},
 	}
 	for id := range docs[inspection.Areas] {
-		_, code := splitReferenceID(id)
-		ref.Areas[inspection.Area(code)] = true
+		ref.Areas[inspection.Area(shortID(id))] = true
 	}
 	for id := range docs[inspection.Units] {
-		_, code := splitReferenceID(id)
-		ref.Units[code] = true
+		ref.Units[shortID(id)] = true
 	}
 	for id, doc := range docs[inspection.Templates] {
 		t, err := template.FromDocument(doc)

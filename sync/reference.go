@@ -17,16 +17,15 @@ func referenceID(c inspection.Collection, id string) inspection.DocID {
 	return inspection.DocID(string(c) + "/" + id)
 }
 
-func splitReferenceID(id inspection.DocID) (inspection.Collection, string) {
-	c, short, _ := strings.Cut(string(id), "/")
-	return inspection.Collection(c), short
+func shortID(id inspection.DocID) string {
+	_, short, _ := strings.Cut(string(id), "/")
+	return short
 }
 
 // wireID is the id by which clients know a document.
 func wireID(c inspection.Collection, id inspection.DocID) string {
 	if c.Reference() {
-		_, short := splitReferenceID(id)
-		return short
+		return shortID(id)
 	}
 	return string(id)
 }

@@ -67,10 +67,10 @@ func parseNumber(s string) (r *big.Rat, ok bool) {
 			return new(big.Rat).SetInt64(i), true
 		}
 	}
-	mantissa, exponent := s, ""
+	mantissa := s
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
-		mantissa, exponent = s[:i], s[i+1:]
-		e, err := strconv.Atoi(exponent)
+		mantissa = s[:i]
+		e, err := strconv.Atoi(s[i+1:])
 		if err != nil || e > maxExponent || e < -maxExponent {
 			return nil, false
 		}

@@ -107,7 +107,7 @@ func (s *LimitSet) matches(name, value, by string, day int) bool {
 	if s == nil {
 		return true
 	}
-	any := false
+	asked := false
 	for i := range s.patterns[name] {
 		l := &s.patterns[name][i]
 		if !l.on(day) || by != "" && len(l.patternFor) > 0 && !slices.Contains(l.patternFor, by) {
@@ -116,9 +116,9 @@ func (s *LimitSet) matches(name, value, by string, day int) bool {
 		if l.pattern.MatchString(value) {
 			return true
 		}
-		any = true
+		asked = true
 	}
-	return !any
+	return !asked
 }
 
 func (l *Limit) on(day int) bool {

@@ -43,7 +43,7 @@ func TestParseErrorsNameTheCulprit(t *testing.T) {
 		{"title: {zh: 测试, en: Test}", "title: {zh: 测试}", "title"},
 		{"title: {zh", "titel: {zh", "titel"},
 		{"{type: text, name: vin", "{type: txt, name: vin", "field vin"},
-		{"{type: text, name: vin", "{type: text, requried: true, name: vin", "requried"},
+		{"{type: text, name: vin", "{type: text, needed: true, name: vin", "needed"},
 		{"name: vin, label: {zh: 代号, en: VIN}", "name: vin, label: {zh: 代号}", "field vin"},
 		{"name: count,", "name: value,", "field value"},
 		{"name: count,", "name: limit,", "field limit"},

@@ -116,7 +116,7 @@ func schemaAgrees(t *testing.T, tp *Template) {
 		for _, p := range tp.Evaluate(Input{Answers: answers}).Problems {
 			clean = clean && p.Code == inspection.CodeConstraint
 		}
-		if err := schema.Validate(map[string]any(answers)); (err == nil) != clean {
+		if err := schema.Validate(answers); (err == nil) != clean {
 			t.Fatalf("%s: schema says %v, the checks say clean=%v", inspection.AppendJSON(nil, answers), err, clean)
 		}
 	})

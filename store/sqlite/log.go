@@ -13,7 +13,7 @@ import (
 // Head implements store.Log. The views never lag here.
 func (s *Store) Head(ctx context.Context, area inspection.Area) (store.Head, error) {
 	var head store.Head
-	err := s.view(ctx, "head", func(q querier) (err error) {
+	err := s.view("head", func(q querier) (err error) {
 		head, err = readHead(ctx, q, area)
 		return err
 	})
@@ -23,7 +23,7 @@ func (s *Store) Head(ctx context.Context, area inspection.Area) (store.Head, err
 // Heads implements store.Log.
 func (s *Store) Heads(ctx context.Context) (map[inspection.Area]store.Head, error) {
 	heads := map[inspection.Area]store.Head{}
-	err := s.view(ctx, "heads", func(q querier) error {
+	err := s.view("heads", func(q querier) error {
 		list, err := collect(ctx, q, scanHead, `SELECT area, seq, hash, at FROM heads`)
 		for _, h := range list {
 			heads[h.area] = h.Head
@@ -66,7 +66,7 @@ func scanHead(rows *sql.Rows) (areaHead, error) {
 // Commits implements store.Log.
 func (s *Store) Commits(ctx context.Context, area inspection.Area, after int64, limit int) ([]*store.Commit, error) {
 	var list []*store.Commit
-	err := s.view(ctx, "commits", func(q querier) (err error) {
+	err := s.view("commits", func(q querier) (err error) {
 		list, err = collect(ctx, q, commitOf(area), `SELECT first, previous, bytes FROM log INDEXED BY log_by_last
 			WHERE area = ? AND last > ? ORDER BY last LIMIT ?`, string(area), after, max(limit, 0))
 		return err
@@ -94,7 +94,7 @@ func commitOf(area inspection.Area) func(*sql.Rows) (*store.Commit, error) {
 // Entries implements store.Log. Each commit is read and decoded once.
 func (s *Store) Entries(ctx context.Context, area inspection.Area, seqs []int64) ([]store.Entry, error) {
 	found := make(map[int64]store.Entry, len(seqs))
-	err := s.view(ctx, "entries", func(q querier) error {
+	err := s.view("entries", func(q querier) error {
 		wanted := slices.Compact(slices.Sorted(slices.Values(seqs)))
 		for len(wanted) > 0 {
 			c, err := commitHolding(ctx, q, area, wanted[0])

@@ -88,7 +88,7 @@ func (s *Store) Close() error {
 // ID returns the database's identity.
 func (s *Store) ID(ctx context.Context) (string, error) {
 	var id string
-	err := s.view(ctx, "id", func(q querier) error {
+	err := s.view("id", func(q querier) error {
 		ids, err := collect(ctx, q, scanOne[string], `SELECT value FROM meta WHERE name = 'id'`)
 		if err == nil && len(ids) == 0 {
 			err = errors.New("the database has no id")
@@ -150,7 +150,7 @@ func (s *Store) enqueue(ctx context.Context, op string, size int, run change) er
 }
 
 // view runs reads, each of which sees the newest state.
-func (s *Store) view(ctx context.Context, op string, run func(querier) error) error {
+func (s *Store) view(op string, run func(querier) error) error {
 	if err := s.gate.enter(); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *Store) view(ctx context.Context, op string, run func(querier) error) er
 
 // snapshot runs reads that all see the same state.
 func (s *Store) snapshot(ctx context.Context, op string, run func(querier) error) error {
-	return s.view(ctx, op, func(querier) error {
+	return s.view(op, func(querier) error {
 		tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 		if err != nil {
 			return err

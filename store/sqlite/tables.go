@@ -23,7 +23,7 @@ func (s *Store) Get(ctx context.Context, table store.Table, key string) (store.R
 		return store.Row{}, err
 	}
 	var row store.Row
-	err := s.view(ctx, "get", func(q querier) error {
+	err := s.view("get", func(q querier) error {
 		list, err := collect(ctx, q, scanRow, `SELECT key, version, value FROM plain WHERE tbl = ? AND key = ?`,
 			string(table), key)
 		if err == nil && len(list) == 0 {
@@ -90,7 +90,7 @@ func (s *Store) Scan(ctx context.Context, table store.Table, prefix, after strin
 		return nil, err
 	}
 	var list []store.Row
-	err := s.view(ctx, "scan", func(q querier) (err error) {
+	err := s.view("scan", func(q querier) (err error) {
 		list, err = collect(ctx, q, scanRow, `SELECT key, version, value FROM plain
 			WHERE tbl = ? AND key > ? AND key >= ? ORDER BY key LIMIT ?`,
 			string(table), after, prefix, max(limit, 0))

@@ -17,7 +17,7 @@ const recordColumns = `id, area, collection, rev, seq, at, deleted, kept, revisi
 // id is ever claimed only.
 func (s *Store) Records(ctx context.Context, ids []inspection.DocID) (map[inspection.DocID]store.Record, error) {
 	var records map[inspection.DocID]store.Record
-	err := s.view(ctx, "records", func(q querier) (err error) {
+	err := s.view("records", func(q querier) (err error) {
 		records, err = readRecords(ctx, q, ids)
 		return err
 	})
@@ -75,7 +75,7 @@ func scanRecord(rows *sql.Rows) (store.Record, error) {
 // Termed implements store.Views.
 func (s *Store) Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error) {
 	var list []store.Record
-	err := s.view(ctx, "termed", func(q querier) (err error) {
+	err := s.view("termed", func(q querier) (err error) {
 		list, err = collect(ctx, q, scanRecord, `SELECT `+recordColumns+` FROM records INDEXED BY records_by_id
 			WHERE id IN (SELECT id FROM terms WHERE term = ? AND id > ? ORDER BY id LIMIT ?) ORDER BY id`,
 			term, string(after), max(limit, 0))
@@ -157,7 +157,7 @@ func (s *Store) Receipts(ctx context.Context, device inspection.Device, ns []int
 		return nil, err
 	}
 	receipts := make(map[int64]store.Receipt, len(ns))
-	err = s.view(ctx, "receipts", func(q querier) error {
+	err = s.view("receipts", func(q querier) error {
 		found, err := collect(ctx, q, scanReceipt, `SELECT
 			actor, device, n, content, area, collection, id, rev, seq, status, code, detail FROM receipts
 			WHERE actor = ? AND device = ? AND n IN (SELECT value FROM json_each(?))`,
@@ -183,7 +183,7 @@ func scanReceipt(rows *sql.Rows) (store.Receipt, error) {
 // LastN implements store.Views.
 func (s *Store) LastN(ctx context.Context, device inspection.Device) (int64, error) {
 	var last int64
-	err := s.view(ctx, "last n", func(q querier) error {
+	err := s.view("last n", func(q querier) error {
 		list, err := collect(ctx, q, scanOne[int64], `SELECT n FROM receipts
 			WHERE actor = ? AND device = ? ORDER BY n DESC LIMIT 1`, string(device.User), string(device.ID))
 		if err == nil && len(list) > 0 {
