@@ -13,7 +13,9 @@ type item struct {
 	m      *Mutation
 	asker  *Asker
 	offset any // seconds, server minus device, as a json.Number; nil if unknown
-	// reject: in the reference log's lane, why it goes to quarantine.
+	// aside: it has no area's lane and goes to the reference log's. reject:
+	// why it goes to quarantine there.
+	aside  bool
 	reject *inspection.Error
 	// result is set when the item has been decided.
 	result outcome
@@ -95,8 +97,7 @@ func (d *decider) decide(it *item) outcome {
 // document as it is now.
 func (d *decider) replay(it *item, r store.Receipt) outcome {
 	if r.Content != it.m.Content {
-		return outcome{reject: inspection.Errorf(inspection.CodeNReused,
-			"This device used the number %d before, with other content. Give every edit a number of its own.", it.m.N)}
+		return outcome{reject: nReused(it.m.N)}
 	}
 	out := outcome{status: r.Status, replayed: true, rev: r.Rev, seq: r.Seq, code: r.Code, detail: r.Detail}
 	if cur := d.known[r.ID]; cur != nil && r.Status != store.Rejected {

@@ -16,3 +16,8 @@ func notYours() *inspection.Error {
 	return inspection.Errorf(inspection.CodeAreaForbidden,
 		"You may not write this document here: its area is not yours, or it lies in another area or collection. It is kept aside; ask your supervisor.")
 }
+
+func nReused(n int64) *inspection.Error {
+	return inspection.Errorf(inspection.CodeNReused,
+		"This device used the number %d before, with other content. Give every edit a number of its own.", n)
+}

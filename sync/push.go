@@ -88,19 +88,22 @@ func clockOffset(received, device time.Time) *int64 {
 	return &seconds
 }
 
-// keep commits the items area by area, then sets aside what can't be
-// stored.
+// keep commits the items area by area, then sets aside, in their order, what
+// has no place there.
 func (s *Service) keep(ctx context.Context, items []*item) error {
-	byArea, aside, err := s.route(ctx, items)
+	byArea, err := s.route(ctx, items)
 	if err != nil {
 		return err
 	}
 	if err := s.submitAll(byArea); err != nil {
 		return err
 	}
+	var aside []*item
 	for _, it := range items {
-		if it.result.reject != nil || it.result.forget {
+		if it.result.reject != nil {
 			it.reject = it.result.reject
+		}
+		if it.aside || it.reject != nil || it.result.forget {
 			aside = append(aside, it)
 		}
 	}
@@ -127,35 +130,49 @@ func (s *Service) submitAll(byArea map[inspection.Area][]*item) error {
 
 // route finds the lane of each item: the stored document's area, for a new
 // document the one that it names. An area that doesn't exist has no lane;
-// nor has what is no document at all.
-func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area][]*item, []*item, error) {
+// nor has what is no document at all. A number's second use in the batch goes
+// where the first one went, which owns it.
+func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area][]*item, error) {
 	ref, err := s.catalog.current(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	records, err := s.store.Records(ctx, idsOf(items))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	areas := areasOf(items, records, s.now())
 	byArea := map[inspection.Area][]*item{}
-	var aside []*item
+	first := make(map[int64]int, len(items))
 	for i, it := range items {
-		area := areas[i]
+		k, twice := first[it.m.N]
 		switch {
-		case it.m.Fault != nil:
-			it.reject = it.m.Fault
-			aside = append(aside, it)
-		case ref.Areas[area]:
-			byArea[area] = append(byArea[area], it)
-		case it.m.Op == OpDelete && it.m.Collection != inspection.Tasks:
-			aside = append(aside, it)
+		case !twice:
+			first[it.m.N] = i
+			it.place(ref, areas[i])
+		case it.m.Content == items[k].m.Content:
+			areas[i], it.aside, it.reject = areas[k], items[k].aside, items[k].reject
 		default:
-			it.reject = notYours()
-			aside = append(aside, it)
+			it.aside, it.reject = true, nReused(it.m.N)
+		}
+		if !it.aside {
+			byArea[areas[i]] = append(byArea[areas[i]], it)
 		}
 	}
-	return byArea, aside, nil
+	return byArea, nil
+}
+
+// place decides whether the item goes to its area's lane.
+func (it *item) place(ref *Reference, area inspection.Area) {
+	switch {
+	case it.m.Fault != nil:
+		it.aside, it.reject = true, it.m.Fault
+	case ref.Areas[area]:
+	case it.m.Op == OpDelete && it.m.Collection != inspection.Tasks:
+		it.aside = true
+	default:
+		it.aside, it.reject = true, notYours()
+	}
 }
 
 // areasOf returns where each item's document lies. Edits of a document that
