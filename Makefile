@@ -20,8 +20,17 @@ build: ## Build bin/gridpatrol (static, no cgo)
 run: build ## Start the demo district on http://127.0.0.1:8080
 	$(BIN) demo
 
+# What the walk-through of the README needs beside Go.
+.PHONY: programs
+programs:
+	@missing=; for p in curl jq; do command -v $$p >/dev/null || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \
+	else echo "install these first:$$missing"; exit 1; fi
+
 .PHONY: test
-test: build ## Run every suite: unit, properties, contract, end to end, README
+test: build programs ## Run every suite: unit, properties, contract, end to end, README
 	go vet ./...
 	go test -count=1 -timeout 15m ./...
 

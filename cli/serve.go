@@ -135,7 +135,7 @@ func seedReference(r *run, phones *sync.Service) error {
 		return fmt.Errorf("adding reference data: %w", err)
 	}
 	if added > 0 {
-		r.log.Info("reference data added", "documents", added)
+		r.log.Debug("reference data added", "documents", added)
 	}
 	return nil
 }
