@@ -17,14 +17,14 @@ var who = []string{"inspector", "supervisor", "admin", "signed-out", "disabled"}
 
 // matrix has a row for every route: the status that each of who gets.
 var matrix = map[string][]int{
-	"POST /v1/auth/login":   {200, 200, 200, 200, 403},
-	"POST /v1/auth/refresh": {200, 200, 200, 401, 403},
-	"POST /v1/auth/logout":  {204, 204, 204, 401, 403},
-	"GET /v1/me":            {200, 200, 200, 401, 403},
-	"POST /v1/sync/push":    {200, 200, 200, 401, 403},
-	"GET /v1/sync/pull":     {200, 200, 200, 401, 403},
-	"GET /v1/sync/stream":   {200, 200, 200, 401, 403},
-	"GET /v1/devices":       {403, 200, 200, 401, 403},
+	"POST /v1/auth/login":   {200, 200, 200, 200, 401},
+	"POST /v1/auth/refresh": {200, 200, 200, 401, 401},
+	"POST /v1/auth/logout":  {204, 204, 204, 401, 401},
+	"GET /v1/me":            {200, 200, 200, 401, 401},
+	"POST /v1/sync/push":    {200, 200, 200, 401, 401},
+	"GET /v1/sync/pull":     {200, 200, 200, 401, 401},
+	"GET /v1/sync/stream":   {200, 200, 200, 401, 401},
+	"GET /v1/devices":       {403, 200, 200, 401, 401},
 	"GET /healthz":          {200, 200, 200, 200, 200},
 	"GET /readyz":           {200, 200, 200, 200, 200},
 	"GET /metrics":          {200, 200, 200, 200, 200},

@@ -38,7 +38,7 @@ var answers = map[inspection.Code]answerOf{
 	inspection.CodeBadCredentials:   {fiber.StatusUnauthorized, "Bad credentials"},
 	inspection.CodeTokenExpired:     {fiber.StatusUnauthorized, "Token expired"},
 	inspection.CodeTokenReused:      {fiber.StatusUnauthorized, "Token reused"},
-	inspection.CodeAccountDisabled:  {fiber.StatusForbidden, "Account disabled"},
+	inspection.CodeAccountDisabled:  {fiber.StatusUnauthorized, "Account disabled"},
 	inspection.CodeForbidden:        {fiber.StatusForbidden, "Forbidden"},
 	inspection.CodeThrottled:        {fiber.StatusTooManyRequests, "Throttled"},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -171,8 +172,17 @@ func (s *Service) tokens(ctx context.Context, u User, t refreshToken, refresh st
 		return Tokens{}, fmt.Errorf("reading the device's last number: %w", err)
 	}
 	return Tokens{
-		AccessToken: access, ExpiresIn: s.cfg.AccessTTL, RefreshToken: refresh, User: u, NextN: last + 1,
+		AccessToken: access, ExpiresIn: s.cfg.AccessTTL, RefreshToken: refresh, User: u, NextN: nextN(last),
 	}, nil
+}
+
+// nextN is the number after last. A phone that has used the highest number
+// there is gets no other one.
+func nextN(last int64) int64 {
+	if last == math.MaxInt64 {
+		return last
+	}
+	return last + 1
 }
 
 // Logout ends the session's family. One that has ended already is no error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -172,6 +173,14 @@ func TestNextN(t *testing.T) {
 	}
 	if other := b.login("li.na", 2); other.NextN != 1 {
 		t.Errorf("next_n of another device %d", other.NextN)
+	}
+}
+
+func TestNextNDoesNotOverflow(t *testing.T) {
+	for last, want := range map[int64]int64{0: 1, 41: 42, math.MaxInt64 - 1: math.MaxInt64, math.MaxInt64: math.MaxInt64} {
+		if got := nextN(last); got != want {
+			t.Errorf("after %d: %d, want %d", last, got, want)
+		}
 	}
 }
 

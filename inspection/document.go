@@ -107,13 +107,10 @@ func (t memberType) wrong(pointer string, v any) string {
 	case textMember, timeMember, dateMember:
 		_, ok = v.(string)
 	case integerMember:
-		// A number that clients can't hold was turned into text before.
-		_, text := v.(string)
-		ok = isInteger(v) || text
+		ok = isInteger(v) || becameText(v)
 	case numberMember:
 		_, number := v.(json.Number)
-		_, text := v.(string)
-		ok = number || text
+		ok = number || becameText(v)
 	case booleanMember:
 		_, ok = v.(bool)
 	case objectMember:

@@ -58,6 +58,14 @@ func KeepBigNumbers(v any, pointer string) (any, []string) {
 	return v, nil
 }
 
+// becameText reports whether v is the text of a number that clients can't
+// hold, as KeepBigNumbers leaves it: documents come back with it.
+func becameText(v any) bool {
+	s, _ := v.(string)
+	bare := s != "" && strings.Trim(s, "0123456789+-.eE") == ""
+	return bare && json.Valid([]byte(s)) && tooBig(json.Number(s))
+}
+
 // EscapePointer escapes one reference token of a JSON pointer (RFC 6901).
 func EscapePointer(token string) string {
 	if !strings.ContainsAny(token, "~/") {

@@ -29,6 +29,8 @@ type areaPosition struct {
 	Seqs map[inspection.Collection]int64 `json:"s"`
 	// KeptUpto: at or below this seq only kept documents are sent.
 	KeptUpto int64 `json:"k,omitempty"`
+	// Named is the seq of the task whose inspection was the last to come along.
+	Named int64 `json:"n,omitempty"`
 }
 
 func (c *checkpoint) encode() string {

@@ -46,6 +46,30 @@ func TestBigNumbersAreKeptAsText(t *testing.T) {
 	}
 }
 
+// TestANumberThatBecameTextMayComeBack: a phone pushes the document as it got
+// it, and a number beyond 2^53 is a text then; any other text is no number.
+func TestANumberThatBecameTextMayComeBack(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("li", street)
+	id := newID()
+	body := `{"mutations":[{"n":1,"collection":"inspections","op":"put","id":"` + id + `","base":0,"doc":{"area":"610102003","location":{"lat":1e999},"photos":[{"bytes":9007199254740993}]}}]}`
+	r := p.pushBody([]byte(body))[0]
+	p.n = 1
+	if got := at(t, r.Doc, "server", "problems"); strings.Count(got, "big_number") != 2 {
+		t.Errorf("problems %s", got)
+	}
+	r = p.one(store.Applied, p.put(id, 1, doc(t, r.Doc)))
+	if at(t, r.Doc, "photos", "0", "bytes") != `"9007199254740993"` || at(t, r.Doc, "location", "lat") != `"1e999"` {
+		t.Errorf("%s", r.Doc)
+	}
+	for _, d := range []edit{
+		{"template_version": "1"}, {"location": edit{"lat": "34.2"}}, {"location": edit{"lat": "far"}}, {"photos": []edit{{"bytes": "12"}}},
+		{"template_version": "1e999x"}, {"template_version": "9007199254740993.5"},
+	} {
+		p.one(store.Rejected, p.put(id, 2, d))
+	}
+}
+
 func TestClocks(t *testing.T) {
 	w := newWorld(t)
 	p := w.phone("li", street)
@@ -72,6 +96,23 @@ func TestClocks(t *testing.T) {
 	report, err := w.sync.Report(w.ctx, p.asker.Device)
 	if err != nil || report.ClockOffsetS == nil || !report.LastSeen.Equal(w.clock()) {
 		t.Errorf("report %+v, %v", report, err)
+	}
+}
+
+// TestTheClockIsThatOfWhoSaidTheTime: a phone with the right time that edits
+// something else doesn't hide that the record's times are off.
+func TestTheClockIsThatOfWhoSaidTheTime(t *testing.T) {
+	w := newWorld(t)
+	p, q := w.phone("li", street), w.phone("wang", street)
+	id := newID()
+	p.pushAt(w.clock().Add(-time.Hour), p.put(id, 0, newInspection(nil)))
+	r := q.one(store.Applied, q.put(id, 1, edit{"note": "x"}))
+	if got := at(t, r.Doc, "server", "clock_offset_s"); got != "3600" {
+		t.Errorf("after another's note: %s", got)
+	}
+	r = q.one(store.Applied, q.put(id, 2, edit{"started_at": "2026-10-12T17:31:08+08:00"}))
+	if got := at(t, r.Doc, "server", "clock_offset_s"); got != "0" || strings.Contains(at(t, r.Doc, "server", "problems"), `"clock"`) {
+		t.Errorf("after a new time: %s", got)
 	}
 }
 

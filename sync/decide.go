@@ -234,7 +234,7 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 		server["received_at"] = stamp(e.At)
 		server[creatorMember(it.m.Collection)] = string(e.Actor)
 	}
-	if it.offset != nil || isNew {
+	if told := server["clock_offset_s"] != nil; !told || !inspection.Equal(theirs[memberStarted], merge.Doc[memberStarted]) {
 		server["clock_offset_s"] = it.offset
 	}
 	return d.commit(it, cur, e, merge.Doc, server)
@@ -256,6 +256,11 @@ func (d *decider) mine(it *item, cur *current, from base) inspection.Object {
 	}
 	return mine
 }
+
+// memberStarted is the time by which records count. The clock that matters is
+// that of the phone which said it: another's edit of a note makes no wrong
+// clock right.
+const memberStarted = "started_at"
 
 func creatorMember(c inspection.Collection) string {
 	if c == inspection.Inspections {

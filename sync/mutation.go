@@ -34,8 +34,9 @@ type Mutation struct {
 	SentID     string
 	ID         inspection.DocID
 	Base       int64
-	// Doc is the document as sent, without "server", numbers that clients
-	// can't hold turned into text; BigNumbers are their pointers.
+	// Doc is the document as sent, without what phones don't own ("server", most
+	// of a task), numbers that clients can't hold turned into text; BigNumbers
+	// are their pointers.
 	Doc        inspection.Object
 	BigNumbers []string
 	// Content is the digest by which a replay is told from a mistake.
@@ -143,7 +144,7 @@ func (m *Mutation) read(o inspection.Object) *inspection.Error {
 	m.SentID, _ = o["id"].(string)
 	doc, isObject := o["doc"].(inspection.Object)
 	if isObject {
-		doc = inspection.ClientOwned(doc)
+		doc = ownedByPhones(m.Collection, doc)
 		_, m.BigNumbers = inspection.KeepBigNumbers(doc, "")
 		slices.Sort(m.BigNumbers)
 		m.Doc = doc
@@ -159,6 +160,21 @@ func (m *Mutation) read(o inspection.Object) *inspection.Error {
 		return inspection.Errorf(inspection.CodeBadDocument, "A put needs an object in doc.")
 	}
 	return m.readIdentity(o)
+}
+
+// ownedByPhones returns the members that a phone may change: of a task only
+// the rectification. What else it sends is ignored; the id is compared.
+func ownedByPhones(c inspection.Collection, doc inspection.Object) inspection.Object {
+	if c != inspection.Tasks {
+		return inspection.ClientOwned(doc)
+	}
+	out := inspection.Object{}
+	for _, name := range []string{"id", "rectification"} {
+		if v, ok := doc[name]; ok {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 func (m *Mutation) readIdentity(o inspection.Object) *inspection.Error {

@@ -48,7 +48,7 @@ func (p *pager) area(ctx context.Context, area inspection.Area) error {
 		if err != nil {
 			return err
 		}
-		seq, err := p.take(ctx, page)
+		seq, err := p.take(ctx, pos, page)
 		if err != nil {
 			return err
 		}
@@ -58,22 +58,24 @@ func (p *pager) area(ctx context.Context, area inspection.Area) error {
 }
 
 // take adds the page's records while there is room and returns how far it
-// got. Open tasks bring the inspections that they name.
-func (p *pager) take(ctx context.Context, page store.Changes) (int64, error) {
+// got. Open tasks bring the inspections that they name, if need be one page
+// earlier.
+func (p *pager) take(ctx context.Context, pos *areaPosition, page store.Changes) (int64, error) {
 	named, err := p.named(ctx, page.Records)
 	if err != nil {
 		return 0, err
 	}
 	for i := range page.Records {
 		r := &page.Records[i]
-		extra := named[r.ID]
-		full := p.room <= 0 || p.bytes <= 0 || extra != nil && p.room < 2
-		if full && len(p.changes) > 0 {
-			p.room = 0
+		if p.room <= 0 || p.bytes <= 0 {
 			return r.Seq - 1, nil
 		}
-		if extra != nil {
+		if extra := named[r.ID]; extra != nil && pos.Named != r.Seq {
 			p.add(extra)
+			pos.Named = r.Seq
+		}
+		if p.room <= 0 {
+			return r.Seq - 1, nil
 		}
 		p.add(r)
 	}

@@ -347,6 +347,32 @@ func TestSessionsSitesAndTasksSync(t *testing.T) {
 	p.one(store.Rejected, in("tasks", p.del(task, 3)))
 }
 
+// TestOnlyARectificationIsAPhonesToChange: whatever else a phone sends of a
+// task is ignored like "server": never an error, never another content.
+func TestOnlyARectificationIsAPhonesToChange(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("li", street)
+	task := w.task(edit{"title": "覆盖裸土", "due": "2026-11-11", "unit": "urban_management"})
+	ignored := edit{"area": "610102004", "title": []int{1}, "due": 7, "unit": edit{}, "inspection": false, "assignee": 1, "more": nested(40)}
+	m := in("tasks", p.put(task, 1, ignored))
+	r := p.one(store.Applied, m)
+	if at(t, r.Doc, "area") != `"610102003"` || at(t, r.Doc, "due") != `"2026-11-11"` || at(t, r.Doc, "more") != "null" {
+		t.Errorf("%s", r.Doc)
+	}
+	m["doc"] = edit{"title": "another"}
+	if r := p.one(store.Applied, m); !r.Replayed {
+		t.Error("ignored members count as content")
+	}
+	ignored["rectification"] = edit{"note": "done", "photos": nil}
+	if r := p.one(store.Applied, in("tasks", p.put(task, 2, ignored))); at(t, r.Doc, "rectification", "note") != `"done"` {
+		t.Errorf("%s", r.Doc)
+	}
+	p.one(store.Rejected, in("tasks", p.put(task, 3, edit{"rectification": edit{"note": 7}})))
+	p.one(store.Rejected, in("tasks", p.put(task, 3, edit{"id": newID(), "rectification": edit{"note": "x"}})))
+	stranger := w.phone("zhao", "610102004")
+	stranger.one(store.Rejected, in("tasks", stranger.put(task, 3, edit{"area": "610102004", "rectification": edit{"note": "mine"}})))
+}
+
 // task appends a task, as the review room does.
 func (w *world) task(members edit) string {
 	w.t.Helper()

@@ -205,6 +205,9 @@ func (p *phone) pull(req sync.PullRequest) (map[string]sync.Change, *sync.PullAn
 		if err != nil {
 			p.w.t.Fatal(err)
 		}
+		if len(page.Changes) > req.Limit {
+			p.w.t.Fatalf("%d changes on a page of at most %d", len(page.Changes), req.Limit)
+		}
 		for _, c := range page.Changes {
 			seen[c.ID] = c
 		}
