@@ -25,7 +25,7 @@ func TestReadmeWalkThrough(t *testing.T) {
 	var script strings.Builder
 	script.WriteString("cd ../..\nTMPDIR=" + t.TempDir() + "\nset -o pipefail\n")
 	for i, st := range steps {
-		command := strings.ReplaceAll(st.command, "127.0.0.1:8080", s.addr)
+		command := strings.NewReplacer("127.0.0.1:8080", s.addr, "bin/gridpatrol", binary).Replace(st.command)
 		fmt.Fprintf(&script, "%s\necho; echo '<<step %d>>'\n", command, i)
 	}
 	out, err := exec.Command("bash", "-c", script.String()).CombinedOutput()
