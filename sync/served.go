@@ -150,7 +150,15 @@ func judge(ref *Reference, doc inspection.Object) judgement {
 		Started:  timeOf(doc["started_at"]), Finished: timeOf(doc["finished_at"]),
 		Limits: ref.Limits,
 	})
-	return judgement{out.Verdict, out.Findings, out.Problems, out.MissingFields, out.LeadUnit}
+	return judgement{out.Verdict, applicable(out.Findings), out.Problems, out.MissingFields, out.LeadUnit}
+}
+
+// applicable leaves out the rules that don't apply: most of a checklist's
+// don't apply to a given record, and records are kept for ever.
+func applicable(findings []inspection.Finding) []inspection.Finding {
+	return slices.DeleteFunc(findings, func(f inspection.Finding) bool {
+		return f.Result == inspection.NotApplicable
+	})
 }
 
 func unknownTemplate(doc inspection.Object) []inspection.Problem {

@@ -100,9 +100,10 @@ func writerDSN(file string, pragmas []string) string {
 		busyTimeout,
 		"journal_mode(WAL)",
 		"synchronous(FULL)",
-		// In pages of 4 KiB: the log is moved into the database every 4 MiB,
-		// and shrinks to 64 MiB after a large transaction.
-		"wal_autocheckpoint(1000)",
+		// In pages of 4 KiB: the log is moved into the database every 16 MiB,
+		// so that pages which many commits change are moved once; it shrinks
+		// to 64 MiB after a large transaction.
+		"wal_autocheckpoint(4000)",
 		"journal_size_limit(67108864)",
 		"cache_size(-16384)",
 		"trusted_schema(0)",

@@ -1,0 +1,158 @@
+package bench_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// server is one process of the binary on a data folder.
+type server struct {
+	tb   testing.TB
+	addr string
+	cmd  *exec.Cmd
+	took time.Duration // from start to ready
+}
+
+func start(tb testing.TB, data string, more ...string) *server {
+	tb.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &server{tb: tb, addr: ln.Addr().String()}
+	ln.Close()
+	args := append([]string{"serve", "--demo", "--data", data, "--listen", s.addr, "--log-level", "warn"}, more...)
+	s.cmd = exec.Command(binary, args...)
+	s.cmd.Stderr = os.Stderr
+	began := time.Now()
+	if err := s.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.stop)
+	for time.Since(began) < time.Minute {
+		res, err := http.Get("http://" + s.addr + "/readyz")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				s.took = time.Since(began)
+				return s
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	tb.Fatal("the server is not ready after a minute")
+	return nil
+}
+
+func (s *server) stop() {
+	if s.cmd != nil {
+		s.cmd.Process.Kill()
+		s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// residentMB is what the process keeps in memory.
+func (s *server) residentMB() float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		s.tb.Skip("memory is read from /proc")
+	}
+	for line := range strings.SplitSeq(string(status), "\n") {
+		if rest, found := strings.CutPrefix(line, "VmRSS:"); found {
+			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			if err != nil {
+				s.tb.Fatal(err)
+			}
+			return kb / 1024
+		}
+	}
+	return 0
+}
+
+// phone is a signed-in client on a connection of its own.
+type phone struct {
+	s     *server
+	http  *http.Client
+	token string
+}
+
+func (s *server) signIn(username string) *phone {
+	s.tb.Helper()
+	p := &phone{s: s, http: &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1}}}
+	body, _ := json.Marshal(map[string]any{
+		"username": username, "password": "gridpatrol-demo",
+		"device": map[string]any{"id": uuid.NewString(), "name": "bench"},
+	})
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(p.call(http.MethodPost, "/v1/auth/login", body), &answer); err != nil {
+		s.tb.Fatal(err)
+	}
+	p.token = answer.AccessToken
+	return p
+}
+
+// call sends a request, insists on 200 and returns the answer's bytes.
+func (p *phone) call(method, path string, body []byte) []byte {
+	req, err := http.NewRequest(method, "http://"+p.s.addr+path, bytes.NewReader(body))
+	if err != nil {
+		p.s.tb.Error(err)
+		return nil
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+p.token)
+	res, err := p.http.Do(req)
+	if err != nil {
+		p.s.tb.Error(err)
+		return nil
+	}
+	defer res.Body.Close()
+	out, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		p.s.tb.Errorf("%s %s: %d %.300s %v", method, path, res.StatusCode, out, err)
+	}
+	return out
+}
+
+// page is what the benchmarks need of a pull's answer; it stands at the end.
+type page struct {
+	Checkpoint string `json:"checkpoint"`
+	More       bool   `json:"more"`
+}
+
+// pull returns the next page's checkpoint without decoding its documents.
+func (p *phone) pull(checkpoint string) (page, int) {
+	out := p.call(http.MethodGet, "/v1/sync/pull?limit=500&checkpoint="+checkpoint, nil)
+	i := bytes.LastIndex(out, []byte(`],"areas":`))
+	var next page
+	if i < 0 || json.Unmarshal(append([]byte{'{'}, out[i+2:]...), &next) != nil {
+		p.s.tb.Fatalf("not a page: %.200s", out)
+	}
+	return next, bytes.Count(out[:i], []byte(`{"collection":`))
+}
+
+// pullAll follows the checkpoint to the end.
+func (p *phone) pullAll() (checkpoint string, documents int) {
+	for {
+		next, n := p.pull(checkpoint)
+		documents += n
+		checkpoint = next.Checkpoint
+		if !next.More {
+			return checkpoint, documents
+		}
+	}
+}
