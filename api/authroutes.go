@@ -65,8 +65,13 @@ func (s *Server) logout(c *call) error {
 
 func (s *Server) me(c *call) error {
 	c.private()
+	row, err := s.cfg.Auth.LoadDevice(c.ctx, c.session.Device)
+	if err != nil {
+		return err
+	}
 	return c.json(meJSON{
-		User: userOf(c.session.User), Device: deviceRef{ID: c.session.Device.ID},
+		User:        userOf(c.session.User),
+		Device:      deviceRef{ID: row.Device, Name: row.Name, Platform: row.Platform, AppVersion: row.AppVersion},
 		Permissions: c.session.User.Role.Permissions(),
 	})
 }
@@ -77,8 +82,12 @@ type meJSON struct {
 	Permissions []auth.Action `json:"permissions"`
 }
 
+// deviceRef is a phone as it signed in.
 type deviceRef struct {
-	ID inspection.DeviceID `json:"id"`
+	ID         inspection.DeviceID `json:"id"`
+	Name       string              `json:"name"`
+	Platform   string              `json:"platform"`
+	AppVersion string              `json:"app_version"`
 }
 
 // userJSON is a user as the wire contract, section 1, shows one.

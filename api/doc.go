@@ -34,6 +34,7 @@ type Auth interface {
 	Recheck(ctx context.Context, session auth.Session) (auth.Session, error)
 	Users(ctx context.Context) ([]auth.User, error)
 	Devices(ctx context.Context) ([]auth.DeviceRow, error)
+	LoadDevice(ctx context.Context, device inspection.Device) (auth.DeviceRow, error)
 }
 
 // Sync is what the API needs of the sync engine.

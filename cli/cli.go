@@ -34,7 +34,7 @@ const (
 
 // commands is the grammar.
 type commands struct {
-	Version kong.VersionFlag `help:"Print the version and stop."`
+	Version kong.VersionFlag `help:"Print the version and stop." env:"-"`
 	Log     logFlags         `embed:"" prefix:"log-"`
 
 	Serve serveCommand `cmd:"" help:"Serve phones and supervisors."`
@@ -61,15 +61,7 @@ type run struct {
 func Run(ctx context.Context, p Process) int {
 	var c commands
 	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("gridpatrol"),
-		kong.Description("The backend of a district's air inspections: checklists, photos and counts, synced from phones that are often offline."),
-		kong.Writers(p.Stdout, p.Stderr),
-		kong.Exit(func(status int) { exit = status }),
-		kong.Vars{"version": "gridpatrol " + p.Version},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.UsageOnError(),
-	)
+	parser, err := newParser(&c, p, func(status int) { exit = status })
 	if err != nil {
 		fmt.Fprintln(p.Stderr, "gridpatrol:", err)
 		return exitError
@@ -92,6 +84,19 @@ func Run(ctx context.Context, p Process) int {
 		return exitError
 	}
 	return exitOK
+}
+
+func newParser(c *commands, p Process, exit func(int)) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("gridpatrol"),
+		kong.Description("The backend of a district's air inspections: checklists, photos and counts, synced from phones that are often offline."),
+		kong.Writers(p.Stdout, p.Stderr),
+		kong.Exit(exit),
+		kong.Vars{"version": "gridpatrol " + p.Version},
+		kong.DefaultEnvars("GRIDPATROL"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(),
+	)
 }
 
 func newLogger(w io.Writer, f logFlags) *slog.Logger {

@@ -142,16 +142,23 @@ func seedReference(r *run, phones *sync.Service) error {
 
 // serve listens until the context ends, then finishes what is under way.
 func (s *services) serve(r *run, f serveFlags) error {
+	secure, err := f.secure(r)
+	if err != nil {
+		return err
+	}
 	ln, err := (&net.ListenConfig{}).Listen(r.ctx, "tcp", f.Listen)
 	if err != nil {
 		return fmt.Errorf("can't listen on %s: choose another address with --listen or GRIDPATROL_LISTEN: %w", f.Listen, err)
 	}
-	if ln, err = f.secure(r, ln); err != nil {
-		return err
-	}
-	r.log.Info("serving", "address", ln.Addr().String(), "tls", f.TLSCert != "")
+	r.log.Info("serving", "address", ln.Addr().String(), "tls", secure != nil)
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Listen(ln) }()
+	go func() {
+		if secure == nil {
+			failed <- s.http.Listen(ln)
+			return
+		}
+		failed <- s.http.ListenTLS(ln, secure)
+	}()
 	select {
 	case err := <-failed:
 		return err
@@ -166,18 +173,19 @@ func (s *services) serve(r *run, f serveFlags) error {
 	return <-failed
 }
 
-func (f serveFlags) secure(r *run, ln net.Listener) (net.Listener, error) {
+// secure returns how to speak TLS, nil for not at all.
+func (f serveFlags) secure(r *run) (*tls.Config, error) {
 	if f.TLSCert == "" {
 		if !loopback(f.Listen) {
 			r.log.Warn("listening beyond loopback without TLS: passwords and pictures can be read on the way; set --tls-cert and --tls-key or put a TLS proxy in front")
 		}
-		return ln, nil
+		return nil, nil
 	}
 	cert, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
 	if err != nil {
 		return nil, fmt.Errorf("--tls-cert and --tls-key don't make a certificate: %w", err)
 	}
-	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}), nil
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // loopback reports whether an address to listen on can be reached from this

@@ -96,6 +96,41 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// A missing answer is never a pass: no record without answers passes any rule,
+// and taking one answer away never turns a failure, or what can't be told,
+// into a pass.
+func TestAMissingAnswerIsNeverAPass(t *testing.T) {
+	w := load(t)
+	all := w.limitSet(t, func(row inspection.Object) { row["enabled"] = true })
+	for name, tp := range w.templates {
+		in := input(Fixture(name+"_pass"), all)
+		in.Answers, in.Photos, in.Location = nil, nil, nil
+		for _, f := range tp.Evaluate(in).Findings {
+			if f.Result == inspection.Pass {
+				t.Errorf("%s.%s passes without an answer", name, f.Rule)
+			}
+		}
+	}
+	for _, tables := range [][]caseTable{dieselCases, burningCases, fireworksCases, restaurantCases, vocCases} {
+		for _, c := range tables {
+			for _, k := range c.cases {
+				in := input(Fixture(c.template+"_pass"), all)
+				answers := override(t, in.Answers, k.answers)
+				in.Answers = answers
+				before := findingOf(t, w.templates[c.template].Evaluate(in), k.rule).Result
+				for member := range answers {
+					in.Answers = override(t, answers, `{"`+member+`":null}`)
+					after := findingOf(t, w.templates[c.template].Evaluate(in), k.rule).Result
+					other := member == "stoves" || member == "stove_power" // the scale has three measures
+					if after == inspection.Pass && (before == inspection.Fail || before == inspection.Indeterminate) && !other {
+						t.Errorf("%s.%s of %s is %s, and passes without %s", c.template, k.rule, k.answers, before, member)
+					}
+				}
+			}
+		}
+	}
+}
+
 // Every class of VOC product: at the limit it passes, half a unit above it
 // rounds to the even digit, one above it fails. A class without an enabled row
 // is indeterminate.
@@ -153,6 +188,11 @@ func TestLegalBasisFollowsTheMaterial(t *testing.T) {
 	w := load(t)
 	in := input(Fixture("open_burning_pass"), w.limits)
 	good := in.Answers
+	in.Answers = override(t, good, `{"materials":["debris"],"populated_area":true}`)
+	if f := findingOf(t, w.templates["open_burning"].Evaluate(in), "resolved"); f.Basis != "大气污染防治法 第八十二条/第一百一十九条第二款" {
+		t.Errorf("in a populated area: %s", f.Basis)
+	}
+	good = override(t, good, `{"populated_area":null}`)
 	for materials, want := range map[string]string{
 		`["leaves"]`:               "大气污染防治法 第七十七条/第一百一十九条第一款",
 		`["straw"]`:                "大气污染防治法 第七十七条/第一百一十九条第一款",

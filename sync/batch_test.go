@@ -42,31 +42,31 @@ func TestEditsFollowTheirDocumentWithinABatch(t *testing.T) {
 	}{
 		{"create, delete", p, func(id string) []edit {
 			return []edit{p.put(id, 0, newInspection(edit{"a": 1})), p.del(id, 0)}
-		}, "applied, applied"},
+		}, "applied | applied"},
 		{"create, edit in part", p, func(id string) []edit {
 			return []edit{p.put(id, 0, newInspection(edit{"a": 1})), p.put(id, 0, edit{"note": "x"})}
-		}, "applied, applied"},
+		}, "applied | applied"},
 		{"create, delete, create", p, func(id string) []edit {
 			return []edit{p.put(id, 0, newInspection(edit{"a": 1})), p.del(id, 0), p.put(id, 0, edit{"note": "x"})}
-		}, "applied, applied, merged"},
+		}, "applied | applied | merged"},
 		{"delete, create", p, func(id string) []edit {
 			return []edit{p.del(id, 0), p.put(id, 0, newInspection(edit{"a": 1}))}
-		}, "applied, applied"},
+		}, "applied | applied"},
 		{"edit in part, create", p, func(id string) []edit {
 			return []edit{p.put(id, 0, edit{"note": "x"}), p.put(id, 0, newInspection(edit{"a": 1}))}
-		}, "area_forbidden, applied"},
+		}, "area_forbidden | applied"},
 		{"create without an area, edit", p, func(id string) []edit {
 			return []edit{p.put(id, 0, unowned), p.put(id, 0, edit{"note": "x"}), p.del(id, 0)}
-		}, "area_forbidden, area_forbidden, applied"},
+		}, "area_forbidden | area_forbidden | applied"},
 		{"create of a wrong shape, edit in part, edit", p, func(id string) []edit {
 			return []edit{p.put(id, 0, typed), p.put(id, 0, edit{"note": "x"}), p.put(id, 0, newInspection(nil)), p.put(id, 0, edit{"note": "x"})}
-		}, "bad_document, area_forbidden, applied, applied"},
+		}, "bad_document | area_forbidden | applied | applied"},
 		{"create in another's area, edit", stranger, func(id string) []edit {
 			return []edit{stranger.put(id, 0, newInspection(nil)), stranger.put(id, 0, edit{"note": "x"}), stranger.put(id, 0, elsewhere(nil))}
-		}, "area_forbidden, area_forbidden, applied"},
+		}, "area_forbidden | area_forbidden | applied"},
 		{"create, then as if in another collection", p, func(id string) []edit {
 			return []edit{p.put(id, 0, newInspection(nil)), in("sites", p.put(id, 0, edit{"name": "x"})), in("sites", p.del(id, 0))}
-		}, "applied, area_forbidden, area_forbidden"},
+		}, "applied | area_forbidden | area_forbidden"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func outcomes(results []sync.Result) string {
 			list[i] = *r.Code
 		}
 	}
-	return strings.Join(list, ", ")
+	return strings.Join(list, " | ")
 }
 
 // TestANumberTwiceInOneBatch: the first use of a number owns it, wherever its
@@ -111,21 +111,21 @@ func TestANumberTwiceInOneBatch(t *testing.T) {
 	}{
 		{"two streets", []edit{
 			numbered(1, p.put(a, 0, newInspection(edit{"k": 1}))), numbered(1, p.put(b, 0, elsewhere(edit{"k": 1}))),
-		}, "applied, n_reused"},
+		}, "applied | n_reused"},
 		{"the first can't be stored", []edit{
 			numbered(2, p.put("nope", 0, newInspection(nil))), numbered(2, p.put(b, 0, elsewhere(nil))),
-		}, "bad_id, n_reused"},
+		}, "bad_id | n_reused"},
 		{"the second can't be stored", []edit{
 			numbered(3, p.put(b, 0, elsewhere(nil))), numbered(3, p.put("nope", 0, newInspection(nil))), numbered(3, p.put(b, 0, elsewhere(nil))),
-		}, "applied, n_reused, applied"},
+		}, "applied | n_reused | applied"},
 		{"a delete of what comes later", []edit{
 			numbered(4, p.del(c, 0)), numbered(5, p.put(c, 0, newInspection(nil))), numbered(4, p.del(c, 0)),
-		}, "applied, applied, applied"},
+		}, "applied | applied | applied"},
 		{"the first is too large only when it is merged", []edit{
 			numbered(6, p.put(d, 0, newInspection(edit{"a": strings.Repeat("x", 700<<10)}))),
 			numbered(7, p.put(d, 0, edit{"note": strings.Repeat("x", 700<<10)})),
 			numbered(7, p.put("nope", 0, newInspection(nil))),
-		}, "applied, document_too_large, n_reused"},
+		}, "applied | document_too_large | n_reused"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

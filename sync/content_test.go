@@ -99,6 +99,29 @@ func TestClocks(t *testing.T) {
 	}
 }
 
+func TestTimesFarFromNow(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("li", street)
+	for started, flagged := range map[string]bool{
+		"2026-10-12T18:10:00+08:00": false, "2026-10-12T18:10:01+08:00": true, "9999-12-31T23:59:59Z": true,
+		"2024-10-12T18:00:00+08:00": false, "2024-10-12T17:59:59+08:00": true, "0000-01-01T00:00:00Z": true, "soon": false,
+	} {
+		d := newInspection(nil)
+		d["started_at"] = started
+		r := p.one(store.Applied, p.put(newID(), 0, d))
+		if got := strings.Contains(at(t, r.Doc, "server", "problems"), `"clock"`); got != flagged {
+			t.Errorf("%s: flagged %t", started, got)
+		}
+	}
+	id := newID()
+	p.one(store.Applied, p.put(id, 0, newInspection(nil)))
+	w.advance(3 * 365 * 24 * time.Hour)
+	r := p.one(store.Applied, p.put(id, 1, edit{"note": "years later"}))
+	if got := at(t, r.Doc, "server", "problems"); strings.Contains(got, `"clock"`) {
+		t.Errorf("an old record that is edited: %s", got)
+	}
+}
+
 // TestTheClockIsThatOfWhoSaidTheTime: a phone with the right time that edits
 // something else doesn't hide that the record's times are off.
 func TestTheClockIsThatOfWhoSaidTheTime(t *testing.T) {

@@ -403,7 +403,7 @@ func (d *decider) mark(e *store.Entry, server inspection.Object) {
 func (d *decider) serve(c inspection.Collection, before, doc, server inspection.Object, sent []string) {
 	problems := inspection.TopLevelProblems(c, doc)
 	problems = append(problems, bigNumberProblems(before, doc, sent)...)
-	problems = append(problems, clockProblems(doc, server["clock_offset_s"], d.now)...)
+	problems = append(problems, clockProblems(doc, server, d.now)...)
 	switch c {
 	case inspection.Inspections:
 		j := judge(d.ref, doc)

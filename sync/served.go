@@ -33,6 +33,10 @@ const (
 // listed as a problem. Source: the wire contract, section 6 (suspect_clock).
 const clockTolerance = 10 * time.Minute
 
+// longAgo is how old a record may be when it comes in. Phones are out of
+// coverage for weeks; one that says two years has a wrong clock.
+const longAgo = 2 * 365 * 24 * time.Hour
+
 func text(s string) any {
 	if s == "" {
 		return nil
@@ -208,9 +212,9 @@ func floatOf(v any) (float64, error) {
 }
 
 // clockProblems lists what is odd about a document's times: a phone whose
-// clock is off, an inspection from the future.
-func clockProblems(doc inspection.Object, offset any, at time.Time) []inspection.Problem {
-	seconds, known := integer(offset)
+// clock is off, a record from the future or from years ago.
+func clockProblems(doc, server inspection.Object, now time.Time) []inspection.Problem {
+	seconds, known := integer(server["clock_offset_s"])
 	off := time.Duration(max(min(seconds, 1<<32), -1<<32)) * time.Second
 	if known && off.Abs() > clockTolerance {
 		return []inspection.Problem{{
@@ -219,13 +223,17 @@ func clockProblems(doc inspection.Object, offset any, at time.Time) []inspection
 			MessageEN: fmt.Sprintf("The phone's clock was off by %d seconds.", seconds),
 		}}
 	}
-	if started := timeOf(doc["started_at"]); started.After(at.Add(clockTolerance)) {
-		return []inspection.Problem{{
-			Pointer: "/started_at", Code: inspection.CodeClock,
-			Message: "开始时间晚于服务器接收时间", MessageEN: "It starts after the server received it.",
-		}}
+	started, received := timeOf(doc["started_at"]), timeOf(server["received_at"])
+	problem := inspection.Problem{Pointer: "/started_at", Code: inspection.CodeClock}
+	switch {
+	case started.After(now.Add(clockTolerance)):
+		problem.Message, problem.MessageEN = "开始时间晚于服务器接收时间", "It starts after the server received it."
+	case !started.IsZero() && received.Sub(started) > longAgo:
+		problem.Message, problem.MessageEN = "开始时间比服务器接收时间早两年以上", "It starts more than two years before the server received it."
+	default:
+		return nil
 	}
-	return nil
+	return []inspection.Problem{problem}
 }
 
 // bigNumberProblems lists numbers that are kept as text: those of this edit,

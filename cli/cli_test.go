@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// TestEveryFlagHasAVariable: whatever can be said on the command line can be
+// said by the environment, too.
+func TestEveryFlagHasAVariable(t *testing.T) {
+	parser, err := newParser(&commands{}, Process{Stdout: io.Discard, Stderr: io.Discard}, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	err = kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+		if f, ok := node.(*kong.Flag); ok && f.Name != "help" && f.Name != "version" {
+			seen++
+			want := "GRIDPATROL_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+			if len(f.Envs) != 1 || f.Envs[0] != want {
+				t.Errorf("--%s has the variables %v, want %s", f.Name, f.Envs, want)
+			}
+		}
+		return next(nil)
+	})
+	if err != nil || seen < 10 {
+		t.Errorf("%d flags, %v", seen, err)
+	}
+}
+
+func TestWhereHealthIsAsked(t *testing.T) {
+	for _, c := range []struct{ listen, cert, want string }{
+		{"127.0.0.1:8080", "", "http://127.0.0.1:8080/healthz"},
+		{"0.0.0.0:8080", "", "http://127.0.0.1:8080/healthz"},
+		{":8080", "", "http://127.0.0.1:8080/healthz"},
+		{"[::]:8080", "", "http://127.0.0.1:8080/healthz"},
+		{"10.1.2.3:80", "", "http://10.1.2.3:80/healthz"},
+		{"localhost:8443", "x.pem", "https://localhost:8443/healthz"},
+		{"8080", "", ""},
+	} {
+		got, err := (&healthCommand{Listen: c.listen, TLSCert: c.cert}).url()
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: %s, %v", c.listen, got, err)
+		}
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	for listen, want := range map[string]bool{
+		"127.0.0.1:8080": true, "localhost:0": true, "[::1]:80": true, "127.9.9.9:1": true, "[::ffff:127.0.0.1]:1": true,
+		":8080": false, "0.0.0.0:8080": false, "[::]:1": false, "10.0.0.1:1": false, "gridpatrol:80": false, "8080": false,
+	} {
+		if got := loopback(listen); got != want {
+			t.Errorf("%s: %t", listen, got)
+		}
+	}
+}
