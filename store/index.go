@@ -44,6 +44,17 @@ const (
 	TermText       = "text:"
 )
 
+// linkKinds are the kinds of terms that name one thing by its id: few documents
+// carry the same.
+var linkKinds = []string{TermPhoto, TermSession, TermTask, TermSite, TermInspection}
+
+// IsLink reports whether a term names one thing by its id. The others are
+// what documents are searched by, and many may carry the same.
+func IsLink(term string) bool {
+	kind, _, _ := strings.Cut(term, ":")
+	return slices.Contains(linkKinds, kind+":")
+}
+
 // maxTerms bounds what one document can be found by: the rest of a document
 // with thousands of photos is found through its other terms.
 const maxTerms = 2000

@@ -95,6 +95,10 @@ type Views interface {
 	// whose id is above after, in order of id; tombstones too.
 	Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]Record, error)
 
+	// List returns documents of one collection, newest first: by their
+	// Index's Started, then by id, both descending.
+	List(ctx context.Context, q ListQuery) (List, error)
+
 	// LastN returns the highest mutation number received from the device,
 	// or 0.
 	LastN(ctx context.Context, device inspection.Device) (int64, error)
@@ -227,4 +231,44 @@ type Changes struct {
 	Records []Record
 	Seq     int64
 	More    bool
+}
+
+// ListQuery asks for documents of one collection. Texts must be equal, "" takes
+// all. Tombstones never come. No Areas, or a Limit of 0, means no records.
+type ListQuery struct {
+	Areas      []inspection.Area // exactly these
+	Collection inspection.Collection
+	Template   string
+	Verdict    string
+	State      string
+	Evidence   string
+	// From ≤ Started < To; the zero time is no bound. A document without a
+	// time lies before every From that is one.
+	From, To time.Time
+	// Term, if any, is one that the documents carry, kind included; with
+	// Prefix, the beginning of one. The kind must be whole: "text:陕".
+	Term   string
+	Prefix bool
+	// After continues behind a place in the list.
+	After *ListMark
+	Limit int
+	// Count asks to count what matches, whatever After says, up to this many.
+	// 10,001 tells "more than 10,000".
+	Count int
+}
+
+// ListMark is a document's place in a list.
+type ListMark struct {
+	Started time.Time
+	ID      inspection.DocID
+}
+
+// Place returns the record's place in a list.
+func (r *Record) Place() ListMark { return ListMark{Started: r.Index.Started, ID: r.ID} }
+
+// List is one page. Total is how many documents match, at most the query's
+// Count.
+type List struct {
+	Records []Record
+	Total   int
 }

@@ -19,7 +19,7 @@ func (s *Store) Append(ctx context.Context, c *store.Commit) error {
 		return err
 	}
 	return s.write(ctx, "append", len(c.Bytes), func(ctx context.Context, q *statements) error {
-		return appendCommit(ctx, q, c)
+		return appendCommit(ctx, q, c, s.cuts)
 	})
 }
 
@@ -40,7 +40,7 @@ func checkCommit(c *store.Commit) error {
 	return nil
 }
 
-func appendCommit(ctx context.Context, q *statements, c *store.Commit) error {
+func appendCommit(ctx context.Context, q *statements, c *store.Commit, cut cuts) error {
 	head, err := readHead(ctx, q, c.Area)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func appendCommit(ctx context.Context, q *statements, c *store.Commit) error {
 	if head.Seq != c.First-1 || head.Hash != c.Previous {
 		return store.ErrStale
 	}
-	if err := updateRecords(ctx, q, c); err != nil {
+	if err := updateRecords(ctx, q, c, cut); err != nil {
 		return err
 	}
 	if err := insertReceipts(ctx, q, c); err != nil {
@@ -66,7 +66,7 @@ func appendCommit(ctx context.Context, q *statements, c *store.Commit) error {
 
 // updateRecords folds the entries into the records that they touch and writes
 // each of these once.
-func updateRecords(ctx context.Context, q *statements, c *store.Commit) error {
+func updateRecords(ctx context.Context, q *statements, c *store.Commit, cut cuts) error {
 	ids := map[inspection.DocID]bool{}
 	for i := range c.Entries {
 		if e := &c.Entries[i]; e.TouchesRecord() {
@@ -76,8 +76,7 @@ func updateRecords(ctx context.Context, q *statements, c *store.Commit) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	order := slices.Sorted(maps.Keys(ids))
-	records, err := readRecords(ctx, q, order)
+	records, err := readRecords(ctx, q, slices.Sorted(maps.Keys(ids)))
 	if err != nil {
 		return err
 	}
@@ -88,15 +87,33 @@ func updateRecords(ctx context.Context, q *statements, c *store.Commit) error {
 	}
 	before := maps.Clone(records)
 	foldEntries(records, c)
-	for _, id := range order {
-		if err := writeRecord(ctx, q, records[id]); err != nil {
-			return err
-		}
-		if err := writeTerms(ctx, q, id, before[id].Index.Terms, records[id].Index.Terms); err != nil {
-			return err
-		}
+	return writeRecords(ctx, q, cut, before, records)
+}
+
+// writeRecords writes the records with all that lists and look-ups read of
+// them.
+func writeRecords(ctx context.Context, q *statements, cut cuts, before, after map[inspection.DocID]store.Record) error {
+	facets, err := countFacets(ctx, q, before, after)
+	if err != nil {
+		return err
 	}
-	return nil
+	blocks := newest{}
+	for _, id := range slices.Sorted(maps.Keys(after)) {
+		was, is := before[id], after[id]
+		row, err := writeRecord(ctx, q, is, facets[facetOf(is)])
+		if err != nil {
+			return err
+		}
+		if err := writeTerms(ctx, q, id, links(was.Index.Terms), links(is.Index.Terms)); err != nil {
+			return err
+		}
+		block := cut.block(row)
+		if err := writeWords(ctx, q, block, row, wordsOf(was, facets), wordsOf(is, facets)); err != nil {
+			return err
+		}
+		blocks.note(block, placeOf(is))
+	}
+	return blocks.write(ctx, q)
 }
 
 func foldEntries(records map[inspection.DocID]store.Record, c *store.Commit) {
@@ -113,22 +130,28 @@ func foldEntries(records map[inspection.DocID]store.Record, c *store.Commit) {
 	}
 }
 
-func writeRecord(ctx context.Context, q *statements, r store.Record) error {
-	return q.exec(ctx, `INSERT INTO records
+// writeRecord returns the record's row, which it keeps for ever.
+func writeRecord(ctx context.Context, q *statements, r store.Record, facet int64) (int64, error) {
+	rows, err := collect(ctx, q, scanOne[int64], `INSERT INTO records
 		(id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
-			template, verdict, state, evidence, started, terms, doc)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			template, verdict, state, evidence, place, facet, terms, doc)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET
 			collection = excluded.collection, rev = excluded.rev, seq = excluded.seq, at = excluded.at,
 			deleted = excluded.deleted, kept = excluded.kept,
 			revisions = excluded.revisions, marks = excluded.marks,
 			template = excluded.template, verdict = excluded.verdict, state = excluded.state,
-			evidence = excluded.evidence, started = excluded.started, terms = excluded.terms,
-			doc = excluded.doc`,
+			evidence = excluded.evidence, place = excluded.place, facet = excluded.facet, terms = excluded.terms,
+			doc = excluded.doc
+		RETURNING row`,
 		string(r.ID), string(r.Area), string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Kept,
 		encodeRevisions(r.Revisions), encodeMarks(r.Marks),
-		r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence, toNanos(r.Index.Started),
+		r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence, placeOf(r), facet,
 		strings.Join(r.Index.Terms, "\n"), r.Doc)
+	if err != nil {
+		return 0, err
+	}
+	return rows[0], nil
 }
 
 // writeTerms changes only the terms that came or went. Both lists are sorted.

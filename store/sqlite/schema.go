@@ -16,7 +16,8 @@ const applicationID = 0x47524450
 // schema after the first n. A released one never changes.
 //
 // Times are nanoseconds since 1970, UTC. Keys and ids compare bytewise. The
-// log's and the records' tables have rowids because their rows are big.
+// log's and the records' tables have rowids because their rows are big. What
+// lists read (place, facets, words, blocks) is told in listed.go.
 var migrations = []string{`
 CREATE TABLE meta (
 	name  TEXT NOT NULL PRIMARY KEY,
@@ -44,6 +45,7 @@ CREATE UNIQUE INDEX log_by_last ON log (area, last);
 CREATE INDEX log_by_time ON log (area, at, last);
 
 CREATE TABLE records (
+	row        INTEGER PRIMARY KEY,
 	id         TEXT NOT NULL,
 	area       TEXT NOT NULL,
 	collection TEXT NOT NULL,
@@ -58,13 +60,44 @@ CREATE TABLE records (
 	verdict    TEXT NOT NULL,
 	state      TEXT NOT NULL,
 	evidence   TEXT NOT NULL,
-	started    INTEGER NOT NULL,
+	place      BLOB NOT NULL,
+	facet      INTEGER NOT NULL,
 	terms      TEXT NOT NULL,
 	doc        BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX records_by_id ON records (id);
 CREATE UNIQUE INDEX records_by_seq ON records (area, seq, collection);
 CREATE INDEX records_kept ON records (area, seq, collection) WHERE kept = 1;
+
+CREATE INDEX records_by_place ON records (area, collection, place) WHERE deleted = 0;
+CREATE INDEX records_by_facet ON records (facet, place) WHERE deleted = 0;
+
+CREATE TABLE facets (
+	facet      INTEGER PRIMARY KEY,
+	area       TEXT NOT NULL,
+	collection TEXT NOT NULL,
+	template   TEXT NOT NULL,
+	verdict    TEXT NOT NULL,
+	state      TEXT NOT NULL,
+	evidence   TEXT NOT NULL,
+	n          INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX facets_by_values ON facets (area, collection, template, verdict, state, evidence);
+
+CREATE TABLE words (
+	block  INTEGER NOT NULL,
+	term   TEXT NOT NULL,
+	row    INTEGER NOT NULL,
+	before TEXT NOT NULL,
+	facet  INTEGER NOT NULL,
+	place  BLOB NOT NULL,
+	PRIMARY KEY (block, term, row)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE blocks (
+	block  INTEGER PRIMARY KEY,
+	newest BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE terms (
 	term TEXT NOT NULL,

@@ -52,7 +52,23 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// TestSmallCuts lists as a large database would.
+func TestSmallCuts(t *testing.T) {
+	storetest.RunOnly(t, []string{"Lists", "Terms", "Histories"}, func(t *testing.T) func() store.Store {
+		dir := t.TempDir()
+		return func() store.Store {
+			st := openIn(t, dir)
+			st.cuts = cuts{blockBits: 1, few: 1}
+			return st
+		}
+	})
+}
+
 func TestCrash(t *testing.T) { storetest.Crash(t, t.TempDir(), openAt) }
+
+func BenchmarkLists(b *testing.B) {
+	storetest.BenchmarkLists(b, func(b *testing.B) store.Store { return openIn(b, b.TempDir()) })
+}
 
 func BenchmarkStore(b *testing.B) {
 	storetest.Benchmark(b, func(b *testing.B) store.Store { return openIn(b, b.TempDir()) })

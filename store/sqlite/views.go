@@ -11,7 +11,7 @@ import (
 )
 
 const recordColumns = `id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
-	template, verdict, state, evidence, started, terms, doc`
+	template, verdict, state, evidence, place, terms, doc`
 
 // Records implements store.Views. There are no unfinished appends here, so no
 // id is ever claimed only.
@@ -53,15 +53,15 @@ func jsonList[T any](list []T) (string, error) {
 
 func scanRecord(rows *sql.Rows) (store.Record, error) {
 	var r store.Record
-	var at, started int64
-	var revisions, marks []byte
+	var at int64
+	var revisions, marks, place []byte
 	var terms string
 	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Kept, &revisions, &marks,
-		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &started, &terms, &r.Doc)
+		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &terms, &r.Doc)
 	if err != nil {
 		return r, err
 	}
-	r.At, r.Index.Started = fromNanos(at), fromNanos(started)
+	r.At, r.Index.Started = fromNanos(at), startOf(place)
 	if terms != "" {
 		r.Index.Terms = strings.Split(terms, "\n")
 	}
@@ -72,13 +72,23 @@ func scanRecord(rows *sql.Rows) (store.Record, error) {
 	return r, err
 }
 
+const (
+	termedLinks = `SELECT ` + recordColumns + ` FROM records INDEXED BY records_by_id
+		WHERE id IN (SELECT id FROM terms WHERE term = ?1 AND id > ?2 ORDER BY id LIMIT ?3) ORDER BY id`
+	termedWords = `SELECT ` + recordColumns + ` FROM records INDEXED BY records_by_id
+		WHERE id > ?2 AND id IN (SELECT CAST(substr(w.place, 9) AS TEXT) FROM blocks CROSS JOIN words w
+			WHERE w.block = blocks.block AND w.term = ?1) ORDER BY id LIMIT ?3`
+)
+
 // Termed implements store.Views.
 func (s *Store) Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error) {
+	text := termedLinks
+	if !store.IsLink(term) {
+		text = termedWords
+	}
 	var list []store.Record
 	err := s.view("termed", func(q querier) (err error) {
-		list, err = collect(ctx, q, scanRecord, `SELECT `+recordColumns+` FROM records INDEXED BY records_by_id
-			WHERE id IN (SELECT id FROM terms WHERE term = ? AND id > ? ORDER BY id LIMIT ?) ORDER BY id`,
-			term, string(after), max(limit, 0))
+		list, err = collect(ctx, q, scanRecord, text, term, string(after), max(limit, 0))
 		return err
 	})
 	return list, err

@@ -8,6 +8,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,6 +35,15 @@ func Run(t *testing.T, factory Factory) {
 	}
 }
 
+// RunOnly is Run for some of the tests.
+func RunOnly(t *testing.T, names []string, factory Factory) {
+	for _, s := range suites {
+		if slices.Contains(names, s.name) {
+			t.Run(s.name, func(t *testing.T) { s.run(newLab(t, factory)) })
+		}
+	}
+}
+
 var suites = []struct {
 	name string
 	run  func(*lab)
@@ -55,6 +65,7 @@ var suites = []struct {
 	{"Changes", testChanges},
 	{"ChangesBeyondHead", testChangesBeyondHead},
 	{"Terms", testTerms},
+	{"Lists", testLists},
 	{"Histories", testHistories},
 	{"OddDocuments", testOddDocuments},
 	{"LongRecord", testLongRecord},

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -138,7 +139,7 @@ func (l *ledger) compare(ctx context.Context, st store.Store) error {
 		return err
 	}
 	for area := range l.entries {
-		if err := l.compareChanges(ctx, st, area); err != nil {
+		if err := errors.Join(l.compareChanges(ctx, st, area), l.compareLists(ctx, st, area)); err != nil {
 			return err
 		}
 	}

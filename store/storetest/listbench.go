@@ -1,0 +1,240 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// benchRecordsVariable sets how many records the larger database of
+// BenchmarkLists has; a million where it isn't set.
+const benchRecordsVariable = "GRIDPATROL_BENCH_RECORDS"
+
+const smallDistrict = 10_000
+
+// BenchmarkLists lists a district of ten thousand and one of a million
+// records, both spread over two years, in all ways in which people do, and
+// tells the 95th percentile of a first page with its total, in microseconds,
+// and the ratio of the two.
+func BenchmarkLists(b *testing.B, open func(b *testing.B) store.Store) {
+	large := 1_000_000
+	if n, err := strconv.Atoi(os.Getenv(benchRecordsVariable)); err == nil {
+		large = n
+	}
+	small := map[string]time.Duration{}
+	for _, size := range []int{smallDistrict, large} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			st := open(b)
+			began := time.Now()
+			d := &district{random: rand.New(rand.NewPCG(1, uint64(size))), records: size}
+			if err := d.fill(b.Context(), st); err != nil {
+				b.Fatal(err)
+			}
+			b.Logf("%d records written in %.0f s", size, time.Since(began).Seconds())
+			b.ResetTimer()
+			for kind, took := range d.measure(b, st) {
+				if size == smallDistrict {
+					small[kind] = took
+					b.Logf("%-28s %8d µs", kind, took.Microseconds())
+				} else {
+					b.Logf("%-28s %8d µs  %5.2f times that of %d", kind, took.Microseconds(), float64(took)/float64(small[kind]), smallDistrict)
+				}
+				if kind == everyKind {
+					b.ReportMetric(float64(took.Microseconds()), "p95-µs")
+					b.ReportMetric(float64(took)/float64(small[kind]), "p95-ratio")
+				}
+			}
+		})
+	}
+}
+
+// district makes inspections of two years in nine streets.
+type district struct {
+	random  *rand.Rand
+	records int
+}
+
+var benchAreas = func() []inspection.Area {
+	var list []inspection.Area
+	for n := range 9 {
+		list = append(list, inspection.Area(fmt.Sprintf("61010200%d", n+1)))
+	}
+	return list
+}()
+
+func (d *district) fill(ctx context.Context, st store.Store) error {
+	const each = 500
+	heads := map[inspection.Area]store.Head{}
+	for at := 0; at < d.records; at += each {
+		area := benchAreas[d.random.IntN(len(benchAreas))]
+		var entries []store.Entry
+		for n := at; n < min(at+each, d.records); n++ {
+			e := put(docID(n), phone, int64(n+1))
+			e.Seq, e.Rev, e.At = heads[area].Seq+int64(len(entries))+1, 1, d.start(n).Add(time.Hour)
+			e.At = later(e.At, heads[area].At)
+			e.Doc = d.inspection(n)
+			entries = append(entries, e)
+		}
+		for i := 1; i < len(entries); i++ {
+			entries[i].At = later(entries[i].At, entries[i-1].At)
+		}
+		c, err := store.Seal(area, heads[area], entries)
+		if err != nil {
+			return err
+		}
+		if err := st.Append(ctx, c); err != nil {
+			return err
+		}
+		heads[area] = c.Head()
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+const twoYears = 730 * 24 * time.Hour
+
+// start: most arrive on their day, one in twenty up to a month late.
+func (d *district) start(n int) time.Time {
+	at := morning.Add(time.Duration(float64(twoYears) * float64(n) / float64(d.records)))
+	if d.random.IntN(20) == 0 {
+		at = at.Add(-time.Duration(d.random.IntN(30*24)) * time.Hour)
+	}
+	return at.Truncate(time.Second)
+}
+
+// pick returns one of the names with the weight that follows it, in percent.
+func (d *district) pick(weighted ...any) string {
+	x := d.random.IntN(1000)
+	for i := 0; i < len(weighted); i += 2 {
+		if x -= weighted[i+1].(int); x < 0 {
+			return weighted[i].(string)
+		}
+	}
+	return weighted[0].(string)
+}
+
+func (d *district) inspection(n int) []byte {
+	state := d.pick("approved", 970, "rejected", 20, "has_issues", 9, "edited", 1)
+	if n > d.records*95/100 {
+		state = "received"
+	}
+	complete := d.random.IntN(40) > 0
+	template := d.pick("diesel_roadside", 600, "open_burning", 150, "restaurant_fume", 150, "voc_product", 70, "fireworks", 30)
+	verdict := d.pick("pass", 700, "fail", 200, "indeterminate", 80, "pending_lab", 20)
+	plate, title := "", ""
+	if template == "diesel_roadside" {
+		plate = d.plate()
+	} else {
+		title = d.site()
+	}
+	return fmt.Appendf(nil, `{"id":"%s","template":%q,"started_at":%q,"status":"submitted","answers":{"plate":%q,"note":"%0200d"},`+
+		`"server":{"verdict":%q,"review":{"state":%q},"evidence":{"complete":%t},"title":%q,"findings":"%0200d"}}`,
+		docID(n), template, d.start(n).Format(time.RFC3339), plate, n, verdict, state, complete, title, n)
+}
+
+const plateLetters = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+func (d *district) plate() string {
+	plate := []byte(d.pick("陕A", 850, "陕D", 60, "陕B", 40, "晋M", 30, "豫C", 20))
+	for range 5 {
+		plate = append(plate, plateLetters[d.random.IntN(len(plateLetters))])
+	}
+	return string(plate)
+}
+
+func (d *district) site() string {
+	names := []string{"老字号泡馍馆", "汽修喷涂部", "货车停车场", "便民超市", "川菜馆", "印刷厂"}
+	return fmt.Sprintf("西%d路%s%d号", d.random.IntN(30), names[d.random.IntN(len(names))], d.random.IntN(12))
+}
+
+const everyKind = "every kind"
+
+// kinds are the lists that people ask for.
+func (d *district) kinds() map[string]func() store.ListQuery {
+	one := func() []inspection.Area { i := d.random.IntN(9); return benchAreas[i : i+1] }
+	month := func(q store.ListQuery) store.ListQuery {
+		q.From = morning.Add(time.Duration(d.random.Int64N(int64(twoYears - 31*24*time.Hour))))
+		q.To = q.From.Add(30 * 24 * time.Hour)
+		return q
+	}
+	text := func(s string) store.ListQuery {
+		return store.ListQuery{Term: store.TermText + store.SearchKey(s), Prefix: true}
+	}
+	return map[string]func() store.ListQuery{
+		"all":                func() store.ListQuery { return store.ListQuery{} },
+		"a street":           func() store.ListQuery { return store.ListQuery{Areas: one()} },
+		"a template":         func() store.ListQuery { return store.ListQuery{Template: "restaurant_fume"} },
+		"fails":              func() store.ListQuery { return store.ListQuery{Verdict: "fail"} },
+		"approved":           func() store.ListQuery { return store.ListQuery{State: "approved"} },
+		"to review":          func() store.ListQuery { return store.ListQuery{State: "received"} },
+		"edited (1 in 1000)": func() store.ListQuery { return store.ListQuery{State: "edited"} },
+		"fireworks, fail, edited": func() store.ListQuery {
+			return store.ListQuery{State: "edited", Verdict: "fail", Template: "fireworks"}
+		},
+		"photos missing, a street":  func() store.ListQuery { return store.ListQuery{Areas: one(), Evidence: "incomplete"} },
+		"a month":                   func() store.ListQuery { return month(store.ListQuery{}) },
+		"a month's fails, a street": func() store.ListQuery { return month(store.ListQuery{Areas: one(), Verdict: "fail"}) },
+		"a plate":                   func() store.ListQuery { return text(d.plate()) },
+		"陕A":                        func() store.ListQuery { return text("陕A") },
+		"陕A and one more":           func() store.ListQuery { return text("陕A" + string(plateLetters[d.random.IntN(34)])) },
+		"a plate's first five":      func() store.ListQuery { return text(string([]rune(d.plate())[:5])) },
+		"a site":                    func() store.ListQuery { return text(d.site()) },
+		"a road, fails":             func() store.ListQuery { q := text("西12路"); q.Verdict = "fail"; return q },
+		"陕A, edited":                func() store.ListQuery { q := text("陕A"); q.State = "edited"; return q },
+		"nothing like it":           func() store.ListQuery { return text("沪" + d.plate()) },
+	}
+}
+
+// measure returns the 95th percentile of each kind and of all together, in
+// order of name.
+func (d *district) measure(b *testing.B, st store.Store) func(func(string, time.Duration) bool) {
+	kinds := d.kinds()
+	names := make([]string, 0, len(kinds))
+	for name := range kinds {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	took := map[string][]time.Duration{}
+	for range max(b.N, 40) {
+		for _, name := range names {
+			q := kinds[name]()
+			q.Collection, q.Limit, q.Count = inspection.Inspections, 50, 10_001
+			if q.Areas == nil {
+				q.Areas = benchAreas
+			}
+			began := time.Now()
+			if _, err := st.List(b.Context(), q); err != nil {
+				b.Fatal(err)
+			}
+			took[name] = append(took[name], time.Since(began))
+			took[everyKind] = append(took[everyKind], time.Since(began))
+		}
+	}
+	return func(yield func(string, time.Duration) bool) {
+		for _, name := range append(names, everyKind) {
+			if !yield(name, percentile(took[name], 95)) {
+				return
+			}
+		}
+	}
+}
+
+func percentile(list []time.Duration, p int) time.Duration {
+	slices.SortFunc(list, cmp.Compare)
+	return list[(len(list)-1)*p/100]
+}
