@@ -186,3 +186,33 @@ func TestLargeRecords(t *testing.T) {
 		t.Errorf("%s more conflicts", n)
 	}
 }
+
+// TestLongNames: thousands of values under one long name are stored, merged
+// and flagged like others; what doesn't fit under "server" is counted there.
+func TestLongNames(t *testing.T) {
+	w := newWorld(t)
+	p, q := w.phone("li", street), w.phone("wang", street)
+	id, long := newID(), strings.Repeat("k", 500<<10)
+	items := func(value any) edit {
+		list := make([]edit, 10_000)
+		for i := range list {
+			list[i] = edit{"id": fmt.Sprint(i), "q": value}
+		}
+		return newInspection(edit{long: list, "note": value})
+	}
+	p.one(store.Applied, p.put(id, 0, items("first")))
+	p.one(store.Applied, p.put(id, 1, items("second")))
+	r := q.one(store.Conflicted, q.put(id, 1, items("third")))
+	if at(t, r.Doc, "server", "conflicts_more") != "10000" || at(t, r.Doc, "server", "conflicts", "0", "pointer") != `"/answers/note"` {
+		t.Errorf("%.300s", at(t, r.Doc, "server", "conflicts"))
+	}
+	if sent := string(w.history(id)[2].Sent); strings.Count(sent, `"third"`) != 10_001 {
+		t.Error("what was offered is not in history")
+	}
+	body := `{"mutations":[{"n":9,"collection":"inspections","op":"put","id":"` + newID() + `","base":0,"doc":{"area":"610102003","answers":{"` + long + `":[` +
+		strings.Repeat("9007199254740993,", 10_000) + `1]}}}]}`
+	r = p.pushBody([]byte(body))[0]
+	if problems := at(t, r.Doc, "server", "problems"); !strings.Contains(problems, `"code":"big_number"`) || len(problems) > 4<<10 {
+		t.Errorf("%.300s", problems)
+	}
+}
