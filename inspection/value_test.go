@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -70,7 +71,7 @@ func TestAppendJSONReadsBack(t *testing.T) {
 
 func TestKeepBigNumbers(t *testing.T) {
 	in := `{"answers":{"a":9007199254740993,"b":9007199254740992,"c":[-9007199254740993],"d":1e400,"e":1e20,"f":12345678901234567890.5,"g/h":123456789012345678901}}`
-	v, at := inspection.KeepBigNumbers(parse(t, in), "")
+	v, at := inspection.KeepBigNumbers(parse(t, in))
 	want := `{"answers":{"a":"9007199254740993","b":9007199254740992,"c":["-9007199254740993"],"d":"1e400","e":1e20,"f":12345678901234567890.5,"g/h":"123456789012345678901"}}`
 	if got := show(v); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
@@ -83,6 +84,28 @@ func TestKeepBigNumbers(t *testing.T) {
 	}
 	if len(at) != 4 {
 		t.Errorf("reported %v", at)
+	}
+}
+
+// TestBigNumbersUnderLongNames: what is reported stays small, whatever a phone
+// calls its members.
+func TestBigNumbersUnderLongNames(t *testing.T) {
+	long := strings.Repeat("k", 1<<20)
+	below := make(inspection.Object, 100_000)
+	for i := range 100_000 {
+		below[strconv.Itoa(i)] = json.Number("1e999")
+	}
+	doc := inspection.Object{"answers": inspection.Object{long: below, "short": json.Number("1e999")}}
+	_, at := inspection.KeepBigNumbers(doc)
+	if len(at) != 1 || at[0] != "/answers" || below["99999"] != "1e999" || doc["answers"].(inspection.Object)["short"] != "1e999" {
+		t.Errorf("%d pointers, the first %.40s", len(at), at[0])
+	}
+	many := make([]any, 1000)
+	for i := range many {
+		many[i] = json.Number("1e999")
+	}
+	if _, at := inspection.KeepBigNumbers(many); len(at) != 200 || at[199] != "/199" || many[999] != "1e999" {
+		t.Errorf("%d pointers", len(at))
 	}
 }
 

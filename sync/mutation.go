@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -146,8 +145,7 @@ func (m *Mutation) read(o inspection.Object) *inspection.Error {
 	doc, isObject := o["doc"].(inspection.Object)
 	if isObject {
 		doc = ownedByPhones(m.Collection, doc)
-		_, m.BigNumbers = inspection.KeepBigNumbers(doc, "")
-		slices.Sort(m.BigNumbers)
+		_, m.BigNumbers = inspection.KeepBigNumbers(doc)
 		m.Doc = doc
 	}
 	switch {
