@@ -2,6 +2,7 @@ package sync
 
 import (
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"gridpatrol/inspection"
@@ -17,6 +18,8 @@ type item struct {
 	// why it goes to quarantine there.
 	aside  bool
 	reject *inspection.Error
+	// room is what is left for documents in the answer to the item's batch.
+	room *atomic.Int64
 	// result is set when the item has been decided.
 	result outcome
 

@@ -14,9 +14,12 @@ import (
 
 // Bounds of one commit. Encoded entries stay well under
 // store.MaxCommitBytes: one document more may still follow the last check.
+// What a commit's items need is held in memory, which bounds their number:
+// each may be about a document of 1 MiB.
 const (
 	commitBytes    = 4 << 20
-	commitItems    = 2000
+	commitItems    = 256
+	gatheredItems  = 2000
 	commitDeadline = 30 * time.Second
 	commitTries    = 100
 )
@@ -114,7 +117,7 @@ func (ln *lane) take() []*job {
 		return nil
 	}
 	n, count := 0, 0
-	for n < len(ln.waiting) && (n == 0 || count+len(ln.waiting[n].items) <= commitItems) {
+	for n < len(ln.waiting) && (n == 0 || count+len(ln.waiting[n].items) <= gatheredItems) {
 		count += len(ln.waiting[n].items)
 		n++
 	}
@@ -147,13 +150,23 @@ func (s *Service) commitItems(area inspection.Area, items []*item) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitDeadline)
 	defer cancel()
 	for len(items) > 0 {
-		n, err := s.commitSome(ctx, area, items)
+		n, err := s.commitSome(ctx, area, items[:min(len(items), commitItems)])
 		if err != nil {
 			return err
+		}
+		for _, it := range items[:n] {
+			it.weigh()
 		}
 		items = items[n:]
 	}
 	return nil
+}
+
+// weigh takes the document out of a result for which the answer has no room.
+func (it *item) weigh() {
+	if it.room != nil && it.room.Add(-int64(len(it.result.doc))) < 0 {
+		it.result.doc = nil
+	}
 }
 
 // commitSome decides a prefix of the items and appends it as one commit,
