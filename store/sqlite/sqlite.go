@@ -110,15 +110,20 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// SetReadOnly makes the database refuse all further writes with
-// store.ErrReadOnly, in every process, or lets it take them again. A migration
-// leaves its source like that.
+// SetReadOnly implements store.Moving.
 func (s *Store) SetReadOnly(ctx context.Context, on bool) error {
 	return s.enqueue(ctx, "set read-only", 0, func(ctx context.Context, q *statements) error {
 		if on {
 			return setMeta(ctx, q, "read_only", "1")
 		}
 		return q.exec(ctx, `DELETE FROM meta WHERE name = 'read_only'`)
+	})
+}
+
+// SetID implements store.Moving.
+func (s *Store) SetID(ctx context.Context, id string) error {
+	return s.write(ctx, "set id", 0, func(ctx context.Context, q *statements) error {
+		return setMeta(ctx, q, "id", id)
 	})
 }
 
