@@ -14,7 +14,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"gridpatrol/inspection"
-	"gridpatrol/store"
 )
 
 // A backup is one zstd stream of frames. A frame is a line of JSON, for items
@@ -55,9 +54,9 @@ type frame struct {
 
 // end is the last frame.
 type end struct {
-	Items  int64                     `json:"items"`
-	Heads  map[inspection.Area]noted `json:"heads"`
-	SHA256 string                    `json:"sha256"`
+	Items  int64  `json:"items"`
+	Heads  Heads  `json:"heads"`
+	SHA256 string `json:"sha256"`
 }
 
 // Contents tells what was carried.
@@ -151,10 +150,7 @@ func (b *backupWriter) item(item Item) error {
 }
 
 func (b *backupWriter) writeEnd() error {
-	e := end{Heads: map[inspection.Area]noted{}, SHA256: hex.EncodeToString(b.sum.Sum(nil))}
-	for area, head := range b.contents.Heads {
-		e.Heads[area] = noteOf(head)
-	}
+	e := end{Heads: b.contents.Heads, SHA256: hex.EncodeToString(b.sum.Sum(nil))}
 	for _, n := range b.contents.Items {
 		e.Items += n
 	}
@@ -173,32 +169,4 @@ func (b *backupWriter) line(v any) error {
 func (b *backupWriter) Write(p []byte) (int, error) {
 	b.sum.Write(p)
 	return b.to.Write(p)
-}
-
-// noted is a head as files hold it.
-type noted struct {
-	Seq  int64     `json:"seq"`
-	Hash string    `json:"hash"`
-	At   time.Time `json:"at,omitzero"`
-}
-
-func noteOf(head store.Head) noted {
-	return noted{Seq: head.Seq, Hash: head.Hash.String(), At: head.At.UTC()}
-}
-
-func (n noted) head() (store.Head, error) {
-	hash, err := store.ParseHash(n.Hash)
-	return store.Head{Seq: n.Seq, Hash: hash, At: n.At}, err
-}
-
-func readHeads(list map[inspection.Area]noted) (Heads, error) {
-	heads := Heads{}
-	for area, n := range list {
-		head, err := n.head()
-		if err != nil || n.Seq < 1 {
-			return nil, fmt.Errorf("the head of area %q is none: %d %q", area, n.Seq, n.Hash)
-		}
-		heads[area] = head
-	}
-	return heads, nil
 }

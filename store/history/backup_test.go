@@ -244,7 +244,7 @@ func TestBackupIsOfOneMoment(t *testing.T) {
 		}()
 		var files [][]byte
 		for len(files) < 10 || steps.Load() < 30 {
-			files = append(files, backup(t, oneByOne{st}))
+			files = append(files, backup(t, st))
 		}
 		done.Store(true)
 		fatal(t, <-failed)
@@ -256,18 +256,42 @@ func TestBackupIsOfOneMoment(t *testing.T) {
 	})
 }
 
-// oneByOne reads the heads one after the other, as engines do that have no
-// snapshot of them all.
-type oneByOne struct{ store.Store }
+// TestCutIsOfOneMoment: some engines read heads one after the other. What is
+// committed between two of them leaves no log that points beyond another.
+func TestCutIsOfOneMoment(t *testing.T) {
+	eachEngine(t, func(t *testing.T, e engine) {
+		for _, order := range [][]inspection.Area{{streets[0], inspection.ReferenceArea}, {inspection.ReferenceArea, streets[0]}} {
+			st, target := e.fresh(t), e.fresh(t)
+			fatal(t, dependent(t.Context(), st, 1000))
+			restore(t, backup(t, &slowHeads{Store: st, order: order}), target)
+			checkDependent(t, target)
+		}
+	})
+}
 
-func (o oneByOne) Heads(ctx context.Context) (map[inspection.Area]store.Head, error) {
-	heads, err := o.Store.Heads(ctx)
-	for area := range heads {
-		if heads[area], err = o.Head(ctx, area); err != nil {
+// slowHeads reads one head after the other, and for some time there are
+// commits in between.
+type slowHeads struct {
+	store.Store
+	order []inspection.Area
+	calls int64
+}
+
+func (s *slowHeads) Heads(ctx context.Context) (map[inspection.Area]store.Head, error) {
+	heads := map[inspection.Area]store.Head{}
+	for i, area := range s.order {
+		if s.calls++; i > 0 && s.calls < 10 {
+			if err := dependent(ctx, s.Store, s.calls); err != nil {
+				return nil, err
+			}
+		}
+		head, err := s.Head(ctx, area)
+		if err != nil {
 			return nil, err
 		}
+		heads[area] = head
 	}
-	return heads, err
+	return heads, nil
 }
 
 // dependent writes in the order in which the services write: a key, a name, a

@@ -153,6 +153,9 @@ func (v *verifier) readHeads(ctx context.Context) error {
 		}
 		v.heads[area] = head
 		v.total += head.Seq
+		if head.Seq > 0 {
+			v.report.Heads[area] = head
+		}
 	}
 	return nil
 }

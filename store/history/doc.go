@@ -16,7 +16,6 @@ import (
 	"errors"
 	"time"
 
-	"gridpatrol/inspection"
 	"gridpatrol/store"
 )
 
@@ -63,9 +62,6 @@ type Progress struct {
 	Step        string
 	Done, Total int64
 }
-
-// Heads are the ends of all logs.
-type Heads map[inspection.Area]store.Head
 
 // Pages of walks take about this many bytes of memory, or one item more.
 const pageBytes = 4 << 20

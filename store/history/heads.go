@@ -2,36 +2,64 @@ package history
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store"
 )
+
+// Heads are the ends of all logs. As JSON they are an object of {"seq",
+// "hash","at"} by area.
+type Heads map[inspection.Area]store.Head
+
+type headJSON struct {
+	Seq  int64     `json:"seq"`
+	Hash string    `json:"hash"`
+	At   time.Time `json:"at,omitzero"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (h Heads) MarshalJSON() ([]byte, error) {
+	list := make(map[inspection.Area]headJSON, len(h))
+	for area, head := range h {
+		list[area] = headJSON{Seq: head.Seq, Hash: head.Hash.String(), At: head.At.UTC()}
+	}
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (h *Heads) UnmarshalJSON(text []byte) error {
+	var list map[inspection.Area]headJSON
+	if err := json.Unmarshal(text, &list); err != nil {
+		return err
+	}
+	*h = make(Heads, len(list))
+	for area, j := range list {
+		hash, err := store.ParseHash(j.Hash)
+		if err != nil || j.Seq < 1 {
+			return fmt.Errorf("the head of area %q is none: %d %q", area, j.Seq, j.Hash)
+		}
+		(*h)[area] = store.Head{Seq: j.Seq, Hash: hash, At: j.At}
+	}
+	return nil
+}
 
 // Note is a file of heads noted at some time. Kept outside of the database it
 // pins the history: nothing at or before these heads can change unnoticed.
 type Note struct {
-	Database string
-	At       time.Time
-	Heads    Heads
-}
-
-type noteJSON struct {
-	Database string                    `json:"database"`
-	At       time.Time                 `json:"noted_at"`
-	Heads    map[inspection.Area]noted `json:"heads"`
+	Database string    `json:"database"`
+	At       time.Time `json:"noted_at"`
+	Heads    Heads     `json:"heads"`
 }
 
 // WriteNote writes a note as JSON.
 func WriteNote(w io.Writer, n *Note) error {
-	file := noteJSON{Database: n.Database, At: n.At.UTC(), Heads: map[inspection.Area]noted{}}
-	for area, head := range n.Heads {
-		file.Heads[area] = noteOf(head)
-	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(file)
+	return enc.Encode(n)
 }
 
 // maxNoteBytes bounds a note: a province has some thousand areas.
@@ -43,16 +71,13 @@ func ReadNote(r io.Reader) (*Note, error) {
 	if err != nil {
 		return nil, err
 	}
-	var file noteJSON
-	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("this is no file of noted heads: %w", err)
-	}
-	heads, err := readHeads(file.Heads)
-	if err == nil && len(heads) == 0 {
-		err = fmt.Errorf("there are no heads in it")
+	n := &Note{}
+	err = json.Unmarshal(text, n)
+	if err == nil && len(n.Heads) == 0 {
+		err = errors.New("there are no heads in it")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("this is no file of noted heads: %w", err)
 	}
-	return &Note{Database: file.Database, At: file.At, Heads: heads}, nil
+	return n, nil
 }

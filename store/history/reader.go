@@ -250,11 +250,7 @@ func (b *backupReader) finish(e *end) (*Contents, error) {
 	for _, n := range b.items {
 		items += n
 	}
-	heads, err := readHeads(e.Heads)
-	if err != nil {
-		return nil, broken("%w", err)
-	}
-	if e.SHA256 != hex.EncodeToString(b.sum.Sum(nil)) || e.Items != items || !sameHeads(heads, b.heads) {
+	if e.SHA256 != hex.EncodeToString(b.sum.Sum(nil)) || e.Items != items || !sameHeads(e.Heads, b.heads) {
 		return nil, broken("its end doesn't fit what comes before")
 	}
 	if _, err := b.lines.ReadByte(); err == nil {
@@ -263,7 +259,7 @@ func (b *backupReader) finish(e *end) (*Contents, error) {
 		return nil, b.fault(err)
 	}
 	return &Contents{
-		Database: b.header.Database, MadeAt: b.header.MadeAt, Heads: heads, Items: b.items,
+		Database: b.header.Database, MadeAt: b.header.MadeAt, Heads: e.Heads, Items: b.items,
 	}, nil
 }
 

@@ -49,8 +49,8 @@ const maxDamage = 200
 // Report is what Verify found.
 type Report struct {
 	Database string `json:"database"`
-	// Checked are the heads up to which all was looked at.
-	Checked Heads `json:"-"`
+	// Heads are those up to which all was looked at.
+	Heads Heads `json:"heads"`
 	// Commits, Entries, Records and Receipts count what was looked at.
 	Commits  int64    `json:"commits"`
 	Entries  int64    `json:"entries"`

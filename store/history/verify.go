@@ -78,7 +78,7 @@ func newVerifier(st store.Store, o VerifyOptions) *verifier {
 		records:  newBatch[inspection.DocID, folded](limit, cmp.Compare[inspection.DocID]),
 		receipts: newBatch[store.ReceiptKey, []origin](limit, compareKeys),
 	}
-	v.report = &Report{Checked: v.heads, Damage: []Damage{}}
+	v.report = &Report{Heads: Heads{}, Damage: []Damage{}}
 	if o.Noted != nil {
 		v.noted = o.Noted.Heads
 	}

@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -235,12 +236,8 @@ func TestVerifyFindsEveryColumn(t *testing.T) {
 			for _, row := range []int{0, 3} {
 				at := t.TempDir()
 				fatal(t, os.WriteFile(filepath.Join(at, "gridpatrol.db"), file, 0o600))
-				key := "rowid"
-				if table == "heads" {
-					key = "area"
-				} else if table == "receipts" {
-					key = "actor || device || n"
-				}
+				key := map[string]string{"heads": "area", "receipts": "actor || device || n"}[table]
+				key = cmp.Or(key, "rowid")
 				text := fmt.Sprintf(`%s WHERE %s = (SELECT %s FROM %s ORDER BY 1 LIMIT 1 OFFSET %d)`, change, key, key, table, row)
 				if alter(t, at, text) != 1 {
 					t.Fatalf("nothing was changed by %s", text)

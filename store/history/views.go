@@ -130,41 +130,42 @@ func (v *verifier) compareRecord(ctx context.Context, r *store.StoredRecord) err
 	want, known := v.records.items[r.ID]
 	delete(v.records.items, r.ID)
 	v.report.Records++
-	if r.Damaged != nil {
+	switch {
+	case r.Damaged != nil:
 		v.report.add(InRecord, want.Area, string(r.ID), "it can't be read: %v", r.Damaged)
-		return nil
-	}
-	if r.Seq > v.heads[r.Area].Seq {
-		var missing bool
-		var err error
-		if want, missing, err = v.foldOn(ctx, want, known, &r.Record); err != nil || missing {
-			return v.lookAt(InRecord, r.Area, string(r.ID), err)
-		}
-		known = want.Seq > 0
-	}
-	if !known {
-		v.report.add(InRecord, r.Area, string(r.ID), "no log knows it")
-	} else if fields := want.differences(&r.Record); len(fields) > 0 {
-		v.report.add(InRecord, want.Area, string(r.ID), "it differs from its log in %s", strings.Join(fields, ", "))
+	case r.Seq > v.heads[r.Area].Seq:
+		return v.lookAt(InRecord, r.Area, string(r.ID), v.compareNewRecord(ctx, want, known, &r.Record))
+	default:
+		v.judge(want, known, &r.Record)
 	}
 	return nil
+}
+
+// judge reports how a record isn't what the logs make it.
+func (v *verifier) judge(want folded, known bool, r *store.Record) {
+	if !known {
+		v.report.add(InRecord, r.Area, string(r.ID), "no log knows it")
+	} else if fields := want.differences(r); len(fields) > 0 {
+		v.report.add(InRecord, want.Area, string(r.ID), "it differs from its log in %s", strings.Join(fields, ", "))
+	}
 }
 
 // entriesAtOnce bounds how many entries are read by their seqs.
 const entriesAtOnce = 16
 
-// foldOn folds what came after the walk of the log began.
-func (v *verifier) foldOn(ctx context.Context, f folded, known bool, r *store.Record) (after folded, missing bool, err error) {
+// compareNewRecord checks one that changed after the walk of the log began: it
+// folds what came since.
+func (v *verifier) compareNewRecord(ctx context.Context, f folded, known bool, r *store.Record) error {
 	head := v.heads[r.Area].Seq
 	newer := slices.DeleteFunc(slices.Clone(r.Revisions), func(seq int64) bool { return seq <= head })
 	for seqs := range slices.Chunk(newer, entriesAtOnce) {
 		entries, err := v.st.Entries(ctx, r.Area, seqs)
 		if errors.Is(err, store.ErrNotFound) {
 			v.report.add(InRecord, r.Area, string(r.ID), "it names revisions that its log doesn't have")
-			return f, true, nil
+			return nil
 		}
 		if err != nil {
-			return f, false, err
+			return err
 		}
 		for i := range entries {
 			if e := &entries[i]; e.TouchesRecord() && e.ID == r.ID {
@@ -173,7 +174,8 @@ func (v *verifier) foldOn(ctx context.Context, f folded, known bool, r *store.Re
 			}
 		}
 	}
-	return f, false, nil
+	v.judge(f, known, r)
+	return nil
 }
 
 // differences names the fields in which a record isn't what the log makes it.
