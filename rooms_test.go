@@ -25,6 +25,7 @@ var rooms = map[string][]string{
 	"gridpatrol/store":           {"inspection"},
 	"gridpatrol/store/storetest": {"inspection", "store"},
 	"gridpatrol/store/sqlite":    {"inspection", "store"},
+	"gridpatrol/store/history":   {"inspection", "store"},
 	"gridpatrol/sync":            {"inspection", "template", "store"},
 	"gridpatrol/auth":            {"inspection", "store"},
 	"gridpatrol/seeds":           {"inspection", "template"},

@@ -16,7 +16,7 @@ import (
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/seeds"
-	"gridpatrol/store/sqlite"
+	"gridpatrol/store"
 	"gridpatrol/sync"
 )
 
@@ -66,6 +66,10 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 		return err
 	}
 	defer closing(r, "store", st.Close)
+	// Phones would pull what is old from it for ever.
+	if err := st.Ping(r.ctx); errors.Is(err, store.ErrReadOnly) {
+		return err
+	}
 	if err := guardDemo(r.ctx, st, f.Listen, demo); err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ type services struct {
 	http *api.Server
 }
 
-func wire(r *run, st *sqlite.Store, f serveFlags, demo bool) (*services, error) {
+func wire(r *run, st store.Store, f serveFlags, demo bool) (*services, error) {
 	accounts, err := auth.New(r.ctx, st, auth.Config{Now: now, Random: rand.Reader})
 	if err != nil {
 		return nil, err

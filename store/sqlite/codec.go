@@ -10,10 +10,7 @@ import (
 	"gridpatrol/store"
 )
 
-var (
-	errDamaged = errors.New("a stored value is damaged")
-	errTime    = errors.New("a time is outside the years 1678 to 2261")
-)
+var errTime = errors.New("a time is outside the years 1678 to 2261")
 
 // zeroTime stands for time.Time{}; all other times are later.
 const zeroTime = math.MinInt64
@@ -47,7 +44,7 @@ func fromNanos(n int64) time.Time {
 func toHash(b []byte) (store.Hash, error) {
 	var h store.Hash
 	if len(b) != len(h) {
-		return h, errDamaged
+		return h, store.ErrDamaged
 	}
 	return store.Hash(b), nil
 }
@@ -70,7 +67,7 @@ func decodeRevisions(src []byte) ([]int64, error) {
 	for len(src) > 0 {
 		step, n := binary.Varint(src)
 		if n <= 0 {
-			return nil, errDamaged
+			return nil, store.ErrDamaged
 		}
 		last += step
 		seqs, src = append(seqs, last), src[n:]
@@ -107,7 +104,7 @@ func decodeMarks(src []byte) ([]store.Mark, error) {
 		marks = append(marks, m)
 	}
 	if r.damaged {
-		return nil, errDamaged
+		return nil, store.ErrDamaged
 	}
 	return marks, nil
 }

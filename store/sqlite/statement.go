@@ -113,6 +113,27 @@ func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, err
 	return list, rows.Err()
 }
 
+// collectUpto returns the first row and those after it that fit in room.
+func collectUpto[T any](ctx context.Context, q querier, room int, size func(T) int, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := q.query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		if room -= size(v); room < 0 && len(list) > 0 {
+			return list, nil
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
 // scanOne reads rows of one column.
 func scanOne[T any](rows *sql.Rows) (T, error) {
 	var v T

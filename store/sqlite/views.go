@@ -160,6 +160,8 @@ func cut(found []store.Record, q store.ChangesQuery, end int64) store.Changes {
 	return page
 }
 
+const receiptColumns = `actor, device, n, content, area, collection, id, rev, seq, status, code, detail`
+
 // Receipts implements store.Views.
 func (s *Store) Receipts(ctx context.Context, device inspection.Device, ns []int64) (map[int64]store.Receipt, error) {
 	list, err := jsonList(ns)
@@ -168,8 +170,7 @@ func (s *Store) Receipts(ctx context.Context, device inspection.Device, ns []int
 	}
 	receipts := make(map[int64]store.Receipt, len(ns))
 	err = s.view("receipts", func(q querier) error {
-		found, err := collect(ctx, q, scanReceipt, `SELECT
-			actor, device, n, content, area, collection, id, rev, seq, status, code, detail FROM receipts
+		found, err := collect(ctx, q, scanReceipt, `SELECT `+receiptColumns+` FROM receipts
 			WHERE actor = ? AND device = ? AND n IN (SELECT value FROM json_each(?))`,
 			string(device.User), string(device.ID), list)
 		for _, r := range found {

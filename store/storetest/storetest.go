@@ -77,6 +77,9 @@ var suites = []struct {
 	{"SecondProcess", testSecondProcess},
 	{"Cancelled", testCancelled},
 	{"ReadOnly", testReadOnly},
+	{"SetID", testSetID},
+	{"Stored", testStored},
+	{"StoredEmpty", testStoredEmpty},
 	{"Close", testClose},
 }
 
