@@ -34,8 +34,16 @@ func put(id inspection.DocID, from inspection.Device, n int64) store.Entry {
 	return store.Entry{
 		Collection: inspection.Inspections, ID: id, Kind: store.KindPut, Actor: from.User, Device: from.ID, N: n,
 		Status: store.Applied, Content: fmt.Sprintf("digest-%d", n),
-		Doc: fmt.Appendf(nil, `{"id":"%s","by":"%s","n":%d}`, id, from.User, n),
+		Doc: fmt.Appendf(nil, `{"id":"%s","by":"%s","n":%d,%s}`, id, from.User, n, indexed(n)),
 	}
+}
+
+// indexed is what a document is listed and found by.
+func indexed(n int64) string {
+	return fmt.Sprintf(`"template":"diesel_roadside","session":"%s","answers":{"plate":"陕A %d"},
+		"photos":[{"field":"f","sha256":"%064x"}],"name":"wörd %d",
+		"server":{"verdict":"pass","review":{"state":"received"},"evidence":{"complete":true},"received_at":"2026-10-12T09:31:%02d+08:00"}`,
+		documentID(int(n%5)), n, n, n%3, n%60)
 }
 
 // commit appends entries and fails the test if it can't.

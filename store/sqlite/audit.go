@@ -87,17 +87,3 @@ func (s *Store) StoredReceipts(ctx context.Context, after store.ReceiptKey, limi
 	})
 	return list, err
 }
-
-// SelfCheck implements store.Audit: SQLite looks at every page and compares
-// every index with its table. It reads a snapshot and holds no one up.
-func (s *Store) SelfCheck(ctx context.Context) ([]string, error) {
-	var faults []string
-	err := s.view("self check", func(q querier) (err error) {
-		faults, err = collect(ctx, q, scanOne[string], `PRAGMA integrity_check`)
-		return err
-	})
-	if err == nil && len(faults) == 1 && faults[0] == "ok" {
-		return nil, nil
-	}
-	return faults, err
-}

@@ -106,13 +106,14 @@ func exerciseLists(t *testing.T, st *Store) {
 }
 
 // mayScan are tables of some hundred rows and what is no table at all.
-var mayScan = []string{"SCAN heads", "SCAN blocks", "SCAN json_each", "SCAN f VIRTUAL TABLE", "SCAN a VIRTUAL TABLE", "SCAN (subquery", "SCAN t", "SCAN p", "SCAN page"}
+var mayScan = []string{"SCAN heads", "SCAN blocks", "SCAN facets", "SCAN json_each", "SCAN f VIRTUAL TABLE", "SCAN a VIRTUAL TABLE", "SCAN (subquery", "SCAN t", "SCAN p", "SCAN page"}
 
 // maySort are statements that sort what a search has found, of which a list
 // takes a page at most.
 var maySort = []string{"place DESC LIMIT", "WITH RECURSIVE", "DISTINCT id AS linked"}
 
-// TestPlans: no statement scans a large table, and only lists sort.
+// TestPlans: no statement scans a large table, but for the self check's, and
+// only lists sort.
 func TestPlans(t *testing.T) {
 	st := openIn(t, t.TempDir())
 	exercise(t, st)
@@ -125,6 +126,9 @@ func TestPlans(t *testing.T) {
 	planned := 0
 	for _, text := range texts {
 		for _, step := range plan(t, st, text) {
+			if slices.Contains(strays, text) {
+				continue
+			}
 			planned++
 			is := func(prefix string) bool {
 				return step == prefix || strings.HasPrefix(step, prefix+" ") || strings.HasPrefix(step, prefix+"-")

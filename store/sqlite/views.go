@@ -62,14 +62,19 @@ func scanRecord(rows *sql.Rows) (store.Record, error) {
 		return r, err
 	}
 	r.At, r.Index.Started = fromNanos(at), startOf(place)
-	if terms != "" {
-		r.Index.Terms = strings.Split(terms, "\n")
-	}
+	r.Index.Terms = splitTerms(terms)
 	if r.Revisions, err = decodeRevisions(revisions); err != nil {
 		return r, err
 	}
 	r.Marks, err = decodeMarks(marks)
 	return r, err
+}
+
+func splitTerms(terms string) []string {
+	if terms == "" {
+		return nil
+	}
+	return strings.Split(terms, "\n")
 }
 
 const (
