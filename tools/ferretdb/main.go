@@ -1,23 +1,25 @@
-// Command ferretdb serves the Mongo protocol from SQLite files in a folder. The
-// tests of the Mongo engine run it where no real server is to be had.
+// Command ferretdb serves the Mongo protocol from SQLite files. The tests of
+// the Mongo engine run it where no real server is to be had.
+//
+// It prints its address and serves until its standard input ends, so that it
+// doesn't outlive whoever started it.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
 )
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to listen on")
-	data := flag.String("data", "", "an existing folder for the databases")
+	data := flag.String("data", "", "folder for the databases; without one, they are gone at the end")
 	flag.Parse()
 	if err := run(*listen, *data); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -25,26 +27,36 @@ func main() {
 	}
 }
 
-// run serves until it is told to stop. The first line that it prints is the
-// address, for whoever started it.
 func run(listen, data string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	folder, err := filepath.Abs(data)
+	if data == "" {
+		folder, err := os.MkdirTemp("", "ferretdb-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(folder)
+		data = folder
+	}
+	data, err := filepath.Abs(data)
 	if err != nil {
 		return err
 	}
-	// Nothing here outlives a test, so nothing is flushed to the disk: what
-	// was answered survives the death of this process, not of the machine.
 	f, err := ferretdb.New(&ferretdb.Config{
-		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-		Handler:   "sqlite",
-		SQLiteURL: "file:" + folder + "/?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(off)&_txlock=immediate",
+		Logger:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 4})),
+		Handler: "sqlite",
+		// What was answered survives the death of this process; surviving a
+		// power cut would cost a flush to the disk per statement.
+		SQLiteURL: "file:" + data + "/?_pragma=busy_timeout(20000)&_pragma=journal_mode(wal)&_pragma=synchronous(off)&_txlock=immediate",
 		Listener:  ferretdb.ListenerConfig{TCP: listen},
 	})
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		defer stop()
+		// However the input ends, that is the sign.
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}()
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
 	fmt.Println(f.MongoDBURI())

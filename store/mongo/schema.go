@@ -1,0 +1,176 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"go.mongodb.org/mongo-driver/bson"
+	driver "go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// The database:
+//
+//	log    one document per commit, never changed
+//	views  records, receipts and the areas' marks, by the beginning of their
+//	       _id. They are one collection so that one command can write what
+//	       a commit means to all of them, the mark last
+//	plain  the rows of the plain tables
+//	meta   the database's identity, its schema, whether it is read-only
+//
+// schemaVersion is that of all this. A newer program may raise it.
+const schemaVersion = "1"
+
+// commitKey is the place of a commit: keys of one area sort like seqs.
+func commitKey(area inspection.Area, first int64) string {
+	return fmt.Sprintf("%s/%016d", area, first)
+}
+
+const recordPrefix = "record/"
+
+func recordKey(id inspection.DocID) string { return recordPrefix + string(id) }
+
+func recordKeys(ids []inspection.DocID) []string {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = recordKey(id)
+	}
+	return keys
+}
+
+// receiptKey escapes the ids so that no two devices share a key.
+func receiptKey(device inspection.Device, n int64) string {
+	return "receipt/" + url.PathEscape(string(device.User)) + "/" + url.PathEscape(string(device.ID)) + "/" + strconv.FormatInt(n, 10)
+}
+
+func markKey(area inspection.Area) string { return "area/" + string(area) }
+
+func ascending(names ...string) bson.D {
+	keys := make(bson.D, len(names))
+	for i, name := range names {
+		keys[i] = bson.E{Key: name, Value: 1}
+	}
+	return keys
+}
+
+// newestFirst is the order of lists.
+var newestFirst = bson.D{{Key: "latest.started", Value: -1}, {Key: "_id", Value: -1}}
+
+// listed is an index for lists that ask for one value of a field.
+func listed(field ...string) bson.D {
+	return append(ascending(append([]string{"area", "latest.collection", "latest.deleted"}, field...)...), newestFirst...)
+}
+
+// index is one that a query needs. Documents of other kinds are not in it.
+type index struct {
+	name string
+	keys bson.D
+}
+
+var logIndexes = []index{
+	{name: "log_by_last", keys: ascending("area", "last")},
+	{name: "log_by_seq", keys: ascending("area", "seqs")},
+	{name: "log_by_time", keys: ascending("area", "at", "first")},
+	{name: "log_first", keys: ascending("opens")},
+}
+
+var viewIndexes = []index{
+	{name: "records_by_seq", keys: ascending("area", "latest.seq", "latest.collection")},
+	{name: "records_kept", keys: ascending("area", "latest.kept", "latest.seq", "latest.collection")},
+	{name: "records_by_term", keys: ascending("latest.terms", "_id")},
+	{name: "records_by_start", keys: listed()},
+	{name: "records_by_template", keys: listed("latest.template")},
+	{name: "records_by_verdict", keys: listed("latest.verdict")},
+	{name: "records_by_state", keys: listed("latest.state")},
+	{name: "records_by_evidence", keys: listed("latest.evidence")},
+	{name: "receipts_by_device", keys: append(ascending("receipt.user", "receipt.device"), bson.E{Key: "receipt.n", Value: -1})},
+	{name: "areas_by_mark", keys: ascending("applied.seq")},
+}
+
+func makeIndexes(ctx context.Context, c *driver.Collection, list []index) error {
+	models := make([]driver.IndexModel, len(list))
+	for i, ix := range list {
+		models[i] = driver.IndexModel{Keys: ix.keys, Options: options.Index().SetName(ix.name).SetSparse(true)}
+	}
+	_, err := c.Indexes().CreateMany(ctx, models)
+	return err
+}
+
+// prepare makes what is missing in the database, or refuses it. Of several
+// processes that do so at once, all end with the same.
+func (s *Store) prepare(ctx context.Context) error {
+	var err error
+	if s.quirks, err = findQuirks(ctx, s.log.Database()); err != nil {
+		return err
+	}
+	version, err := s.settledMeta(ctx, "schema", func() string { return schemaVersion })
+	if err != nil {
+		return err
+	}
+	if version != schemaVersion {
+		return inspection.Errorf(inspection.CodeUnavailable,
+			"The database has schema %s, made by a newer version of this program, which knows schemas up to %s. Install the newer version, or name another database.",
+			version, schemaVersion)
+	}
+	if err := errors.Join(makeIndexes(ctx, s.log, logIndexes), makeIndexes(ctx, s.views, viewIndexes)); err != nil {
+		return err
+	}
+	if s.id, err = s.settledMeta(ctx, "id", s.newID); err != nil {
+		return err
+	}
+	return s.loadMarks(ctx)
+}
+
+type metaValue struct {
+	Value string `bson:"value"`
+}
+
+// readMeta returns "" for a name that isn't there.
+func (s *Store) readMeta(ctx context.Context, name string) (string, error) {
+	var v metaValue
+	err := s.meta.FindOne(ctx, bson.D{{Key: "_id", Value: name}}).Decode(&v)
+	if errors.Is(err, driver.ErrNoDocuments) {
+		return "", nil
+	}
+	return v.Value, err
+}
+
+// settledMeta returns the value of a name, which is made by the first of all
+// processes that ask.
+func (s *Store) settledMeta(ctx context.Context, name string, make func() string) (string, error) {
+	value, err := s.readMeta(ctx, name)
+	if err != nil || value != "" {
+		return value, err
+	}
+	value = make()
+	_, err = s.meta.InsertOne(ctx, bson.D{{Key: "_id", Value: name}, {Key: "value", Value: value}})
+	if driver.IsDuplicateKeyError(err) {
+		return s.readMeta(ctx, name)
+	}
+	return value, err
+}
+
+func (s *Store) setMeta(ctx context.Context, name, value string) error {
+	_, err := s.meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "value", Value: value}}}}, options.Update().SetUpsert(true))
+	if driver.IsDuplicateKeyError(err) { // two made it at once
+		return nil
+	}
+	return err
+}
+
+const readOnlyName = "read_only"
+
+func (s *Store) checkWritable(ctx context.Context) error {
+	mark, err := s.readMeta(ctx, readOnlyName)
+	if err == nil && mark != "" {
+		return store.ErrReadOnly
+	}
+	return err
+}
