@@ -62,10 +62,14 @@ func openIn(t testing.TB, uri string, change ...func(*Options, *tweaks)) *Store 
 }
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) func() store.Store {
+	scale := 1
+	if !mongotest.Real() {
+		scale = 5
+	}
+	storetest.RunScaled(t, func(t *testing.T) func() store.Store {
 		uri := mongotest.Database(t)
 		return func() store.Store { return openIn(t, uri) }
-	})
+	}, scale)
 }
 
 const street inspection.Area = "610102003"

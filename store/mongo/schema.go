@@ -93,13 +93,17 @@ var viewIndexes = []index{
 	{name: "areas_by_mark", keys: ascending("applied.seq")},
 }
 
+// makeIndexes makes one after the other: an index that another process is
+// making just now is waited for, and FerretDB fails over a list of those that
+// are there.
 func makeIndexes(ctx context.Context, c *driver.Collection, list []index) error {
-	models := make([]driver.IndexModel, len(list))
-	for i, ix := range list {
-		models[i] = driver.IndexModel{Keys: ix.keys, Options: options.Index().SetName(ix.name).SetSparse(true)}
+	for _, ix := range list {
+		model := driver.IndexModel{Keys: ix.keys, Options: options.Index().SetName(ix.name).SetSparse(true)}
+		if _, err := c.Indexes().CreateOne(ctx, model); err != nil {
+			return err
+		}
 	}
-	_, err := c.Indexes().CreateMany(ctx, models)
-	return err
+	return nil
 }
 
 // prepare makes what is missing in the database, or refuses it. Of several
@@ -109,22 +113,39 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.quirks, err = findQuirks(ctx, s.log.Database()); err != nil {
 		return err
 	}
-	version, err := s.settledMeta(ctx, "schema", func() string { return schemaVersion })
-	if err != nil {
-		return err
-	}
-	if version != schemaVersion {
-		return inspection.Errorf(inspection.CodeUnavailable,
-			"The database has schema %s, made by a newer version of this program, which knows schemas up to %s. Install the newer version, or name another database.",
-			version, schemaVersion)
-	}
-	if err := errors.Join(makeIndexes(ctx, s.log, logIndexes), makeIndexes(ctx, s.views, viewIndexes)); err != nil {
+	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
 	if s.id, err = s.settledMeta(ctx, "id", s.newID); err != nil {
 		return err
 	}
+	// A user who may only read is found out now rather than at the first push.
+	if err := s.setMeta(ctx, "opened", s.newID()); err != nil {
+		return err
+	}
 	return s.loadMarks(ctx)
+}
+
+// checkSchema makes the indexes of a new database. What says that it is
+// complete is written last.
+func (s *Store) checkSchema(ctx context.Context) error {
+	version, err := s.readMeta(ctx, "schema")
+	if err != nil || version == schemaVersion {
+		return err
+	}
+	if version != "" {
+		return inspection.Errorf(inspection.CodeUnavailable,
+			"The database has schema %s, made by a newer version of this program, which knows schemas up to %s. Install the newer version, or name another database.",
+			version, schemaVersion)
+	}
+	if err := makeIndexes(ctx, s.log, logIndexes); err != nil {
+		return err
+	}
+	if err := makeIndexes(ctx, s.views, viewIndexes); err != nil {
+		return err
+	}
+	_, err = s.settledMeta(ctx, "schema", func() string { return schemaVersion })
+	return err
 }
 
 type metaValue struct {

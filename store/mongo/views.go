@@ -36,7 +36,11 @@ func (s *Store) readRecords(ctx context.Context, ids []inspection.DocID) (map[in
 	return records, err
 }
 
+// in asks for the documents whose field has one of the values.
 func in[T any](field string, values []T) bson.D {
+	if len(values) == 1 {
+		return bson.D{{Key: field, Value: values[0]}}
+	}
 	return bson.D{{Key: field, Value: bson.D{{Key: "$in", Value: values}}}}
 }
 
