@@ -1,11 +1,6 @@
 package store
 
-import (
-	"encoding/binary"
-	"errors"
-)
-
-var errSeqs = errors.New("store: a list of seqs is damaged")
+import "encoding/binary"
 
 // PackSeqs encodes seqs, each as its distance from the one before: a byte or
 // two for most of a record's revisions.
@@ -19,7 +14,7 @@ func PackSeqs(seqs []int64) []byte {
 	return dst
 }
 
-// UnpackSeqs decodes what PackSeqs made. Any other bytes give an error or
+// UnpackSeqs decodes what PackSeqs made. Any other bytes give ErrDamaged or
 // some seqs.
 func UnpackSeqs(src []byte) ([]int64, error) {
 	seqs := make([]int64, 0, len(src))
@@ -27,7 +22,7 @@ func UnpackSeqs(src []byte) ([]int64, error) {
 	for len(src) > 0 {
 		step, n := binary.Varint(src)
 		if n <= 0 {
-			return nil, errSeqs
+			return nil, ErrDamaged
 		}
 		last += step
 		seqs, src = append(seqs, last), src[n:]

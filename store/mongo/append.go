@@ -55,14 +55,17 @@ func (s *Store) append(ctx context.Context, a *area, c *store.Commit) error {
 	}
 	s.step("claimed")
 	if err := s.insertCommit(ctx, c); err != nil {
+		a.forget()
 		return err
 	}
 	s.step("appended")
 	// From here on the commit is in. Whoever can't be told so reads again,
 	// which projects it.
 	if err := s.project(ctx, c, before); err != nil {
+		a.forget()
 		return errors.Join(store.ErrStale, err)
 	}
+	s.step("projected")
 	a.advance(c.Head())
 	return nil
 }

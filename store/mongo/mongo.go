@@ -68,7 +68,6 @@ type Store struct {
 	views    *driver.Collection
 	plain    *driver.Collection
 	meta     *driver.Collection
-	id       string
 	newID    func() string
 	patience time.Duration
 	quirks   quirks
@@ -127,9 +126,9 @@ func (s *Store) Close() error {
 // ID returns the database's identity.
 func (s *Store) ID(ctx context.Context) (string, error) {
 	var id string
-	err := s.within(ctx, "id", func(context.Context) error {
-		id = s.id
-		return nil
+	err := s.within(ctx, "id", func(ctx context.Context) (err error) {
+		id, err = s.readMeta(ctx, idName)
+		return err
 	})
 	return id, err
 }

@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"fmt"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -75,7 +74,7 @@ func (sr *storedRecord) decode() (store.Record, error) {
 	}
 	var err error
 	if r.Revisions, err = store.UnpackSeqs(l.Revisions); err != nil {
-		return r, fmt.Errorf("record %s: %w", r.ID, err)
+		return r, err
 	}
 	r.Collection, r.Rev, r.Seq, r.At = l.Collection, l.Rev, l.Seq, timeOf(l.At)
 	r.Deleted, r.Kept, r.Doc = l.Deleted, l.Kept, l.JSON
@@ -158,7 +157,7 @@ func join(at primitive.DateTime, nanos int64) time.Time {
 func toHash(b []byte) (store.Hash, error) {
 	var h store.Hash
 	if len(b) != len(h) {
-		return h, fmt.Errorf("a stored hash has %d bytes", len(b))
+		return h, store.ErrDamaged
 	}
 	return store.Hash(b), nil
 }

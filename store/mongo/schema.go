@@ -32,7 +32,11 @@ func commitKey(area inspection.Area, first int64) string {
 	return fmt.Sprintf("%s/%016d", area, first)
 }
 
-const recordPrefix = "record/"
+// Records are between these keys.
+const (
+	recordPrefix = "record/"
+	afterRecords = "record0"
+)
 
 func recordKey(id inspection.DocID) string { return recordPrefix + string(id) }
 
@@ -67,30 +71,32 @@ func listed(field ...string) bson.D {
 	return append(ascending(append([]string{"area", "latest.collection", "latest.deleted"}, field...)...), newestFirst...)
 }
 
-// index is one that a query needs. Documents of other kinds are not in it.
+// index is one that a query needs.
 type index struct {
 	name string
 	keys bson.D
+	// sparse leaves out documents that have none of the fields.
+	sparse bool
 }
 
 var logIndexes = []index{
 	{name: "log_by_last", keys: ascending("area", "last")},
 	{name: "log_by_seq", keys: ascending("area", "seqs")},
 	{name: "log_by_time", keys: ascending("area", "at", "first")},
-	{name: "log_first", keys: ascending("opens")},
+	{name: "log_first", keys: ascending("opens"), sparse: true},
 }
 
 var viewIndexes = []index{
-	{name: "records_by_seq", keys: ascending("area", "latest.seq", "latest.collection")},
-	{name: "records_kept", keys: ascending("area", "latest.kept", "latest.seq", "latest.collection")},
-	{name: "records_by_term", keys: ascending("latest.terms", "_id")},
-	{name: "records_by_start", keys: listed()},
-	{name: "records_by_template", keys: listed("latest.template")},
-	{name: "records_by_verdict", keys: listed("latest.verdict")},
-	{name: "records_by_state", keys: listed("latest.state")},
-	{name: "records_by_evidence", keys: listed("latest.evidence")},
-	{name: "receipts_by_device", keys: append(ascending("receipt.user", "receipt.device"), bson.E{Key: "receipt.n", Value: -1})},
-	{name: "areas_by_mark", keys: ascending("applied.seq")},
+	{name: "records_by_seq", keys: ascending("area", "latest.seq", "latest.collection"), sparse: true},
+	{name: "records_kept", keys: ascending("area", "latest.kept", "latest.seq", "latest.collection"), sparse: true},
+	{name: "records_by_term", keys: ascending("latest.terms", "_id"), sparse: true},
+	{name: "records_by_start", keys: listed(), sparse: true},
+	{name: "records_by_template", keys: listed("latest.template"), sparse: true},
+	{name: "records_by_verdict", keys: listed("latest.verdict"), sparse: true},
+	{name: "records_by_state", keys: listed("latest.state"), sparse: true},
+	{name: "records_by_evidence", keys: listed("latest.evidence"), sparse: true},
+	{name: "receipts_by_device", keys: ascending("receipt.user", "receipt.device", "receipt.n"), sparse: true},
+	{name: "areas_by_mark", keys: ascending("applied.seq"), sparse: true},
 }
 
 // makeIndexes makes one after the other: an index that another process is
@@ -98,7 +104,7 @@ var viewIndexes = []index{
 // are there.
 func makeIndexes(ctx context.Context, c *driver.Collection, list []index) error {
 	for _, ix := range list {
-		model := driver.IndexModel{Keys: ix.keys, Options: options.Index().SetName(ix.name).SetSparse(true)}
+		model := driver.IndexModel{Keys: ix.keys, Options: options.Index().SetName(ix.name).SetSparse(ix.sparse)}
 		if _, err := c.Indexes().CreateOne(ctx, model); err != nil {
 			return err
 		}
@@ -116,7 +122,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
-	if s.id, err = s.settledMeta(ctx, "id", s.newID); err != nil {
+	if _, err := s.settledMeta(ctx, idName, s.newID); err != nil {
 		return err
 	}
 	// A user who may only read is found out now rather than at the first push.
@@ -186,7 +192,10 @@ func (s *Store) setMeta(ctx context.Context, name, value string) error {
 	return err
 }
 
-const readOnlyName = "read_only"
+const (
+	idName       = "id"
+	readOnlyName = "read_only"
+)
 
 func (s *Store) checkWritable(ctx context.Context) error {
 	mark, err := s.readMeta(ctx, readOnlyName)

@@ -65,7 +65,7 @@ func scanRecord(rows *sql.Rows) (store.Record, error) {
 	if terms != "" {
 		r.Index.Terms = strings.Split(terms, "\n")
 	}
-	if r.Revisions, err = decodeRevisions(revisions); err != nil {
+	if r.Revisions, err = store.UnpackSeqs(revisions); err != nil {
 		return r, err
 	}
 	r.Marks, err = decodeMarks(marks)

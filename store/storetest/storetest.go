@@ -69,6 +69,8 @@ var suites = []struct {
 	{"Records", testRecords},
 	{"Changes", testChanges},
 	{"ChangesBeyondHead", testChangesBeyondHead},
+	{"Look", testLook},
+	{"LookElsewhere", testLookElsewhere},
 	{"Terms", testTerms},
 	{"Lists", testLists},
 	{"Histories", testHistories},
