@@ -159,6 +159,10 @@ type Commit struct {
 	Hash     Hash
 	Bytes    []byte
 	Entries  []Entry
+	// Before holds the records of the commit's documents as they were read
+	// with the head that it was sealed on, those that are unknown left out. It
+	// saves the engine from reading them again; nil means that it must.
+	Before map[inspection.DocID]Record
 }
 
 // Head returns the area's head after the commit.

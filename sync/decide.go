@@ -68,6 +68,8 @@ type decider struct {
 	known    map[inspection.DocID]*current
 	receipts map[inspection.Device]map[int64]store.Receipt
 	history  map[int64]*store.Entry
+	// before holds the records as they were read; known follows the commit.
+	before map[inspection.DocID]store.Record
 
 	entries []store.Entry
 	bytes   int

@@ -145,7 +145,7 @@ func writeRecord(ctx context.Context, q *statements, r store.Record, facet int64
 			doc = excluded.doc
 		RETURNING row`,
 		string(r.ID), string(r.Area), string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Kept,
-		encodeRevisions(r.Revisions), encodeMarks(r.Marks),
+		store.PackSeqs(r.Revisions), encodeMarks(r.Marks),
 		r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence, placeOf(r), facet,
 		strings.Join(r.Index.Terms, "\n"), r.Doc)
 	if err != nil {

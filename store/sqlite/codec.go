@@ -49,32 +49,6 @@ func toHash(b []byte) (store.Hash, error) {
 	return store.Hash(b), nil
 }
 
-// encodeRevisions writes each seq as its distance from the one before: one or
-// two bytes for most.
-func encodeRevisions(seqs []int64) []byte {
-	dst := make([]byte, 0, 2*len(seqs)+8)
-	last := int64(0)
-	for _, seq := range seqs {
-		dst = binary.AppendVarint(dst, seq-last)
-		last = seq
-	}
-	return dst
-}
-
-func decodeRevisions(src []byte) ([]int64, error) {
-	seqs := make([]int64, 0, len(src))
-	last := int64(0)
-	for len(src) > 0 {
-		step, n := binary.Varint(src)
-		if n <= 0 {
-			return nil, store.ErrDamaged
-		}
-		last += step
-		seqs, src = append(seqs, last), src[n:]
-	}
-	return seqs, nil
-}
-
 // encodeMarks writes each mark as user, device, n, base, seq; texts with their
 // length in front.
 func encodeMarks(marks []store.Mark) []byte {

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"database/sql"
 	"slices"
 	"strings"
@@ -210,16 +209,6 @@ func TestPragmas(t *testing.T) {
 	}
 }
 
-func TestRevisionsRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.SliceOf(rapid.Int64()).Draw(t, "revisions")
-		got, err := decodeRevisions(encodeRevisions(want))
-		if err != nil || !slices.Equal(got, want) {
-			t.Fatalf("%v came back as %v, %v", want, got, err)
-		}
-	})
-}
-
 func TestMarksRoundTrip(t *testing.T) {
 	mark := rapid.Custom(func(t *rapid.T) store.Mark {
 		return store.Mark{
@@ -271,7 +260,6 @@ func TestTimeOutOfRange(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0xff})
-	f.Add(encodeRevisions([]int64{1, 2, 900, 1 << 40}))
 	f.Add(encodeMarks([]store.Mark{{Device: inspection.Device{User: "u", ID: "d"}, N: 3, Base: 1, Seq: 300}}))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 'x'})
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -279,11 +267,6 @@ func FuzzDecode(f *testing.F) {
 			again, err := decodeMarks(encodeMarks(marks))
 			if err != nil || !slices.Equal(again, marks) {
 				t.Errorf("%v came back as %v, %v", marks, again, err)
-			}
-		}
-		if seqs, err := decodeRevisions(data); err == nil {
-			if canonical := encodeRevisions(seqs); len(canonical) > len(data) {
-				t.Errorf("%v takes %d bytes, was read from %d", seqs, len(canonical), len(bytes.Clone(data)))
 			}
 		}
 	})

@@ -63,7 +63,7 @@ func scanRecord(rows *sql.Rows) (store.Record, error) {
 	}
 	r.At, r.Index.Started = fromNanos(at), startOf(place)
 	r.Index.Terms = splitTerms(terms)
-	if r.Revisions, err = decodeRevisions(revisions); err != nil {
+	if r.Revisions, err = store.UnpackSeqs(revisions); err != nil {
 		return r, err
 	}
 	r.Marks, err = decodeMarks(marks)
