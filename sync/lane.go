@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	gosync "sync"
 	"time"
 
@@ -293,7 +294,39 @@ func (s *Service) readRecords(ctx context.Context, d *decider, items []*item) er
 			d.known[id] = &current{rec: r}
 		}
 	}
-	return nil
+	return s.readSites(ctx, d, items)
+}
+
+// readSites reads the sites that the items' documents name: an inspection
+// carries its site's name.
+func (s *Service) readSites(ctx context.Context, d *decider, items []*item) error {
+	var ids []inspection.DocID
+	add := func(sent string) {
+		id, err := inspection.ParseDocID(sent)
+		if err == nil && d.known[id] == nil && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	for _, it := range items {
+		if it.act == nil {
+			add(stringOf(it.m.Doc["site"]))
+		}
+		for _, id := range it.ids() {
+			if cur := d.known[id]; cur != nil {
+				add(strings.TrimPrefix(cur.rec.Index.Term(store.TermSite), store.TermSite))
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	records, err := s.store.Records(ctx, ids)
+	for id, r := range records {
+		if r.Rev > 0 {
+			d.known[id] = &current{rec: r}
+		}
+	}
+	return err
 }
 
 // readHistory reads the revisions that the items' bases are.
