@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	gosync "sync"
 	"time"
 
@@ -261,7 +262,8 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 	if err != nil {
 		return nil, err
 	}
-	seen, err := store.Look(ctx, s.store, question(area, items))
+	q := question(area, items)
+	seen, err := store.Look(ctx, s.store, q)
 	if err != nil {
 		return nil, err
 	}
@@ -278,6 +280,9 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 			d.known[id] = &current{rec: r}
 		}
 	}
+	if err := s.readSites(ctx, d, items, q.IDs); err != nil {
+		return nil, err
+	}
 	return d, s.readHistory(ctx, d, items)
 }
 
@@ -293,9 +298,40 @@ func question(area inspection.Area, items []*item) store.Question {
 		if area == inspection.ReferenceArea {
 			q.IDs = append(q.IDs, quarantineID(it))
 		}
+		if site, err := inspection.ParseDocID(stringOf(it.m.Doc["site"])); err == nil {
+			q.IDs = append(q.IDs, site)
+		}
 		q.Receipts[it.asker.Device] = append(q.Receipts[it.asker.Device], it.m.N)
 	}
 	return q
+}
+
+// readSites reads the sites that the stored documents name, besides those that
+// were asked for: an inspection carries its site's name.
+func (s *Service) readSites(ctx context.Context, d *decider, items []*item, asked []inspection.DocID) error {
+	var ids []inspection.DocID
+	for _, it := range items {
+		for _, id := range it.ids() {
+			cur := d.known[id]
+			if cur == nil {
+				continue
+			}
+			site, err := inspection.ParseDocID(strings.TrimPrefix(cur.rec.Index.Term(store.TermSite), store.TermSite))
+			if err == nil && !slices.Contains(asked, site) && !slices.Contains(ids, site) {
+				ids = append(ids, site)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	records, err := s.store.Records(ctx, ids)
+	for id, r := range records {
+		if r.Rev > 0 {
+			d.known[id] = &current{rec: r}
+		}
+	}
+	return err
 }
 
 // readHistory reads the revisions that the items' bases are.

@@ -169,8 +169,8 @@ var sqliteDamage = map[string]string{
 const (
 	aDocument    = "0192f3c1-0000-7000-8000-000000000066"
 	inventRecord = `INSERT INTO records (id, collection, rev, at, deleted, kept, revisions, marks,
-			template, verdict, state, evidence, place, facet, terms, doc, seq, area)
-		VALUES ('0192f3c1-0000-7000-8000-0000000000ff', 'sites', 1, 0, 0, 0, x'02', x'', '', '', '', '', x'00', 1, '', x'7b7d', `
+			template, verdict, state, evidence, place, facet, links, words, doc, seq, area)
+		VALUES ('0192f3c1-0000-7000-8000-0000000000ff', 'sites', 1, 0, 0, 0, x'02', x'', '', '', '', '', x'00', 1, '', '', x'7b7d', `
 	inventReceipt = `INSERT INTO receipts (actor, device, n, content, area, collection, id, rev, status, code, detail, seq)
 		VALUES ('u-1', 'x', 1, '', '610102002', 'sites', 'i', 1, 'applied', '', '', `
 )
@@ -218,14 +218,15 @@ func TestVerifyFindsEveryColumn(t *testing.T) {
 	columns := map[string]string{
 		"heads":    "area seq hash at",
 		"log":      "area first last at previous hash bytes",
-		"records":  "row id area collection rev seq at deleted kept revisions marks template verdict state evidence place facet terms doc",
-		"facets":   "facet area collection template verdict state evidence n",
+		"records":  "row id area collection rev seq at deleted kept revisions marks template verdict state evidence place facet links words doc",
+		"facets":   "facet area collection template verdict state evidence n newest",
+		"shelves":  "area collection n",
 		"words":    "block term row before facet place",
 		"blocks":   "block newest",
 		"terms":    "term id",
 		"receipts": "actor device n content area collection id rev seq status code detail",
 	}
-	keys := map[string]string{"heads": "area", "receipts": "actor || device || n", "words": "term || row", "terms": "term || id"}
+	keys := map[string]string{"heads": "area", "receipts": "actor || device || n", "words": "term || row", "terms": "term || id", "shelves": "area || collection"}
 	place := t.TempDir()
 	st := engines[0].opened(t, place)
 	populate(t, st)
