@@ -93,8 +93,11 @@ func updateRecords(ctx context.Context, q *statements, c *store.Commit, cut cuts
 // writeRecords writes the records with all that lists and look-ups read of
 // them.
 func writeRecords(ctx context.Context, q *statements, cut cuts, before, after map[inspection.DocID]store.Record) error {
-	facets, err := countFacets(ctx, q, before, after)
+	facets, err := countFacets(ctx, q, tallies(facetOf, before, after))
 	if err != nil {
+		return err
+	}
+	if err := countShelves(ctx, q, tallies(shelfOf, before, after)); err != nil {
 		return err
 	}
 	blocks := newest{}

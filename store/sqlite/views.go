@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"gridpatrol/inspection"
@@ -82,18 +83,29 @@ const (
 		WHERE id IN (SELECT id FROM terms WHERE term = ?1 AND id > ?2 ORDER BY id LIMIT ?3) ORDER BY id`
 	termedWords = `SELECT ` + recordColumns + ` FROM records INDEXED BY records_by_id
 		WHERE id > ?2 AND id IN (SELECT CAST(substr(w.place, 9) AS TEXT) FROM blocks CROSS JOIN words w
-			WHERE w.block = blocks.block AND w.term = ?1) ORDER BY id LIMIT ?3`
+			WHERE w.block = blocks.block AND w.term IN (SELECT value FROM json_each(?1))) ORDER BY id LIMIT ?3`
 )
+
+// others are the collections that phones neither write nor read.
+var others = []inspection.Collection{inspection.Users, inspection.Quarantine}
 
 // Termed implements store.Views.
 func (s *Store) Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error) {
-	text := termedLinks
+	text, asked := termedLinks, term
 	if !store.IsLink(term) {
-		text = termedWords
+		var words []string
+		for _, c := range slices.Concat(inspection.FieldCollections, inspection.ReferenceCollections, others) {
+			words = append(words, wordTerm(c, term))
+		}
+		list, err := jsonList(words)
+		if err != nil {
+			return nil, err
+		}
+		text, asked = termedWords, list
 	}
 	var list []store.Record
 	err := s.view("termed", func(q querier) (err error) {
-		list, err = collect(ctx, q, scanRecord, text, term, string(after), max(limit, 0))
+		list, err = collect(ctx, q, scanRecord, text, asked, string(after), max(limit, 0))
 		return err
 	})
 	return list, err
