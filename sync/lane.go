@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	gosync "sync"
 	"time"
 
@@ -278,7 +279,36 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 			d.known[id] = &current{rec: r}
 		}
 	}
+	if err := s.readSites(ctx, d, items); err != nil {
+		return nil, err
+	}
 	return d, s.readHistory(ctx, d, items)
+}
+
+// readSites reads the sites that stored documents name and their edits don't.
+func (s *Service) readSites(ctx context.Context, d *decider, items []*item) error {
+	var ids []inspection.DocID
+	for _, it := range items {
+		for _, id := range it.ids() {
+			if d.known[id] == nil {
+				continue
+			}
+			site := inspection.DocID(strings.TrimPrefix(d.known[id].rec.Index.Term(store.TermSite), store.TermSite))
+			if site != "" && d.known[site] == nil && !slices.Contains(ids, site) {
+				ids = append(ids, site)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	records, err := s.store.Records(ctx, ids)
+	for id, r := range records {
+		if r.Rev > 0 {
+			d.known[id] = &current{rec: r}
+		}
+	}
+	return err
 }
 
 // question asks for all receipts and records that deciding the items may look
@@ -294,6 +324,9 @@ func question(area inspection.Area, items []*item) store.Question {
 			q.IDs = append(q.IDs, quarantineID(it))
 		}
 		q.Receipts[it.asker.Device] = append(q.Receipts[it.asker.Device], it.m.N)
+		if site, err := inspection.ParseDocID(stringOf(it.m.Doc["site"])); err == nil {
+			q.IDs = append(q.IDs, site) // an inspection carries its site's name
+		}
 	}
 	return q
 }

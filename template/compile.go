@@ -241,6 +241,9 @@ func (t *Template) compileExpressions() error {
 	if env, err = t.compileCalculations(env); err != nil {
 		return err
 	}
+	if t.title, err = t.compileExpr(env, "instance_name", t.def.InstanceName, cel.StringType); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for _, def := range t.def.Rules {
 		if seen[def.Name] {

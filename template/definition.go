@@ -136,6 +136,7 @@ type definition struct {
 	Name         string           `json:"name"`
 	Version      int              `json:"version"`
 	Title        text             `json:"title"`
+	InstanceName string           `json:"instance_name"`
 	Source       string           `json:"source"`
 	Flag         string           `json:"flag"`
 	Fields       []fieldDef       `json:"fields"`
@@ -147,7 +148,7 @@ type definition struct {
 // definitionMembers are the members of a template document that make its
 // definition. The others (id, schema, server) are derived or not ours.
 var definitionMembers = []string{
-	"name", "version", "title", "source", "flag",
+	"name", "version", "title", "instance_name", "source", "flag",
 	"fields", "calculations", "rules", "lead_unit",
 }
 

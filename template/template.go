@@ -19,6 +19,7 @@ type Template struct {
 	vars   map[string]int // index of each variable by name
 	rules  []*rule
 	units  []unitRule
+	title  *expr
 }
 
 // Parse compiles a YAML definition. Returns a CodeBadDocument error that names
