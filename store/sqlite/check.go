@@ -53,11 +53,14 @@ func (s *Store) checkFile(ctx context.Context) ([]string, error) {
 var strays = []string{
 	`SELECT 'the count of facet ' || facet || ' is wrong' FROM facets f WHERE n <>
 		(SELECT count(*) FROM records INDEXED BY records_by_facet WHERE facet = f.facet AND deleted = 0) LIMIT 20`,
+	`SELECT 'the count of ' || collection || ' in ' || area || ' is wrong' FROM shelves s WHERE n <>
+		(SELECT count(*) FROM records INDEXED BY records_by_place
+			WHERE area = s.area AND collection = s.collection AND deleted = 0) LIMIT 20`,
 	`SELECT 'the word row ' || block || '/' || row || ' has no record' FROM words w
 		WHERE NOT EXISTS (SELECT 1 FROM records WHERE row = w.row) LIMIT 20`,
 	`SELECT 'the term row of ' || id || ' is none of its terms' FROM terms t WHERE NOT EXISTS
 		(SELECT 1 FROM records r INDEXED BY records_by_id WHERE r.id = t.id
-			AND instr(char(10) || r.terms || char(10), char(10) || t.term || char(10)) > 0) LIMIT 20`,
+			AND instr(char(10) || r.links || char(10), char(10) || t.term || char(10)) > 0) LIMIT 20`,
 }
 
 func (s *Store) checkStrays(ctx context.Context) ([]string, error) {
@@ -108,7 +111,7 @@ func (c *listCheck) block(ctx context.Context, at querier) error {
 	block := c.cut.block(list[0])
 	c.row = (block + 1) << c.cut.blockBits
 	records, err := collect(ctx, at, scanListed, `SELECT row, id, area, collection, deleted,
-		template, verdict, state, evidence, facet, terms, place FROM records WHERE row >= ? AND row < ?`,
+		template, verdict, state, evidence, facet, links, words, place FROM records WHERE row >= ? AND row < ?`,
 		block<<c.cut.blockBits, c.row)
 	if err != nil {
 		return err
@@ -129,10 +132,10 @@ func (c *listCheck) block(ctx context.Context, at querier) error {
 
 func scanListed(rows *sql.Rows) (listed, error) {
 	var l listed
-	var terms string
+	var links, words string
 	err := rows.Scan(&l.row, &l.ID, &l.Area, &l.Collection, &l.Deleted, &l.Index.Template, &l.Index.Verdict,
-		&l.Index.State, &l.Index.Evidence, &l.facet, &terms, &l.place)
-	l.Index.Started, l.Index.Terms = startOf(l.place), splitTerms(terms)
+		&l.Index.State, &l.Index.Evidence, &l.facet, &links, &words, &l.place)
+	l.Index.Started, l.Index.Terms = startOf(l.place), mergeTerms(links, words)
 	return l, err
 }
 

@@ -71,8 +71,9 @@ func newListing(at querier, cut cuts, q store.ListQuery) (*listing, error) {
 	if !store.IsLink(q.Term) {
 		l.first, l.last = wordTerm(q.Collection, l.first), wordTerm(q.Collection, l.last)
 	}
+	l.Areas = slices.Compact(slices.Sorted(slices.Values(q.Areas)))
 	var err error
-	l.areas, err = jsonList(slices.Compact(slices.Sorted(slices.Values(q.Areas))))
+	l.areas, err = jsonList(l.Areas)
 	return l, err
 }
 

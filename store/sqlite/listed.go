@@ -25,10 +25,11 @@ import (
 // newest place that it ever held, so that most streams need not be looked at.
 //
 // A word is a term that many records may carry. The words' table is cut into
-// blocks of some thousand records in order of their arrival, and a block
-// knows the newest place in it: a page of a search for what half of all
-// records carry reads a block or two, a search for what three carry looks
-// into each block once.
+// blocks of records in order of their arrival, and a block knows the newest
+// place in it. A search for what three records carry looks into each block
+// once; for what a hundredth of them carry, the newest blocks will do; for
+// what half of them carry, a walk through the newest records, whose index
+// shows their words, finds a page soonest.
 
 // cuts are where ways of reading lists part. A database keeps its blockBits
 // for ever.
@@ -37,13 +38,15 @@ type cuts struct {
 	blockBits int
 	// few is how many records may be looked at one by one.
 	few int64
+	// dense is from how many matches on a search walks through the records.
+	dense int
 	// scattered is how many matches are taken wherever they lie.
 	scattered int
 	// streams is how many facets are merged at first.
 	streams int
 }
 
-var usualCuts = cuts{blockBits: 12, few: 2000, scattered: 200, streams: 64}
+var usualCuts = cuts{blockBits: 16, few: 2000, dense: 10_001, scattered: 200, streams: 64}
 
 func (c cuts) block(row int64) int64 { return row >> c.blockBits }
 

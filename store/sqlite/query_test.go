@@ -91,7 +91,7 @@ func exerciseLists(t *testing.T, st *Store) {
 	for _, few := range []int64{0, 100} {
 		for _, term := range []string{"", "text:", "text:b", "photo:"} {
 			for _, verdict := range []string{"", "pass"} {
-				st.cuts = cuts{few: few, scattered: 1, streams: 1}
+				st.cuts = cuts{few: few, dense: 1, scattered: 1, streams: 1}
 				_, err := st.List(t.Context(), store.ListQuery{
 					Areas: []inspection.Area{street}, Collection: inspection.Inspections, Verdict: verdict, From: time.Unix(0, 0),
 					Term: term, Prefix: true, Limit: 2, Count: 10,

@@ -62,14 +62,15 @@ CREATE TABLE records (
 	evidence   TEXT NOT NULL,
 	place      BLOB NOT NULL,
 	facet      INTEGER NOT NULL,
-	terms      TEXT NOT NULL,
+	links      TEXT NOT NULL,
+	words      TEXT NOT NULL,
 	doc        BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX records_by_id ON records (id);
 CREATE UNIQUE INDEX records_by_seq ON records (area, seq, collection);
 CREATE INDEX records_kept ON records (area, seq, collection) WHERE kept = 1;
 
-CREATE INDEX records_by_place ON records (area, collection, place) WHERE deleted = 0;
+CREATE INDEX records_by_place ON records (area, collection, place, facet, words) WHERE deleted = 0;
 CREATE INDEX records_by_facet ON records (facet, place) WHERE deleted = 0;
 
 CREATE TABLE facets (

@@ -23,7 +23,7 @@ const (
 
 	fromAmong = ` FROM (SELECT value AS stream FROM json_each(?1)) f CROSS JOIN records r INDEXED BY records_by_facet
 		WHERE r.facet = f.stream AND r.deleted = 0 AND r.place >= ?4 AND r.place < ?5
-		AND instr(char(10) || r.terms || ?3, ?2) > 0`
+		AND instr(char(10) || r.words || ?3, ?2) > 0`
 	pageOfAmong  = `SELECT ` + recordColumns + fromAmong + ` ORDER BY r.place DESC LIMIT ?6`
 	countOfAmong = `SELECT count(*) FROM (SELECT 1` + fromAmong + ` LIMIT ?6)`
 )
@@ -64,22 +64,27 @@ const (
 	fromWords   = ` FROM blocks CROSS JOIN words w WHERE w.block = blocks.block AND`
 	fromSome    = ` FROM json_each(?7) b CROSS JOIN words w WHERE w.block = b.value AND`
 	newestWords = ` ORDER BY w.place DESC LIMIT ?6`
+	fromArea    = ` FROM records INDEXED BY records_by_place WHERE area = ?3 AND collection = ?7 AND deleted = 0
+		AND place >= ?4 AND place < ?5 AND instr(char(10) || words || char(10), ?2) > 0`
 )
 
 // wordTexts are the statements that read words: of all records, or of those
 // of some facets.
-type wordTexts struct{ first, count, page string }
+type wordTexts struct{ first, count, page, walk string }
 
 var wordsOfSome = wordTexts{
 	first: `SELECT w.row, w.place` + fromWords + someWords + ` LIMIT ?6`,
 	count: `SELECT count(*) FROM (SELECT 1` + fromWords + someWords + ` LIMIT ?6)`,
 	page:  `SELECT w.row, w.place` + fromSome + someWords + newestWords,
+	walk: `SELECT row, place` + fromArea + ` AND facet IN (SELECT value FROM json_each(?1))
+		ORDER BY place DESC LIMIT ?6`,
 }
 
 var wordsOfAll = wordTexts{
 	first: `SELECT w.row, w.place` + fromWords + allWords + ` LIMIT ?6`,
 	count: `SELECT count(*) FROM (SELECT 1` + fromWords + allWords + ` LIMIT ?6)`,
 	page:  `SELECT w.row, w.place` + fromSome + allWords + newestWords,
+	walk:  `SELECT row, place` + fromArea + ` AND ?1 = '' ORDER BY place DESC LIMIT ?6`,
 }
 
 // search lists by a word. What a handful of records carry is taken wherever
@@ -99,11 +104,11 @@ func (l *listing) search(ctx context.Context, everything bool) (store.List, erro
 	}
 	total := len(found)
 	if total == l.cut.scattered {
-		total, err = l.one(ctx, texts.count, facets, l.first, l.last, l.low, l.high, l.Count)
-		if err == nil {
-			found, err = l.searchBlocks(ctx, texts.page, facets)
-		}
+		total, err = l.one(ctx, texts.count, facets, l.first, l.last, l.low, l.high, max(l.Count, l.cut.dense))
 		if err != nil {
+			return store.List{}, err
+		}
+		if found, err = l.searchMany(ctx, texts, facets, total); err != nil {
 			return store.List{}, err
 		}
 	}
@@ -132,14 +137,50 @@ func (l *listing) pageOf(spots []spot) []spot {
 	return spots[:min(len(spots), l.Limit)]
 }
 
-// searchBlocks reads one block, then four, and so on, until nothing that is
-// left can hold anything newer than the end of the page.
-func (l *listing) searchBlocks(ctx context.Context, text, facets string) ([]spot, error) {
+// searchMany returns a page of what many records carry.
+func (l *listing) searchMany(ctx context.Context, texts wordTexts, facets string, total int) ([]spot, error) {
 	blocks, err := collect(ctx, l.at, scanSpot, `SELECT block, newest FROM blocks`)
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(blocks, highestFirst)
+	if total >= l.cut.dense || int64(total) >= l.matching/20 {
+		page, err := l.walk(ctx, texts.walk, facets, blocks)
+		if err != nil || len(page) == l.Limit {
+			return page, err
+		}
+	}
+	return l.searchBlocks(ctx, texts.page, facets, blocks)
+}
+
+// walk looks for the page among the newest records: those that are newer than
+// all but two blocks.
+func (l *listing) walk(ctx context.Context, text, facets string, blocks []spot) ([]spot, error) {
+	low := l.low
+	if len(blocks) > 2 && bytes.Compare(blocks[2].place, low) > 0 {
+		low = blocks[2].place
+	}
+	needle := "\n" + l.Term
+	if !l.Prefix {
+		needle += "\n"
+	}
+	var page []spot
+	for _, area := range l.Areas {
+		if len(page) == l.Limit && l.Limit > 0 {
+			low = page[l.Limit-1].place
+		}
+		more, err := collect(ctx, l.at, scanSpot, text, facets, needle, string(area), low, l.next, l.Limit, string(l.Collection))
+		if err != nil {
+			return nil, err
+		}
+		page = l.pageOf(append(page, more...))
+	}
+	return page, nil
+}
+
+// searchBlocks reads one block, then four, and so on, until nothing that is
+// left can hold anything newer than the end of the page.
+func (l *listing) searchBlocks(ctx context.Context, text, facets string, blocks []spot) ([]spot, error) {
 	var page []spot
 	for size := 1; len(blocks) > 0 && l.Limit > 0; size *= 4 {
 		if len(page) == l.Limit && bytes.Compare(blocks[0].place, page[l.Limit-1].place) < 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 const recordColumns = `id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
-	template, verdict, state, evidence, place, terms, doc`
+	template, verdict, state, evidence, place, links, words, doc`
 
 // Records implements store.Views. There are no unfinished appends here, so no
 // id is ever claimed only.
@@ -56,14 +56,14 @@ func scanRecord(rows *sql.Rows) (store.Record, error) {
 	var r store.Record
 	var at int64
 	var revisions, marks, place []byte
-	var terms string
+	var links, words string
 	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Kept, &revisions, &marks,
-		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &terms, &r.Doc)
+		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &links, &words, &r.Doc)
 	if err != nil {
 		return r, err
 	}
 	r.At, r.Index.Started = fromNanos(at), startOf(place)
-	r.Index.Terms = splitTerms(terms)
+	r.Index.Terms = mergeTerms(links, words)
 	if r.Revisions, err = store.UnpackSeqs(revisions); err != nil {
 		return r, err
 	}
@@ -85,6 +85,26 @@ const (
 		WHERE id > ?2 AND id IN (SELECT CAST(substr(w.place, 9) AS TEXT) FROM blocks CROSS JOIN words w
 			WHERE w.block = blocks.block AND w.term IN (SELECT value FROM json_each(?1))) ORDER BY id LIMIT ?3`
 )
+
+// mergeTerms is the way back from joinTerms.
+func mergeTerms(links, words string) []string {
+	terms := append(splitTerms(links), splitTerms(words)...)
+	slices.Sort(terms)
+	return terms
+}
+
+// joinTerms parts the terms that name one thing from those that are searched.
+func joinTerms(terms []string) (links, words string) {
+	var parts [2][]string
+	for _, term := range terms {
+		i := 0
+		if !store.IsLink(term) {
+			i = 1
+		}
+		parts[i] = append(parts[i], term)
+	}
+	return strings.Join(parts[0], "\n"), strings.Join(parts[1], "\n")
+}
 
 // others are the collections that phones neither write nor read.
 var others = []inspection.Collection{inspection.Users, inspection.Quarantine}

@@ -90,9 +90,6 @@ var benchAreas = func() []inspection.Area {
 }()
 
 func (d *district) fill(ctx context.Context) error {
-	if h, _ := d.st.Heads(ctx); len(h) > 0 {
-		return nil
-	}
 	const each = 500
 	heads := map[inspection.Area]store.Head{}
 	for at := 0; at < d.records; at += each {
