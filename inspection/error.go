@@ -24,6 +24,7 @@ const (
 	CodeBadParameter     Code = "bad_parameter"
 	CodeStale            Code = "stale"
 	CodeConflict         Code = "conflict"
+	CodeLocked           Code = "locked"
 
 	CodeUnauthenticated Code = "unauthenticated"
 	CodeBadCredentials  Code = "bad_credentials"
@@ -72,6 +73,7 @@ var Codes = map[Code]string{
 	CodeBadParameter:     "A query parameter has a value that is not taken here.",
 	CodeStale:            "The document changed after the revision that you decided on. Read it again.",
 	CodeConflict:         "The request does not fit the present state. Read it again.",
+	CodeLocked:           "The document is approved or closed, and locked. Reopen it first.",
 	CodeUnauthenticated:  "Sign in, and send the access token as a bearer token.",
 	CodeBadCredentials:   "User name or password is wrong.",
 	CodeTokenExpired:     "The token has expired. Refresh it or sign in again.",
@@ -122,6 +124,23 @@ func (e *Error) Unwrap() error { return e.Err }
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
+
+// Fault is something wrong with one member of a request.
+type Fault struct {
+	Pointer string
+	Code    Code
+	Detail  string
+}
+
+// FaultIn makes a Fault of the member at the pointer.
+func FaultIn(pointer string, code Code, detail string) *Fault {
+	return &Fault{Pointer: pointer, Code: code, Detail: detail}
+}
+
+func (f *Fault) Error() string { return string(f.Code) + " at " + f.Pointer + ": " + f.Detail }
+
+// Unwrap returns what is told of the request as a whole: CodeBadRequest.
+func (f *Fault) Unwrap() error { return Errorf(CodeBadRequest, "%s", f.Detail) }
 
 // CodeOf returns the code of the first Error in err's chain, CodeInternal if
 // there is none, and "" for nil.
