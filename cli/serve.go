@@ -37,6 +37,7 @@ type serveCommand struct {
 
 type demoCommand struct {
 	Data       string `default:"./data/demo" type:"path" help:"Folder of the demo's store; made on first start." env:"GRIDPATROL_DATA"`
+	Store      string `help:"A Mongo database in place of the folder, like mongodb://127.0.0.1:27017/gridpatrol." env:"GRIDPATROL_STORE"`
 	serveFlags `embed:""`
 }
 
@@ -47,7 +48,7 @@ func (c *serveCommand) Run(r *run) error {
 
 // Run serves the demo district.
 func (c *demoCommand) Run(r *run) error {
-	return serve(r, dataFlags{Data: c.Data}, c.serveFlags, true)
+	return serve(r, dataFlags{Data: c.Data, Store: c.Store}, c.serveFlags, true)
 }
 
 func (f serveFlags) check() error {
