@@ -25,10 +25,12 @@ type engine struct {
 	// damage does what the name says, behind the engine's back; nil if the
 	// engine can't be damaged by tests.
 	damage func(t testing.TB, place, name string)
+	// copied copies a database that nobody has open.
+	copied func(t testing.TB, place string) string
 }
 
 var engines = []engine{
-	{"sqlite", func(t testing.TB) string { return t.TempDir() }, openSQLite, damageSQLite},
+	{"sqlite", func(t testing.TB) string { return t.TempDir() }, openSQLite, damageSQLite, copySQLite},
 }
 
 var ids atomic.Int64
@@ -38,6 +40,15 @@ func newID() string { return fmt.Sprintf("%08x-0000-7000-8000-%012x", os.Getpid(
 
 func openSQLite(ctx context.Context, place string) (store.Store, error) {
 	return sqlite.Open(ctx, place, sqlite.Options{NewID: newID})
+}
+
+func copySQLite(t testing.TB, place string) string {
+	t.Helper()
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(place)); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
 
 // opened opens a store that is closed with the test at the latest.

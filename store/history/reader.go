@@ -40,7 +40,7 @@ type backupReader struct {
 	header header
 
 	source *source
-	packed *zstd.Decoder
+	close  func()
 	lines  *bufio.Reader
 	sum    hash.Hash
 	heads  Heads
@@ -70,13 +70,8 @@ func openBackup(r io.Reader, to Database) (*backupReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &backupReader{
-		source: s, packed: packed, lines: bufio.NewReaderSize(packed, 64<<10),
-		sum: sha256.New(), heads: Heads{}, parts: map[string]bool{}, items: map[string]int64{},
-	}
-	for _, p := range to.parts(&logs{}) {
-		b.parts[p.Name()] = true
-	}
+	b := newBackupReader(s, packed, to)
+	b.close = packed.Close
 	if err := b.readHeader(); err != nil {
 		packed.Close()
 		return nil, err
@@ -84,7 +79,17 @@ func openBackup(r io.Reader, to Database) (*backupReader, error) {
 	return b, nil
 }
 
-func (b *backupReader) close() { b.packed.Close() }
+// newBackupReader reads frames that are not packed any more.
+func newBackupReader(s *source, frames io.Reader, to Database) *backupReader {
+	b := &backupReader{
+		source: s, lines: bufio.NewReaderSize(frames, 64<<10),
+		sum: sha256.New(), heads: Heads{}, parts: map[string]bool{}, items: map[string]int64{},
+	}
+	for _, p := range to.parts(&logs{}) {
+		b.parts[p.Name()] = true
+	}
+	return b
+}
 
 func (b *backupReader) readHeader() error {
 	line, err := b.line()

@@ -44,11 +44,15 @@ func TestBrokenBackups(t *testing.T) {
 		source := e.fresh(t)
 		populate(t, source)
 		file := backup(t, source)
+		text := unpack(t, file)
 		for n := 0; n < len(file); n += 1 + len(file)/150 {
 			alsoRestore := n%7 == 0
 			checkBroken(t, e, fmt.Sprintf("the first %d of %d bytes", n, len(file)), file[:n], alsoRestore)
 			flipped := bytes.Clone(file)
 			flipped[n] ^= 1 << (n % 8)
+			if sameInside(flipped, text) {
+				continue // a copy from elsewhere of what is the same there
+			}
 			checkBroken(t, e, fmt.Sprintf("bit %d of byte %d flipped", n%8, n), flipped, alsoRestore)
 		}
 		checkBroken(t, e, "without the last byte", file[:len(file)-1], true)
@@ -68,6 +72,17 @@ func unpack(t testing.TB, file []byte) []byte {
 	text, err := io.ReadAll(r)
 	fatal(t, err)
 	return text
+}
+
+// sameInside reports whether a changed file still holds exactly the text.
+func sameInside(file, text []byte) bool {
+	r, err := zstd.NewReader(bytes.NewReader(file), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	inside, err := io.ReadAll(io.LimitReader(r, int64(len(text))+1))
+	return err == nil && bytes.Equal(inside, text)
 }
 
 func pack(t testing.TB, text []byte) []byte {
@@ -347,29 +362,30 @@ func (m *meddling) Append(ctx context.Context, c *store.Commit) error {
 	return m.Store.Append(ctx, c)
 }
 
-// FuzzCheckBackup reads anything, as it is and as the inside of a stream.
-func FuzzCheckBackup(f *testing.F) {
+// FuzzFrames reads anything as the inside of a backup.
+func FuzzFrames(f *testing.F) {
 	source := engines[0].fresh(f)
-	commit(f, source, streets[0], put(documentID(1), phoneOf(1), 1))
-	commit(f, source, inspection.ReferenceArea, referenceEntries()...)
+	// Little of it: the fuzzer tries to shorten all that is new to it.
+	commit(f, source, streets[0], store.Entry{Kind: store.KindNote})
 	row(f, source, store.TableMeta, "k", "v")
-	file := backup(f, source)
-	text := unpack(f, file)
-	f.Add(file)
+	text := unpack(f, backup(f, source))
 	f.Add(text)
 	f.Add(text[:len(text)-20])
-	f.Add([]byte(`{"gridpatrol_backup":1,"id":"a","database":"b"}` + "\n" + `{"part":"log","area":"_","size":2}` + "\n[]\n"))
-	f.Add([]byte(`{"gridpatrol_backup":1,"id":"a","database":"b"}` + "\n" + `{"part":"meta","key":"k","size":3}` + "\nabc\n" + `{"end":{"items":1,"heads":{}}}` + "\n"))
-	f.Add([]byte(`{"gridpatrol_backup":1,"id":"a","database":"b"}` + "\n" + `{"part":"p","size":99999999999}` + "\n"))
+	const header = `{"gridpatrol_backup":1,"id":"a","database":"b"}` + "\n"
+	f.Add([]byte(header + `{"part":"log","area":"_","size":2}` + "\n[]\n"))
+	f.Add([]byte(header + `{"part":"meta","key":"k","size":3}` + "\nabc\n" + `{"end":{"items":1,"heads":{}}}` + "\n"))
+	f.Add([]byte(header + `{"part":"meta","size":99999999999}` + "\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, stream := range [][]byte{data, pack(t, data)} {
-			c, err := history.CheckBackup(t.Context(), bytes.NewReader(stream), history.Database{}, options)
-			if err != nil && !errors.Is(err, history.ErrBackup) {
-				t.Fatalf("CheckBackup returned %v", err)
-			}
-			if err == nil && c.Database == "" {
-				t.Fatalf("a backup without a database passes: %+v", c)
-			}
+		c, err := history.CheckFrames(t.Context(), bytes.NewReader(data))
+		if err != nil && !errors.Is(err, history.ErrBackup) {
+			t.Fatalf("CheckFrames returned %v", err)
+		}
+		if err != nil {
+			return
+		}
+		sum := sha256.Sum256(data[:bytes.LastIndex(data[:len(data)-1], []byte("\n"))+1])
+		if !bytes.Contains(data, []byte(hex.EncodeToString(sum[:]))) {
+			t.Fatalf("frames without their checksum pass: %+v", c)
 		}
 	})
 }

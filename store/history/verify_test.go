@@ -109,12 +109,15 @@ func TestVerifyFindsDamage(t *testing.T) {
 		if e.damage == nil {
 			t.Skip("this engine can't be damaged by tests")
 		}
+		sound := e.place(t)
+		st := e.opened(t, sound)
+		populate(t, st)
+		fatal(t, st.Close())
 		for _, d := range damages {
 			t.Run(d.name, func(t *testing.T) {
-				place := e.place(t)
-				st := e.opened(t, place)
-				populate(t, st)
+				place := e.copied(t, sound)
 				e.damage(t, place, d.name)
+				st := e.opened(t, place)
 				for _, documents := range []int{2, 0} {
 					r := verify(t, st, documents, nil)
 					if !slices.ContainsFunc(r.Damage, func(f history.Damage) bool {
