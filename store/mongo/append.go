@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -174,17 +175,21 @@ func onlyDuplicates(err error) bool {
 
 const codeDuplicateKey = 11000
 
-// insertCommit decides: of all that want the place, one gets it.
+// insertCommit decides: of all that want the place, one gets it. If the answer
+// is lost, or says that someone has the place, the log tells who.
 func (s *Store) insertCommit(ctx context.Context, c *store.Commit) error {
 	_, err := s.log.InsertOne(ctx, encodeCommit(c))
-	switch {
-	case driver.IsDuplicateKeyError(err):
-		if end, err := s.endOf(ctx, c.Area, c.First); err == nil && end == 0 {
-			return store.ErrReadOnly // the place is held
-		}
-		return store.ErrStale
-	case unknownOutcome(err):
-		return errors.Join(store.ErrStale, err)
+	if err == nil || !driver.IsDuplicateKeyError(err) && !unknownOutcome(err) {
+		return err
 	}
-	return err
+	var there storedCommit
+	missing := s.log.FindOne(ctx, bson.D{{Key: "_id", Value: commitKey(c.Area, c.First)}},
+		options.FindOne().SetProjection(ascending("hash", "sealed"))).Decode(&there)
+	switch {
+	case missing == nil && there.Sealed:
+		return store.ErrReadOnly
+	case missing == nil && bytes.Equal(there.Hash, c.Hash[:]):
+		return nil
+	}
+	return errors.Join(store.ErrStale, err)
 }

@@ -26,6 +26,12 @@ type area struct {
 	// is false until the mark has been read.
 	head  store.Head
 	known bool
+	// past is the last answer to SeqBefore that no commit can change any more:
+	// phones that start over on one day all ask for the same.
+	past struct {
+		at  time.Time
+		seq int64
+	}
 }
 
 func (s *Store) area(name inspection.Area) *area {
@@ -57,6 +63,20 @@ func (a *area) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.known = false
+	a.past.at = time.Time{}
+}
+
+// settle notes how many entries are before t, where there are later ones.
+func (a *area) settle(t time.Time, seq int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.past.at, a.past.seq = t, seq
+}
+
+func (a *area) seqBefore(t time.Time) (int64, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.past.seq, a.past.at.Equal(t) && !t.IsZero()
 }
 
 // take waits for the area's turn; the function that it returns ends it.

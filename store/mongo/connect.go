@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ func connect(ctx context.Context, uri string, monitor *event.CommandMonitor) (*d
 	name := parsed.Database
 	if name == "" {
 		name = usualDatabase
+	}
+	if strings.ContainsAny(name, `/\. "$*<>:|?`) {
+		return nil, nil, addressFailure(uri, errors.New("no database can have this name"))
 	}
 	client, err := driver.Connect(ctx, clientOptions(uri, parsed, monitor))
 	if err != nil {

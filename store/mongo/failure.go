@@ -92,7 +92,7 @@ func advice(err error) string {
 // topologyAdvice says why no server could be chosen: what the servers were
 // last heard saying tells.
 func topologyAdvice(t description.Topology) string {
-	reached := false
+	reached := len(t.Servers) == 0 // those of the address belong to no such replica set
 	for _, s := range t.Servers {
 		if s.LastError == nil {
 			reached = reached || s.Kind != description.Unknown

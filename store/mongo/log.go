@@ -229,6 +229,11 @@ func (s *Store) Entries(ctx context.Context, name inspection.Area, seqs []int64)
 func (s *Store) SeqBefore(ctx context.Context, name inspection.Area, t time.Time) (int64, error) {
 	var seq int64
 	err := s.within(ctx, "seq before", func(ctx context.Context) error {
+		a := s.area(name)
+		var settled bool
+		if seq, settled = a.seqBefore(t); settled {
+			return nil
+		}
 		c, err := s.firstEndingAt(ctx, name, t)
 		if err != nil {
 			return err
@@ -244,6 +249,7 @@ func (s *Store) SeqBefore(ctx context.Context, name inspection.Area, t time.Time
 				seq++
 			}
 		}
+		a.settle(t, seq)
 		return nil
 	})
 	return seq, err

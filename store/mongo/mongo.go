@@ -46,7 +46,7 @@ type Options struct {
 
 // callTimeout bounds every call: what is not done by then is reported as
 // unavailable.
-const callTimeout = 15 * time.Second
+const callTimeout = 30 * time.Second
 
 // tweaks are for tests.
 type tweaks struct {

@@ -17,6 +17,8 @@ import (
 
 func TestMain(m *testing.M) {
 	storetest.Child(openAt)
+	dieOnTheWay()
+	writeBeside()
 	flag.Parse()
 	if !mongotest.Real() {
 		// FerretDB looks at every document for most queries, and each random
@@ -62,14 +64,18 @@ func openIn(t testing.TB, uri string, change ...func(*Options, *tweaks)) *Store 
 }
 
 func TestContract(t *testing.T) {
-	scale := 1
-	if !mongotest.Real() {
-		scale = 5
-	}
 	storetest.RunScaled(t, func(t *testing.T) func() store.Store {
 		uri := mongotest.Database(t)
 		return func() store.Store { return openIn(t, uri) }
-	}, scale)
+	}, scale())
+}
+
+// scale is by how much the amounts of tests are divided.
+func scale() int {
+	if mongotest.Real() {
+		return 1
+	}
+	return 5
 }
 
 const street inspection.Area = "610102003"
