@@ -24,6 +24,10 @@ const (
 	CodeBadParameter     Code = "bad_parameter"
 	CodeStale            Code = "stale"
 	CodeConflict         Code = "conflict"
+	CodeBadAsOf          Code = "bad_as_of"
+	CodeAsOfReset        Code = "as_of_reset"
+	CodeWindowOpen       Code = "window_not_over"
+	CodeWindowClosed     Code = "already_closed"
 
 	CodeUnauthenticated Code = "unauthenticated"
 	CodeBadCredentials  Code = "bad_credentials"
@@ -72,6 +76,10 @@ var Codes = map[Code]string{
 	CodeBadParameter:     "A query parameter has a value that is not taken here.",
 	CodeStale:            "The document changed after the revision that you decided on. Read it again.",
 	CodeConflict:         "The request does not fit the present state. Read it again.",
+	CodeBadAsOf:          "The as_of is neither a time nor a token that fits here. Report without it, or as of a time.",
+	CodeAsOfReset:        "The as_of token is of another database, or newer than a restored backup. Report as of a time.",
+	CodeWindowOpen:       "The window is not over yet, so it can't be closed.",
+	CodeWindowClosed:     "The window was closed before. It is closed once; what changed since is told in its report.",
 	CodeUnauthenticated:  "Sign in, and send the access token as a bearer token.",
 	CodeBadCredentials:   "User name or password is wrong.",
 	CodeTokenExpired:     "The token has expired. Refresh it or sign in again.",

@@ -1,0 +1,4 @@
+package report
+
+// Calendar is the plan's year.
+type Calendar struct{}
