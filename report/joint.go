@@ -91,7 +91,7 @@ type Period struct {
 }
 
 // Checks is how many vehicles, or inspections, were counted.
-func (t *Topic) Checks() int {
+func (t Topic) Checks() int {
 	for _, n := range []*int{t.Vehicles, t.Inspections} {
 		if n != nil {
 			return *n
@@ -101,7 +101,7 @@ func (t *Topic) Checks() int {
 }
 
 // Failed is how many of them failed.
-func (t *Topic) Failed() int { return t.Verdicts[inspection.Fail] }
+func (t Topic) Failed() int { return t.Verdicts[inspection.Fail] }
 
 // topicOf words a count.
 func topicOf(name string, c Count, target *Target) Topic {

@@ -136,7 +136,7 @@ func (b *workbook) verdictCell(g *grid, col, row int, met *bool) {
 }
 
 // asked returns what the target asks for; nil where it asks for nothing.
-func (t *Topic) asked() (sessions, checks any) {
+func (t Topic) asked() (sessions, checks any) {
 	if t.Target == nil {
 		return nil, nil
 	}
