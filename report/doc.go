@@ -65,6 +65,8 @@ type Service struct {
 	now      func() time.Time
 	scratch  string
 	calendar Calendar
+
+	references references
 	// slots bounds how many large reports are made at once.
 	slots chan struct{}
 }

@@ -7,11 +7,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"gridpatrol/inspection"
 )
 
-// reference is the reference data at a position, as far as reports use it.
+// reference is the reference data at a position, as far as reports use it. It
+// is never changed once it was read.
 type reference struct {
 	areas  map[inspection.Area]string // code → name
 	units  map[string]string          // id → name
@@ -25,6 +27,33 @@ type reference struct {
 var referenceCollections = []inspection.Collection{
 	inspection.Areas, inspection.Units, inspection.Templates, inspection.Targets,
 	inspection.Users, inspection.Closings,
+}
+
+// references keeps what was read last: at one seq the reference data never
+// changes.
+type references struct {
+	mu    sync.Mutex
+	bySeq map[int64]*reference
+}
+
+// keptReferences bounds the memory: those of a province take some megabytes.
+const keptReferences = 8
+
+func (k *references) at(ctx context.Context, st Store, seq int64) (*reference, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if ref := k.bySeq[seq]; ref != nil {
+		return ref, nil
+	}
+	ref, err := readReference(ctx, st, seq)
+	if err != nil {
+		return nil, err
+	}
+	if len(k.bySeq) >= keptReferences || k.bySeq == nil {
+		k.bySeq = map[int64]*reference{}
+	}
+	k.bySeq[seq] = ref
+	return ref, nil
 }
 
 // readReference reads the reference data as it was at seq.

@@ -56,7 +56,7 @@ func (s *Service) locate(ctx context.Context, scope []inspection.Area, p *Positi
 	if p.Seqs[inspection.ReferenceArea], err = seqOf(ctx, inspection.ReferenceArea); err != nil {
 		return nil, err
 	}
-	ref, err := readReference(ctx, s.store, p.Seqs[inspection.ReferenceArea])
+	ref, err := s.references.at(ctx, s.store, p.Seqs[inspection.ReferenceArea])
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (s *Service) named(ctx context.Context, token string) (*Position, error) {
 
 // sceneAt is the scene at a position that was found before.
 func (s *Service) sceneAt(ctx context.Context, scope []inspection.Area, p *Position) (*scene, error) {
-	ref, err := readReference(ctx, s.store, p.Seqs[inspection.ReferenceArea])
+	ref, err := s.references.at(ctx, s.store, p.Seqs[inspection.ReferenceArea])
 	if err != nil {
 		return nil, err
 	}
