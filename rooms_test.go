@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"gridpatrol/auth":            {"inspection", "store"},
 	"gridpatrol/seeds":           {"inspection", "template"},
 	"gridpatrol/api":             {"inspection", "sync", "auth"},
+	"gridpatrol/test/bench":      {"*"},
 	"gridpatrol/test/e2e":        {"*"},
 }
 

@@ -206,7 +206,7 @@ func TestClientThatLeavesIsNoticed(t *testing.T) {
 }
 
 func TestManyStreamsEndWithTheServer(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, func(c *Config) { c.Heartbeat, c.Recheck = time.Hour, maxRecheck })
 	p := w.login("inspector")
 	streams := make([]*events, 200)
 	for i := range streams {
@@ -221,7 +221,7 @@ func TestManyStreamsEndWithTheServer(t *testing.T) {
 	if got := string(p.get("/metrics").ok(200).body); !strings.Contains(got, "gridpatrol_streams_open 200") {
 		t.Error("the metrics don't show 200 streams")
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
 	defer cancel()
 	w.must(w.server.Shutdown(ctx))
 	for _, e := range streams {

@@ -298,6 +298,7 @@ type Photo struct {
 func Photos(doc Object) []Photo {
 	rect, _ := doc[memberRectification].(Object)
 	var out []Photo
+	seen := map[Photo]bool{}
 	for _, v := range []any{doc[memberPhotos], rect[memberPhotos]} {
 		list, _ := v.([]any)
 		for _, x := range list {
@@ -305,7 +306,8 @@ func Photos(doc Object) []Photo {
 			p := Photo{}
 			p.Field, _ = o["field"].(string)
 			p.SHA256, _ = o["sha256"].(string)
-			if IsSHA256(p.SHA256) && !slices.Contains(out, p) {
+			if IsSHA256(p.SHA256) && !seen[p] {
+				seen[p] = true
 				out = append(out, p)
 			}
 		}

@@ -17,11 +17,22 @@ const (
 
 // Clash is a field that both sides changed to different values: Kept is the
 // server's, which stays, Offered the phone's, which is parked. nil stands for
-// a field that is absent.
+// a field that is absent. Path names the field: members, then an item's key.
 type Clash struct {
-	Pointer string
+	Path    []string
 	Kept    any
 	Offered any
+}
+
+// Pointer is the path as a JSON pointer. It is made when it is asked for:
+// thousands of fields may lie under one name that is a megabyte long.
+func (c Clash) Pointer() string {
+	var b strings.Builder
+	for _, token := range c.Path {
+		b.WriteString("/")
+		b.WriteString(EscapePointer(token))
+	}
+	return b.String()
 }
 
 // Merge is the outcome of merging one edit into a document.
@@ -30,7 +41,7 @@ type Merge struct {
 	Doc Object
 	// Taken: at least one field of the edit went in.
 	Taken bool
-	// Clashes lists overlaps in order of their pointers.
+	// Clashes lists overlaps in order of their paths.
 	Clashes []Clash
 }
 
@@ -45,8 +56,7 @@ type Merge struct {
 // Doc or in Clashes.
 func ThreeWay(base, theirs, mine Object, locked bool) Merge {
 	m := merger{locked: locked}
-	doc := m.members("", base, theirs, mine, topLevel)
-	slices.SortFunc(m.clashes, func(a, b Clash) int { return strings.Compare(a.Pointer, b.Pointer) })
+	doc := m.members(nil, base, theirs, mine, topLevel)
 	return Merge{Doc: doc, Taken: m.taken, Clashes: m.clashes}
 }
 
@@ -66,7 +76,7 @@ const (
 )
 
 // members merges two objects member by member.
-func (m *merger) members(pointer string, base, theirs, mine Object, at level) Object {
+func (m *merger) members(path []string, base, theirs, mine Object, at level) Object {
 	out := make(Object, len(theirs)+len(mine))
 	for name, v := range theirs {
 		out[name] = v
@@ -77,7 +87,7 @@ func (m *merger) members(pointer string, base, theirs, mine Object, at level) Ob
 			continue
 		}
 		t := triple{base[name], theirs[name], mine[name]}
-		m.member(out, pointer+"/"+EscapePointer(name), name, t, at)
+		m.member(out, path, name, t, at)
 	}
 	keepExplicitNulls(out, theirs, mine)
 	return out
@@ -96,15 +106,16 @@ func keepExplicitNulls(out, theirs, mine Object) {
 // triple is one field on the three sides; nil is absent.
 type triple struct{ base, theirs, mine any }
 
-func (m *merger) member(out Object, pointer, name string, t triple, at level) {
+func (m *merger) member(out Object, path []string, name string, t triple, at level) {
 	if Equal(t.theirs, t.mine) || Equal(t.base, t.mine) {
 		return
 	}
-	if merged, ok := m.byParts(pointer, name, t, at); ok {
+	path = append(path[:len(path):len(path)], name)
+	if merged, ok := m.byParts(path, name, t, at); ok {
 		out[name] = merged
 		return
 	}
-	value, taken := m.value(pointer, t)
+	value, taken := m.value(path, t)
 	if !taken {
 		return
 	}
@@ -117,18 +128,18 @@ func (m *merger) member(out Object, pointer, name string, t triple, at level) {
 
 // byParts merges members that are made of fields of their own; ok is false
 // for those that count as one value.
-func (m *merger) byParts(pointer, name string, t triple, at level) (merged any, ok bool) {
+func (m *merger) byParts(path []string, name string, t triple, at level) (merged any, ok bool) {
 	if at == topLevel && (name == memberAnswers || name == memberRectification) {
-		return m.nested(pointer, t, name)
+		return m.nested(path, t, name)
 	}
 	key := idKey
 	if name == memberPhotos && at != answersLevel {
 		key = photoKey
 	}
-	return m.items(pointer, t, key)
+	return m.items(path, t, key)
 }
 
-func (m *merger) nested(pointer string, t triple, name string) (any, bool) {
+func (m *merger) nested(path []string, t triple, name string) (any, bool) {
 	base, ok1 := objectOrNil(t.base)
 	theirs, ok2 := objectOrNil(t.theirs)
 	mine, ok3 := objectOrNil(t.mine)
@@ -139,7 +150,7 @@ func (m *merger) nested(pointer string, t triple, name string) (any, bool) {
 	if name == memberRectification {
 		at = rectificationLevel
 	}
-	return m.members(pointer, base, theirs, mine, at), true
+	return m.members(path, base, theirs, mine, at), true
 }
 
 func objectOrNil(v any) (Object, bool) {
@@ -152,9 +163,9 @@ func objectOrNil(v any) (Object, bool) {
 
 // value merges a field that counts as one. It is called only if mine differs
 // from both others.
-func (m *merger) value(pointer string, t triple) (value any, taken bool) {
+func (m *merger) value(path []string, t triple) (value any, taken bool) {
 	if m.locked || !Equal(t.base, t.theirs) {
-		m.clashes = append(m.clashes, Clash{Pointer: pointer, Kept: t.theirs, Offered: t.mine})
+		m.clashes = append(m.clashes, Clash{Path: path, Kept: t.theirs, Offered: t.mine})
 		return nil, false
 	}
 	m.taken = true
@@ -165,7 +176,7 @@ func (m *merger) value(pointer string, t triple) (value any, taken bool) {
 // so only where both sides changed the array: an array that one side changed
 // is taken as it is, order included. ok is false unless all three sides are
 // such arrays.
-func (m *merger) items(pointer string, t triple, key func(any) (string, bool)) (any, bool) {
+func (m *merger) items(path []string, t triple, key func(any) (string, bool)) (any, bool) {
 	base, ok1 := keyed(t.base, key)
 	theirs, ok2 := keyed(t.theirs, key)
 	mine, ok3 := keyed(t.mine, key)
@@ -181,7 +192,7 @@ func (m *merger) items(pointer string, t triple, key func(any) (string, bool)) (
 		out[k] = v
 	}
 	for _, k := range union(theirs, mine, base) {
-		m.member(out, pointer+"/"+EscapePointer(k), k, triple{base[k], theirs[k], mine[k]}, answersLevel)
+		m.member(out, path, k, triple{base[k], theirs[k], mine[k]}, answersLevel)
 	}
 	if m.locked {
 		return t.theirs, true

@@ -79,7 +79,7 @@ func clashText(list []inspection.Clash) string {
 		if i > 0 {
 			out += "; "
 		}
-		out += fmt.Sprintf("%s %s %s", c.Pointer, show(c.Kept), show(c.Offered))
+		out += fmt.Sprintf("%s %s %s", c.Pointer(), show(c.Kept), show(c.Offered))
 	}
 	return out
 }
@@ -296,7 +296,7 @@ func parkedValue(clashes []inspection.Clash, path []string, offered any) bool {
 		pointer := ""
 		for i, name := range path {
 			pointer += "/" + name
-			if c.Pointer == pointer && inspection.Equal(leaf(c.Offered, path[i+1:]), offered) {
+			if c.Pointer() == pointer && inspection.Equal(leaf(c.Offered, path[i+1:]), offered) {
 				return true
 			}
 		}

@@ -3,6 +3,7 @@ package inspection
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,32 +31,65 @@ func integerBeyond(s string) bool {
 	return err != nil || i > maxExactInteger || i < -maxExactInteger
 }
 
-// KeepBigNumbers replaces numbers that clients can't hold by their text and
-// returns the tree and the JSON pointers of what it replaced.
-func KeepBigNumbers(v any, pointer string) (any, []string) {
+// Bounds of what KeepBigNumbers reports.
+const (
+	maxFound   = 200
+	maxPointer = 1 << 10 // bytes
+)
+
+// KeepBigNumbers replaces numbers that clients can't hold by their text, in
+// place, and returns the tree and the JSON pointers of what it replaced, in
+// order: the first maxFound. Where a pointer would be longer than maxPointer,
+// that of the nearest value around it that has a shorter one stands for it.
+func KeepBigNumbers(v any) (any, []string) {
+	k := bigNumberKeeper{}
+	v = k.keep(v)
+	return v, slices.Compact(k.found)
+}
+
+type bigNumberKeeper struct {
+	path  []string
+	found []string
+}
+
+func (k *bigNumberKeeper) keep(v any) any {
 	switch v := v.(type) {
 	case json.Number:
 		if tooBig(v) {
-			return string(v), []string{pointer}
+			k.note()
+			return string(v)
 		}
 	case []any:
-		var found []string
 		for i, x := range v {
-			y, at := KeepBigNumbers(x, pointer+"/"+strconv.Itoa(i))
-			v[i] = y
-			found = append(found, at...)
+			v[i] = k.below(strconv.Itoa(i), x)
 		}
-		return v, found
 	case Object:
-		var found []string
-		for name, x := range v {
-			y, at := KeepBigNumbers(x, pointer+"/"+EscapePointer(name))
-			v[name] = y
-			found = append(found, at...)
+		for _, name := range union(v) {
+			v[name] = k.below(name, v[name])
 		}
-		return v, found
 	}
-	return v, nil
+	return v
+}
+
+func (k *bigNumberKeeper) below(token string, v any) any {
+	k.path = append(k.path, token)
+	v = k.keep(v)
+	k.path = k.path[:len(k.path)-1]
+	return v
+}
+
+func (k *bigNumberKeeper) note() {
+	if len(k.found) >= maxFound {
+		return
+	}
+	pointer := ""
+	for _, token := range k.path {
+		if len(pointer)+1+len(token) > maxPointer {
+			break
+		}
+		pointer += "/" + EscapePointer(token)
+	}
+	k.found = append(k.found, pointer)
 }
 
 // becameText reports whether v is the text of a number that clients can't

@@ -1,13 +1,10 @@
 package inspection
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 )
 
 // Object is a decoded JSON object. Values are nil, bool, string, json.Number,
@@ -16,36 +13,6 @@ type Object = map[string]any
 
 // ErrNotJSON is what ParseJSON returns for bytes that are not one JSON value.
 var ErrNotJSON = errors.New("not JSON")
-
-// ParseJSON decodes exactly one JSON value. Invalid UTF-8 is not JSON.
-func ParseJSON(data []byte) (any, error) {
-	if !utf8.Valid(data) {
-		return nil, ErrNotJSON
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil {
-		return nil, ErrNotJSON
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, ErrNotJSON
-	}
-	return v, nil
-}
-
-// ParseObject decodes exactly one JSON object.
-func ParseObject(data []byte) (Object, error) {
-	v, err := ParseJSON(data)
-	if err != nil {
-		return nil, err
-	}
-	o, ok := v.(Object)
-	if !ok {
-		return nil, ErrNotJSON
-	}
-	return o, nil
-}
 
 // AppendJSON appends v's JSON to dst: no white space, members sorted by name,
 // numbers digit for digit. Equal trees always give equal bytes.
@@ -65,6 +32,10 @@ func AppendJSON(dst []byte, v any) []byte {
 		return appendObject(dst, v)
 	case Verbatim:
 		return append(dst, v...)
+	case []Finding:
+		return appendList(dst, v, (*Finding).appendJSON)
+	case []Problem:
+		return appendList(dst, v, (*Problem).appendJSON)
 	default:
 		// Values made by the server itself: typed structs under "server".
 		b, err := json.Marshal(v)
@@ -85,6 +56,18 @@ func appendArray(dst []byte, list []any) []byte {
 			dst = append(dst, ',')
 		}
 		dst = AppendJSON(dst, v)
+	}
+	return append(dst, ']')
+}
+
+// appendList writes a list of values that the server makes many of.
+func appendList[T any](dst []byte, list []T, item func(*T, []byte) []byte) []byte {
+	dst = append(dst, '[')
+	for i := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = item(&list[i], dst)
 	}
 	return append(dst, ']')
 }

@@ -1,10 +1,14 @@
 package inspection_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/big"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -67,7 +71,7 @@ func TestAppendJSONReadsBack(t *testing.T) {
 
 func TestKeepBigNumbers(t *testing.T) {
 	in := `{"answers":{"a":9007199254740993,"b":9007199254740992,"c":[-9007199254740993],"d":1e400,"e":1e20,"f":12345678901234567890.5,"g/h":123456789012345678901}}`
-	v, at := inspection.KeepBigNumbers(parse(t, in), "")
+	v, at := inspection.KeepBigNumbers(parse(t, in))
 	want := `{"answers":{"a":"9007199254740993","b":9007199254740992,"c":["-9007199254740993"],"d":"1e400","e":1e20,"f":12345678901234567890.5,"g/h":"123456789012345678901"}}`
 	if got := show(v); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
@@ -80,6 +84,28 @@ func TestKeepBigNumbers(t *testing.T) {
 	}
 	if len(at) != 4 {
 		t.Errorf("reported %v", at)
+	}
+}
+
+// TestBigNumbersUnderLongNames: what is reported stays small, whatever a phone
+// calls its members.
+func TestBigNumbersUnderLongNames(t *testing.T) {
+	long := strings.Repeat("k", 1<<20)
+	below := make(inspection.Object, 100_000)
+	for i := range 100_000 {
+		below[strconv.Itoa(i)] = json.Number("1e999")
+	}
+	doc := inspection.Object{"answers": inspection.Object{long: below, "short": json.Number("1e999")}}
+	_, at := inspection.KeepBigNumbers(doc)
+	if len(at) != 1 || at[0] != "/answers" || below["99999"] != "1e999" || doc["answers"].(inspection.Object)["short"] != "1e999" {
+		t.Errorf("%d pointers, the first %.40s", len(at), at[0])
+	}
+	many := make([]any, 1000)
+	for i := range many {
+		many[i] = json.Number("1e999")
+	}
+	if _, at := inspection.KeepBigNumbers(many); len(at) != 200 || at[199] != "/199" || many[999] != "1e999" {
+		t.Errorf("%d pointers", len(at))
 	}
 }
 
@@ -105,6 +131,82 @@ func FuzzParseAndEncode(f *testing.F) {
 		again, err := inspection.ParseJSON(inspection.AppendJSON(nil, v))
 		if err != nil || !inspection.Equal(v, again) {
 			t.Fatalf("%q does not survive encoding: %v", data, err)
+		}
+	})
+}
+
+// FuzzParse holds the reader against encoding/json.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		`{"a":1.0,"a":[2]}`, `[null,true,false]`, `"\\\"\/\b\f\n\r\t\u0041\ud83d\ude00\ud800\ud800x\udc00"`, ` [ 1 , -0.5e+10 ] `, `01`, `-`, `1.`, `1e`,
+		`{"a":1,}`, `[1,]`, `{,}`, `{"a"}`, `nul`, "\"\x01\"", `[[[[]]]]`, `{"a":{"b":[{}]}}`, `1 2`, ``, `"\u12"`, `"\ud83d\u"`, "\"\xff\"", `tru`, `+1`, `.5`,
+		strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := inspection.ParseJSON(data)
+		dec := json.NewDecoder(bytes.NewReader(data))
+		dec.UseNumber()
+		var want any
+		valid := utf8.Valid(data) && json.Valid(data)
+		if (err == nil) != valid {
+			t.Fatalf("%q: %v, valid %v", data, err, valid)
+		}
+		if valid {
+			if err := dec.Decode(&want); err != nil || !reflect.DeepEqual(got, want) {
+				t.Fatalf("%q: %v, want %v (%v)", data, got, want, err)
+			}
+		}
+	})
+}
+
+// FuzzParseList: the elements of a list are those that the whole would have,
+// each with its own bytes.
+func FuzzParseList(f *testing.F) {
+	for _, s := range []string{`{"l":[1,{"a":2} , "x"],"o":3}`, `{"l":{},"l":[]}`, `{"l":[1],"l":2}`, `{"o":{"l":[1]}}`, `[{"l":[]}]`, `{}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		o, list, ok, err := inspection.ParseList(data, "l")
+		whole, wholeErr := inspection.ParseObject(data)
+		if (err == nil) != (wholeErr == nil) {
+			t.Fatalf("%q: %v, %v", data, err, wholeErr)
+		}
+		if err != nil {
+			return
+		}
+		want, isArray := whole["l"].([]any)
+		if ok != isArray || len(list) != len(want) || len(o) != len(whole) {
+			t.Fatalf("%q: %v %d elements, want %v %d", data, ok, len(list), isArray, len(want))
+		}
+		for i, e := range list {
+			again, err := inspection.ParseJSON(e.Bytes)
+			if err != nil || !reflect.DeepEqual(e.Value, want[i]) || !reflect.DeepEqual(again, want[i]) {
+				t.Fatalf("%q: element %d is %v from %q, want %v", data, i, e.Value, e.Bytes, want[i])
+			}
+		}
+	})
+}
+
+// What the server writes by hand is what its tags say.
+func TestFindingsAndProblemsAreWrittenAsTagged(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SampledFrom([]string{"", "疑似", "m⁻¹", `a"b\\`, "\n"})
+		f := inspection.Finding{
+			Rule: text.Draw(t, "rule"), Result: inspection.Fail, Observed: json.Number("1.20"), Limit: text.Draw(t, "limit"),
+			Unit: text.Draw(t, "unit"), Basis: text.Draw(t, "basis"), Flag: text.Draw(t, "flag"), Level: text.Draw(t, "level"),
+			Message: text.Draw(t, "zh"), MessageEN: text.Draw(t, "en"),
+		}
+		p := inspection.Problem{Pointer: text.Draw(t, "pointer"), Code: "required", Message: f.Message, MessageEN: f.MessageEN}
+		for _, v := range []any{[]inspection.Finding{f, f}, []inspection.Problem{p, p}, []inspection.Finding{}} {
+			tagged, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(inspection.AppendJSON(nil, v)); got != string(tagged) {
+				t.Fatalf("%s, want %s", got, tagged)
+			}
 		}
 	})
 }

@@ -32,6 +32,29 @@ type Finding struct {
 	MessageEN string `json:"message_en,omitempty"`
 }
 
+// appendJSON writes the finding as its tags say.
+func (f *Finding) appendJSON(dst []byte) []byte {
+	dst = AppendString(append(dst, `{"rule":`...), f.Rule)
+	dst = AppendString(append(dst, `,"result":`...), string(f.Result))
+	dst = AppendJSON(append(dst, `,"observed":`...), f.Observed)
+	dst = AppendJSON(append(dst, `,"limit":`...), f.Limit)
+	dst = appendText(dst, `,"unit":`, f.Unit)
+	dst = AppendString(append(dst, `,"basis":`...), f.Basis)
+	dst = appendText(dst, `,"flag":`, f.Flag)
+	dst = appendText(dst, `,"level":`, f.Level)
+	dst = appendText(dst, `,"message":`, f.Message)
+	dst = appendText(dst, `,"message_en":`, f.MessageEN)
+	return append(dst, '}')
+}
+
+// appendText writes a member unless it is empty.
+func appendText(dst []byte, name, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	return AppendString(append(dst, name...), value)
+}
+
 // Problem is something wrong inside a stored document. Content is never
 // refused: it is kept as sent, and what is wrong with it is listed.
 type Problem struct {
@@ -39,4 +62,12 @@ type Problem struct {
 	Code      Code   `json:"code"`
 	Message   string `json:"message"`
 	MessageEN string `json:"message_en,omitempty"`
+}
+
+// appendJSON writes the problem as its tags say.
+func (p *Problem) appendJSON(dst []byte) []byte {
+	dst = AppendString(append(dst, `{"pointer":`...), p.Pointer)
+	dst = AppendString(append(dst, `,"code":`...), string(p.Code))
+	dst = AppendString(append(dst, `,"message":`...), p.Message)
+	return append(appendText(dst, `,"message_en":`, p.MessageEN), '}')
 }

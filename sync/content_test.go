@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -148,5 +149,70 @@ func TestTimesOfALogNeverRunBackwards(t *testing.T) {
 	commits, err := w.store.Commits(w.ctx, street, 0, 10)
 	if err != nil || commits[1].At.Before(commits[0].At) {
 		t.Errorf("%v then %v (%v)", commits[0].At, commits[1].At, err)
+	}
+}
+
+// TestLargeRecords: a record may have as many photos, items and conflicts as
+// a document can hold; none of it may cost the square of their number.
+func TestLargeRecords(t *testing.T) {
+	w := newWorld(t)
+	p, q := w.phone("li", street), w.phone("wang", street)
+	photos := make([]edit, 3000)
+	items := make([]edit, 10000)
+	for i := range photos {
+		photos[i] = edit{"field": "before_photo", "sha256": fmt.Sprintf("%064x", i)}
+	}
+	for i := range items {
+		items[i] = edit{"id": fmt.Sprint(i)}
+	}
+	d := newInspection(nil)
+	d["photos"] = append(photos, photos[0], edit{"field": "after_photo", "sha256": fmt.Sprintf("%064x", 1)})
+	r := p.one(store.Applied, p.put(newID(), 0, d))
+	if at(t, r.Doc, "server", "evidence", "missing_more") != "2500" {
+		t.Errorf("evidence: %.200s", at(t, r.Doc, "server", "evidence"))
+	}
+	id := newID()
+	p.one(store.Applied, p.put(id, 0, newInspection(edit{"r": items})))
+	changed := make([]edit, len(items))
+	for i := range items {
+		changed[i] = edit{"id": fmt.Sprint(i), "q": 1}
+	}
+	p.one(store.Applied, p.put(id, 1, newInspection(edit{"r": changed})))
+	for i := range items {
+		changed[i] = edit{"id": fmt.Sprint(i), "q": 2}
+	}
+	r = q.one(store.Conflicted, q.put(id, 1, newInspection(edit{"r": changed})))
+	if n := at(t, r.Doc, "server", "conflicts_more"); n != "9900" {
+		t.Errorf("%s more conflicts", n)
+	}
+}
+
+// TestLongNames: thousands of values under one long name are stored, merged
+// and flagged like others; what doesn't fit under "server" is counted there.
+func TestLongNames(t *testing.T) {
+	w := newWorld(t)
+	p, q := w.phone("li", street), w.phone("wang", street)
+	id, long := newID(), strings.Repeat("k", 500<<10)
+	items := func(value any) edit {
+		list := make([]edit, 10_000)
+		for i := range list {
+			list[i] = edit{"id": fmt.Sprint(i), "q": value}
+		}
+		return newInspection(edit{long: list, "note": value})
+	}
+	p.one(store.Applied, p.put(id, 0, items("first")))
+	p.one(store.Applied, p.put(id, 1, items("second")))
+	r := q.one(store.Conflicted, q.put(id, 1, items("third")))
+	if at(t, r.Doc, "server", "conflicts_more") != "10000" || at(t, r.Doc, "server", "conflicts", "0", "pointer") != `"/answers/note"` {
+		t.Errorf("%.300s", at(t, r.Doc, "server", "conflicts"))
+	}
+	if sent := string(w.history(id)[2].Sent); strings.Count(sent, `"third"`) != 10_001 {
+		t.Error("what was offered is not in history")
+	}
+	body := `{"mutations":[{"n":9,"collection":"inspections","op":"put","id":"` + newID() + `","base":0,"doc":{"area":"610102003","answers":{"` + long + `":[` +
+		strings.Repeat("9007199254740993,", 10_000) + `1]}}}]}`
+	r = p.pushBody([]byte(body))[0]
+	if problems := at(t, r.Doc, "server", "problems"); !strings.Contains(problems, `"code":"big_number"`) || len(problems) > 4<<10 {
+		t.Errorf("%.300s", problems)
 	}
 }

@@ -240,11 +240,14 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 	return d.commit(it, cur, e, merge.Doc, server)
 }
 
-// mine is the whole document that the edit means. Of a task only the
-// rectification is a phone's to change.
+// mine is the whole document that the edit means. Its area is fixed: null
+// doesn't take it away. Of a task only the rectification is a phone's to
+// change.
 func (d *decider) mine(it *item, cur *current, from base) inspection.Object {
 	if it.m.Collection != inspection.Tasks {
-		return inspection.Overlay(from.doc, it.m.Doc)
+		mine := inspection.Overlay(from.doc, it.m.Doc)
+		mine["area"] = string(d.area)
+		return mine
 	}
 	edit := inspection.Object{}
 	if r, ok := it.m.Doc["rectification"]; ok {

@@ -5,10 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math"
-	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"gridpatrol/inspection"
 )
@@ -62,60 +60,58 @@ type Batch struct {
 // shape is an error (CodeBadBatch); anything else wrong is noted as the Fault
 // of its mutation.
 func DecodeBatch(body []byte) (*Batch, error) {
-	var top map[string]json.RawMessage
-	if !utf8.Valid(body) || json.Unmarshal(body, &top) != nil {
+	top, list, ok, err := inspection.ParseList(body, "mutations")
+	if err != nil {
 		return nil, badBatch("The body is not a JSON object in UTF-8. Send the batch again as the contract describes it.")
 	}
-	var raws []json.RawMessage
-	if list, ok := top["mutations"]; !ok || string(list) == "null" || json.Unmarshal(list, &raws) != nil {
+	if !ok {
 		return nil, badBatch("The member mutations must be an array.")
 	}
-	if len(raws) > MaxMutations {
+	if len(list) > MaxMutations {
 		return nil, badBatch("A batch holds at most " + strconv.Itoa(MaxMutations) + " mutations. Split it.")
 	}
-	b := &Batch{DeviceTime: decodeTime(top["device_time"]), Backlog: decodeBacklog(top["backlog"])}
-	for i, raw := range raws {
-		m, err := decodeMutation(raw)
-		if err != nil {
+	b := &Batch{
+		DeviceTime: timeOf(top["device_time"]), Backlog: decodeBacklog(top["backlog"]),
+		Mutations: make([]Mutation, len(list)),
+	}
+	for i, element := range list {
+		if b.Mutations[i], err = decodeMutation(element); err != nil {
 			return nil, badBatch("Mutation " + strconv.Itoa(i) + " is not an object with an integer n.")
 		}
-		b.Mutations = append(b.Mutations, m)
 	}
 	return b, nil
 }
 
 func badBatch(detail string) error { return inspection.Errorf(inspection.CodeBadBatch, "%s", detail) }
 
-func decodeTime(raw json.RawMessage) time.Time {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
-}
-
-func decodeBacklog(raw json.RawMessage) *Backlog {
-	var b *Backlog
-	if json.Unmarshal(raw, &b) != nil {
+// decodeBacklog returns nil for anything but an object of integers.
+func decodeBacklog(v any) *Backlog {
+	o, ok := v.(inspection.Object)
+	if !ok {
 		return nil
 	}
-	return b
+	var b Backlog
+	for name, to := range map[string]*int64{"mutations": &b.Mutations, "photos": &b.Photos, "photo_bytes": &b.PhotoBytes} {
+		if o[name] == nil {
+			continue
+		}
+		if *to, ok = integer(o[name]); !ok {
+			return nil
+		}
+	}
+	return &b
 }
 
-func decodeMutation(raw []byte) (Mutation, error) {
-	o, err := inspection.ParseObject(raw)
-	if err != nil {
-		return Mutation{}, err
+func decodeMutation(element inspection.Element) (Mutation, error) {
+	o, ok := element.Value.(inspection.Object)
+	if !ok {
+		return Mutation{}, inspection.ErrNotJSON
 	}
 	n, ok := integer(o["n"])
 	if !ok {
 		return Mutation{}, inspection.ErrNotJSON
 	}
-	m := Mutation{N: n, Raw: raw}
+	m := Mutation{N: n, Raw: element.Bytes}
 	if fault := m.read(o); fault != nil {
 		m.Fault = fault
 	}
@@ -129,9 +125,13 @@ func NewPut(n int64, c inspection.Collection, id string, doc inspection.Object) 
 	raw := inspection.AppendJSON(nil, inspection.Object{
 		"n": number(n), "collection": string(c), "op": string(OpPut), "id": id, "base": number(0), "doc": doc,
 	})
-	m, err := decodeMutation(raw)
+	o, err := inspection.ParseObject(raw)
 	if err != nil {
 		panic(err) // AppendJSON makes JSON
+	}
+	m, err := decodeMutation(inspection.Element{Value: o, Bytes: raw})
+	if err != nil {
+		panic(err) // n is an integer
 	}
 	return m
 }
@@ -145,8 +145,7 @@ func (m *Mutation) read(o inspection.Object) *inspection.Error {
 	doc, isObject := o["doc"].(inspection.Object)
 	if isObject {
 		doc = ownedByPhones(m.Collection, doc)
-		_, m.BigNumbers = inspection.KeepBigNumbers(doc, "")
-		slices.Sort(m.BigNumbers)
+		_, m.BigNumbers = inspection.KeepBigNumbers(doc)
 		m.Doc = doc
 	}
 	switch {

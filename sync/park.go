@@ -9,37 +9,55 @@ import (
 	"gridpatrol/store"
 )
 
-// park adds what clashed to the document's open conflicts. A value that this
-// device has parked already is not parked again.
+// park adds what clashed to the document's open conflicts, as far as there is
+// room; the rest is counted. A value that this device has parked already is
+// not parked again.
 func park(server inspection.Object, clashes []inspection.Clash, it *item, e *store.Entry) {
 	list, _ := server["conflicts"].([]any)
 	list = append([]any{}, list...)
-	size := len(inspection.AppendJSON(nil, list))
+	room := maxConflictBytes - len(inspection.AppendJSON(nil, list))
+	var more int64
 	for _, c := range clashes {
-		if parked(list, c, it.asker.Device.ID) {
+		if pathBytes(c) > maxConflictPath {
+			more++
+			continue
+		}
+		pointer := c.Pointer()
+		if parked(list, pointer, c.Offered, it.asker.Device.ID) {
 			continue
 		}
 		conflict := inspection.Object{
-			"k": conflictKey(c, it), "pointer": c.Pointer, "kept": c.Kept, "offered": c.Offered,
+			"k": conflictKey(pointer, it), "pointer": pointer, "kept": c.Kept, "offered": c.Offered,
 			"by": string(e.Actor), "device": string(e.Device), "n": number(e.N),
 			"base": number(e.Base), "at": stamp(e.At),
 		}
-		size += len(inspection.AppendJSON(nil, conflict))
-		if len(list) >= maxConflicts || size > maxConflictBytes {
-			more, _ := integer(server["conflicts_more"])
-			server["conflicts_more"] = number(more + 1)
+		size := len(inspection.AppendJSON(nil, conflict))
+		if len(list) >= maxConflicts || size > room {
+			more++
 			continue
 		}
-		list = append(list, conflict)
+		list, room = append(list, conflict), room-size
 	}
 	server["conflicts"] = list
+	if more > 0 {
+		before, _ := integer(server["conflicts_more"])
+		server["conflicts_more"] = number(before + more)
+	}
 }
 
-func parked(list []any, c inspection.Clash, device inspection.DeviceID) bool {
+func pathBytes(c inspection.Clash) int {
+	size := 0
+	for _, token := range c.Path {
+		size += len(token)
+	}
+	return size
+}
+
+func parked(list []any, pointer string, offered any, device inspection.DeviceID) bool {
 	for _, x := range list {
 		o := object(x)
-		same := o["pointer"] == c.Pointer && o["device"] == string(device)
-		if same && inspection.Equal(o["offered"], c.Offered) {
+		same := o["pointer"] == pointer && o["device"] == string(device)
+		if same && inspection.Equal(o["offered"], offered) {
 			return true
 		}
 	}
@@ -48,10 +66,10 @@ func parked(list []any, c inspection.Clash, device inspection.DeviceID) bool {
 
 // conflictKey is stable: the same mutation gives the same key, whenever and
 // wherever it is decided.
-func conflictKey(c inspection.Clash, it *item) string {
+func conflictKey(pointer string, it *item) string {
 	h := sha256.New()
 	h.Write([]byte(it.asker.Device.User + "/" + inspection.UserID(it.asker.Device.ID) + "/" + inspection.UserID(strconv.FormatInt(it.m.N, 10)) + "/"))
-	h.Write([]byte(c.Pointer))
+	h.Write([]byte(pointer))
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 

@@ -175,6 +175,14 @@ func TestMerging(t *testing.T) {
 			t.Errorf("%s", r.Doc)
 		}
 	})
+	t.Run("an area is fixed", func(t *testing.T) {
+		id := newID()
+		p.one(store.Applied, p.put(id, 0, newInspection(edit{"a": 1})))
+		r := p.one(store.Applied, p.put(id, 1, edit{"area": nil, "id": nil, "note": "x"}))
+		if at(t, r.Doc, "area") != `"610102003"` || at(t, r.Doc, "id") != `"`+id+`"` || at(t, r.Doc, "note") != `"x"` {
+			t.Errorf("%s", r.Doc)
+		}
+	})
 	t.Run("unknown base of a known document", func(t *testing.T) {
 		id := newID()
 		p.one(store.Applied, p.put(id, 0, newInspection(edit{"a": 1, "b": 1})))

@@ -32,7 +32,9 @@ func (d *decider) setAside(it *item) outcome {
 	e := d.entry(it, cur, store.KindQuarantine, store.Rejected)
 	e.Collection, e.ID = inspection.Quarantine, id
 	e.Code, e.Detail = it.reject.Code, it.reject.Detail
-	e.Doc = inspection.AppendJSON(nil, d.held(it, e))
+	held := d.held(it, e)
+	index := store.IndexOf(e.Collection, held)
+	e.Doc, e.Index = inspection.AppendJSON(nil, held), &index
 	d.add(*e, cur)
 	d.known[id] = cur
 	return outcome{status: store.Rejected, rev: e.Rev, seq: e.Seq, code: e.Code, detail: e.Detail}

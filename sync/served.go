@@ -16,6 +16,7 @@ import (
 const (
 	maxConflicts     = 100
 	maxConflictBytes = 256 << 10
+	maxConflictPath  = 4 << 10 // bytes of the names that lead to a field
 	maxProblems      = 200
 	maxMissing       = 500
 )
@@ -108,11 +109,12 @@ func evidence(before, doc inspection.Object, missingFields []string) inspection.
 	}
 	var missing []string
 	for _, p := range inspection.Photos(doc) {
-		if !here[p.SHA256] && !slices.Contains(missing, p.SHA256) {
+		if !here[p.SHA256] {
 			missing = append(missing, p.SHA256)
 		}
 	}
 	slices.Sort(missing)
+	missing = slices.Compact(missing) // one picture may answer two fields
 	flags, _ := known["flags"].([]any)
 	out := inspection.Object{
 		"complete": len(missing) == 0 && len(missingFields) == 0,
@@ -251,7 +253,8 @@ func bigNumberProblems(before, doc inspection.Object, sent []string) []inspectio
 	slices.Sort(pointers)
 	var out []inspection.Problem
 	for _, p := range slices.Compact(pointers) {
-		if _, ok := lookup(doc, p).(string); ok {
+		switch lookup(doc, p).(type) {
+		case string, []any, inspection.Object:
 			out = append(out, inspection.Problem{
 				Pointer: p, Code: inspection.CodeBigNumber,
 				Message: "数值过大,按文本保存", MessageEN: "The number is too large for clients to hold; it is kept as text.",

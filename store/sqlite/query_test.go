@@ -172,7 +172,7 @@ func TestPragmas(t *testing.T) {
 		return value
 	}
 	writer := map[string]string{}
-	names := map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "10000", "wal_autocheckpoint": "1000"}
+	names := map[string]string{"page_size": "8192", "journal_mode": "wal", "synchronous": "2", "busy_timeout": "10000", "wal_autocheckpoint": "2000"}
 	runAlone(t, st, func() {
 		for name := range names {
 			var value string

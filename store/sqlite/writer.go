@@ -78,6 +78,11 @@ func tryOpenWriter(ctx context.Context, dsn string, opts Options) (*writer, erro
 	db.SetMaxOpenConns(1)
 	w := &writer{db: db, jobs: make(chan *job), done: make(chan struct{})}
 	if err = w.connect(ctx); err == nil {
+		// Not in the data source's name: the driver would set the mode before
+		// the page size, which is too late for that.
+		err = w.q.exec(ctx, `PRAGMA journal_mode = WAL`)
+	}
+	if err == nil {
 		err = migrate(ctx, w.conn, opts.NewID)
 	}
 	if err != nil {

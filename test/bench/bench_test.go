@@ -5,6 +5,7 @@
 package bench_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,6 +20,14 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() == "" {
+		return // there is nothing but benchmarks here
+	}
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "gridpatrol-bench-")
 	if err != nil {
 		panic(err)
@@ -29,10 +38,10 @@ func TestMain(m *testing.M) {
 	if out, err := build.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("%v: %s", err, out))
 	}
+	defer os.RemoveAll(dir)
 	status := m.Run()
 	results.print()
-	os.RemoveAll(dir)
-	os.Exit(status)
+	return status
 }
 
 // results gathers what the benchmarks measured, for the table at the end.

@@ -71,7 +71,7 @@ func benchRaw(b *testing.B) {
 		group.Go(func() {
 			for first := 0; first < len(work[i]); first += batchSize {
 				writer.Lock()
-				err := rawBatch(db, area(i), int64(first), work[i][first:first+batchSize])
+				err := db.batch(area(i), int64(first), work[i][first:first+batchSize])
 				writer.Unlock()
 				if err != nil {
 					b.Error(err)
@@ -84,67 +84,91 @@ func benchRaw(b *testing.B) {
 	perSecond(b, pushRaw, clients*batches*batchSize*b.N)
 }
 
-// rawDatabase has the tables and indexes of the store.
-func rawDatabase(b *testing.B) *sql.DB {
+// rawSchema is what any engine for this needs: the log, the records with an
+// index for each way that they are asked for, receipts and terms.
+const rawSchema = `
+CREATE TABLE log (area TEXT, first INTEGER, last INTEGER, at INTEGER, previous BLOB, hash BLOB, bytes BLOB);
+CREATE UNIQUE INDEX log_by_first ON log (area, first);
+CREATE UNIQUE INDEX log_by_last ON log (area, last);
+CREATE INDEX log_by_time ON log (area, at, last);
+CREATE TABLE records (id TEXT, area TEXT, collection TEXT, rev INTEGER, seq INTEGER, at INTEGER, kept INTEGER,
+	template TEXT, verdict TEXT, started INTEGER, doc BLOB);
+CREATE UNIQUE INDEX records_by_id ON records (id);
+CREATE UNIQUE INDEX records_by_seq ON records (area, seq, collection);
+CREATE INDEX records_by_start ON records (area, collection, started);
+CREATE INDEX records_by_verdict ON records (area, collection, template, verdict, started);
+CREATE TABLE receipts (actor TEXT, device TEXT, n INTEGER, content TEXT, id TEXT, rev INTEGER, seq INTEGER, status TEXT,
+	PRIMARY KEY (actor, device, n)) WITHOUT ROWID;
+CREATE TABLE terms (term TEXT, id TEXT, PRIMARY KEY (term, id)) WITHOUT ROWID;
+`
+
+// raw is the engine alone, with its statements prepared.
+type raw struct {
+	db                         *sql.DB
+	log, record, receipt, term *sql.Stmt
+}
+
+func rawDatabase(b *testing.B) *raw {
 	b.Helper()
-	data := filepath.Join(b.TempDir(), "data")
-	s := start(b, data)
-	s.stop()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, "gridpatrol.db")+
-		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16384)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.TempDir(), "raw.db")+
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(4000)")
 	if err != nil {
 		b.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
 	b.Cleanup(func() { db.Close() })
-	return db
+	if _, err := db.Exec(rawSchema); err != nil {
+		b.Fatal(err)
+	}
+	prepare := func(text string) *sql.Stmt {
+		stmt, err := db.Prepare(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return stmt
+	}
+	return &raw{
+		db:      db,
+		log:     prepare(`INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)`),
+		record:  prepare(`INSERT INTO records VALUES (?, ?, 'inspections', 1, ?, ?, 0, ?, 'pass', ?, ?)`),
+		receipt: prepare(`INSERT INTO receipts VALUES (?, ?, ?, 'abcdefghijklmnopqrstuv', ?, 1, ?, 'applied')`),
+		term:    prepare(`INSERT INTO terms VALUES (?, ?)`),
+	}
 }
 
-func rawBatch(db *sql.DB, street inspection.Area, first int64, docs []inspection.Object) error {
-	tx, err := db.Begin()
+// batch writes one batch in one transaction.
+func (r *raw) batch(street inspection.Area, first int64, docs []inspection.Object) error {
+	tx, err := r.db.Begin()
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	record, err := tx.Prepare(`INSERT INTO records (id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
-		template, verdict, state, evidence, started, terms, doc) VALUES (?,?,'inspections',1,?,?,0,0,x'02',x'00',?,'pass','received','incomplete',?,?,?)`)
-	if err != nil {
-		return err
-	}
-	receipt, err := tx.Prepare(`INSERT INTO receipts (actor, device, n, content, area, collection, id, rev, seq, status, code, detail)
-		VALUES (?, ?, ?, 'abcdefghijklmnopqrstuv', ?, 'inspections', ?, 1, ?, 'applied', '', '')`)
-	if err != nil {
-		return err
-	}
-	term, err := tx.Prepare(`INSERT INTO terms (term, id) VALUES (?, ?)`)
-	if err != nil {
-		return err
-	}
 	now := time.Now().UnixNano()
 	var commit []byte
 	for i, doc := range docs {
-		seq := 1_000_000_000 + first + int64(i)
-		body := inspection.AppendJSON(nil, doc)
+		seq, body := first+int64(i)+1, inspection.AppendJSON(nil, doc)
 		commit = append(commit, body...)
-		id := doc["id"].(string)
-		words := ""
-		for _, photo := range inspection.Photos(doc) {
-			words += "photo:" + photo.SHA256 + "\n"
-			if _, err := term.Exec("photo:"+photo.SHA256, id); err != nil {
-				return err
-			}
-		}
-		if _, err := record.Exec(id, string(street), seq, now, doc["template"], now, words, body); err != nil {
-			return err
-		}
-		if _, err := receipt.Exec("user-"+string(street), "device-"+string(street), first+int64(i), string(street), id, seq); err != nil {
+		if err := r.document(tx, street, seq, now, doc, body); err != nil {
 			return err
 		}
 	}
 	sum := sha256.Sum256(commit)
-	if _, err := tx.Exec(`INSERT INTO log (area, first, last, at, previous, hash, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		string(street), 1_000_000_000+first, 1_000_000_000+first+int64(len(docs))-1, now, sum[:], sum[:], commit); err != nil {
+	if _, err := tx.Stmt(r.log).Exec(string(street), first+1, first+int64(len(docs)), now, sum[:], sum[:], commit); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+func (r *raw) document(tx *sql.Tx, street inspection.Area, seq, now int64, doc inspection.Object, body []byte) error {
+	id, _ := doc["id"].(string)
+	if _, err := tx.Stmt(r.record).Exec(id, string(street), seq, now, doc["template"], now, body); err != nil {
+		return err
+	}
+	for _, photo := range inspection.Photos(doc) {
+		if _, err := tx.Stmt(r.term).Exec("photo:"+photo.SHA256, id); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Stmt(r.receipt).Exec("user-"+string(street), "device-"+string(street), seq, id, seq)
+	return err
 }

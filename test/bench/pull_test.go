@@ -1,0 +1,158 @@
+package bench_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+	"gridpatrol/store/sqlite"
+)
+
+// BenchmarkFullPull pulls 100,000 records in pages of 500, as a new tablet of
+// the district does.
+func BenchmarkFullPull(b *testing.B) {
+	s := filled(b, 100_000)
+	b.ResetTimer()
+	documents := 0
+	for range b.N {
+		_, n := s.signIn("supervisor").pullAll()
+		documents += n
+	}
+	b.StopTimer()
+	perSecond(b, fullPull, documents)
+}
+
+// BenchmarkEmptyPull asks for news where there are none.
+func BenchmarkEmptyPull(b *testing.B) {
+	for _, c := range []struct {
+		records int
+		name    string
+	}{{10_000, emptySmall}, {1_000_000, emptyLarge}} {
+		b.Run(fmt.Sprint(c.records), func(b *testing.B) {
+			s := filled(b, c.records)
+			if c.name == emptyLarge {
+				results.record(startLarge, "s", s.took.Seconds())
+			}
+			p := s.signIn("supervisor")
+			checkpoint, _ := p.pullAll()
+			if c.name == emptyLarge {
+				results.record(memoryLarge, "MB", s.residentMB())
+			}
+			const rounds = 500
+			b.ResetTimer()
+			took := make([]time.Duration, 0, rounds)
+			for range rounds {
+				began := time.Now()
+				if _, n := p.pull(checkpoint); n != 0 {
+					b.Fatalf("%d changes", n)
+				}
+				took = append(took, time.Since(began))
+			}
+			b.StopTimer()
+			results.record(c.name, "ms", float64(median(took).Microseconds())/1000)
+		})
+	}
+}
+
+// filled starts a server on a district with so many inspections, all of them
+// judged by the server itself and then copied under ids and plates of their
+// own.
+func filled(b *testing.B, count int) *server {
+	b.Helper()
+	data := filepath.Join(b.TempDir(), "data")
+	s := start(b, data)
+	p := s.signIn("inspector1")
+	p.call(http.MethodPost, "/v1/sync/push", bodies(b, area(0), 1, 0)[0])
+	s.stop()
+	fill(b, data, count-batchSize)
+	return start(b, data)
+}
+
+// perCommit is how many records each commit of the filling holds.
+const perCommit = 500
+
+func fill(b *testing.B, data string, count int) {
+	b.Helper()
+	st, err := sqlite.Open(b.Context(), data, sqlite.Options{NewID: uuid.NewString})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	page, err := st.Changes(b.Context(), store.ChangesQuery{
+		Area: area(0), Collections: []inspection.Collection{inspection.Inspections}, Limit: batchSize,
+	})
+	if err != nil || len(page.Records) == 0 {
+		b.Fatalf("nothing to copy: %v", err)
+	}
+	var originals []inspection.Object
+	for _, r := range page.Records {
+		doc, err := inspection.ParseObject(r.Doc)
+		if err != nil {
+			b.Fatal(err)
+		}
+		originals = append(originals, doc)
+	}
+	for done := 0; done < count; done += perCommit {
+		appendCopies(b, st, area(done/perCommit%9), originals, done, min(perCommit, count-done))
+	}
+}
+
+func appendCopies(b *testing.B, st store.Store, street inspection.Area, originals []inspection.Object, done, count int) {
+	b.Helper()
+	head, err := st.Head(b.Context(), street)
+	if err != nil {
+		b.Fatal(err)
+	}
+	at := time.Now().UTC()
+	if at.Before(head.At) {
+		at = head.At
+	}
+	device := inspection.DeviceID("0192f3b0-0000-7000-8000-" + string(street)[:3] + string(street))
+	entries := make([]store.Entry, count)
+	for i := range entries {
+		seq, n := head.Seq+1+int64(i), int64(done+i+1)
+		id := inspection.DocID(uuid.Must(uuid.NewV7()).String())
+		doc := copyOf(originals[(done+i)%len(originals)], id, street, seq, done+i)
+		index := store.IndexOf(inspection.Inspections, doc)
+		entries[i] = store.Entry{
+			Seq: seq, Collection: inspection.Inspections, ID: id, Rev: 1, Kind: store.KindPut,
+			Actor: "bench", Device: device, N: n, At: at, Status: store.Applied, Content: "bench",
+			Doc: inspection.AppendJSON(nil, doc), Index: &index,
+		}
+	}
+	commit, err := store.Seal(street, head, entries)
+	if err == nil {
+		err = st.Append(b.Context(), commit)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// copyOf is the document under another id, with another plate.
+func copyOf(original inspection.Object, id inspection.DocID, street inspection.Area, seq int64, n int) inspection.Object {
+	doc := replaced(original, inspection.Object{"id": string(id), "area": string(street)})
+	server, _ := doc["server"].(inspection.Object)
+	doc["server"] = replaced(server, inspection.Object{"seq": json.Number(fmt.Sprint(seq))})
+	if answers, _ := doc["answers"].(inspection.Object); answers["plate"] != nil {
+		doc["answers"] = replaced(answers, inspection.Object{"plate": fmt.Sprintf("陕A%05d", n%100_000)})
+	}
+	return doc
+}
+
+func replaced(o, with inspection.Object) inspection.Object {
+	out := make(inspection.Object, len(o)+len(with))
+	for _, from := range []inspection.Object{o, with} {
+		for name, v := range from {
+			out[name] = v
+		}
+	}
+	return out
+}
