@@ -3,6 +3,8 @@ package report
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"gridpatrol/inspection"
 )
@@ -112,3 +114,6 @@ func (c checklists) fields(name string) []field {
 	}
 	return list
 }
+
+// names lists the checklists, sorted.
+func (c checklists) names() []string { return slices.Sorted(maps.Keys(c)) }

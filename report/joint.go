@@ -121,13 +121,18 @@ func topicOf(name string, c Count, target *Target) Topic {
 		return t
 	}
 	met := target.met(c)
-	t.Met, t.Target = &met, &TargetJSON{ID: target.ID, Sessions: target.Sessions, Basis: target.Basis, Note: target.Note}
-	if name == topicVehicles {
-		t.Target.Vehicles = target.Checks
-	} else {
-		t.Target.Inspections = target.Checks
-	}
+	t.Met, t.Target = &met, target.json()
 	return t
+}
+
+func (t *Target) json() *TargetJSON {
+	out := &TargetJSON{ID: t.ID, Sessions: t.Sessions, Basis: t.Basis, Note: t.Note}
+	if t.Topic == topicVehicles {
+		out.Vehicles = t.Checks
+	} else {
+		out.Inspections = t.Checks
+	}
+	return out
 }
 
 // Joint counts a window.
@@ -166,6 +171,9 @@ func (sc *scene) joint(ctx context.Context, w Window, to every, progress Progres
 		return nil, err
 	}
 	c, err := sc.walk(ctx, w, to, progress)
+	if err == nil && len(to) > 0 {
+		err = sc.alone(ctx, w, inspection.Fail, to.violation)
+	}
 	if err != nil {
 		return nil, err
 	}

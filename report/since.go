@@ -52,6 +52,9 @@ func (s *Service) closedJoint(ctx context.Context, sc *scene, c *Closing, progre
 	}
 	now := &roller{}
 	found, err := sc.walk(ctx, c.Window, every{now}, progress)
+	if err == nil {
+		err = sc.alone(ctx, c.Window, inspection.Fail, now.violation)
+	}
 	if err != nil {
 		return nil, err
 	}

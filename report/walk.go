@@ -10,7 +10,7 @@ import (
 
 // rows takes the lines of a report, in an order that is always the same:
 // sessions by their start, each after its inspections; then the violations
-// that belong to no session.
+// without a session.
 type rows interface {
 	check(s *session, c *check, o Outcome) error
 	session(s *session, n Count) error
@@ -57,7 +57,7 @@ type counts struct {
 // Progress is told how many of the sessions are done.
 type Progress func(done, of int)
 
-// walk visits everything in the window and counts it.
+// walk visits the sessions of the window with all that is in them, and counts.
 func (sc *scene) walk(ctx context.Context, w Window, to every, progress Progress) (*counts, error) {
 	refs, err := sc.view.list(ctx, store.ListQuery{
 		Areas: sc.areas, Collection: inspection.Sessions, From: w.From, To: w.To,
@@ -81,10 +81,7 @@ func (sc *scene) walk(ctx context.Context, w Window, to every, progress Progress
 			}
 		}
 	}
-	if len(to) == 0 {
-		return found, nil
-	}
-	return found, sc.violations(ctx, w, to)
+	return found, nil
 }
 
 // visit counts one session.
@@ -120,11 +117,12 @@ func (sc *scene) shown(c *check) *check {
 	return &bare
 }
 
-// violations visits the failed inspections that are in the window by their own
-// time: an inspection that names a session belongs where the session is.
-func (sc *scene) violations(ctx context.Context, w Window, to every) error {
+// alone visits the inspections of a verdict ("" is any) that stand and are in
+// the window by their own time, oldest first: one that names a session belongs
+// where the session is.
+func (sc *scene) alone(ctx context.Context, w Window, verdict inspection.Verdict, visit func(*check) error) error {
 	refs, err := sc.view.list(ctx, store.ListQuery{
-		Areas: sc.areas, Collection: inspection.Inspections, Verdict: string(inspection.Fail), From: w.From, To: w.To,
+		Areas: sc.areas, Collection: inspection.Inspections, Verdict: string(verdict), From: w.From, To: w.To,
 	})
 	if err != nil {
 		return err
@@ -134,15 +132,15 @@ func (sc *scene) violations(ctx context.Context, w Window, to every) error {
 		if err != nil {
 			return err
 		}
-		alone, err := sc.alone(ctx, docs)
+		checks, err := sc.withoutSession(ctx, docs)
 		if err != nil {
 			return err
 		}
-		for i := range alone {
-			if !alone[i].fails() {
+		for i := range checks {
+			if !checks[i].Standing {
 				continue
 			}
-			if err := to.violation(&alone[i]); err != nil {
+			if err := visit(&checks[i]); err != nil {
 				return err
 			}
 		}
@@ -150,8 +148,8 @@ func (sc *scene) violations(ctx context.Context, w Window, to every) error {
 	return nil
 }
 
-// alone picks the inspections that name no session that there is.
-func (sc *scene) alone(ctx context.Context, docs []document) ([]check, error) {
+// withoutSession picks the inspections that name no session that there is.
+func (sc *scene) withoutSession(ctx context.Context, docs []document) ([]check, error) {
 	checks := make([]check, len(docs))
 	var ids []inspection.DocID
 	for i, d := range docs {

@@ -208,7 +208,7 @@ func (b *workbook) finish(ctx context.Context, j *Joint) error {
 	if err := b.notes(j, heads); err != nil {
 		return err
 	}
-	if err := b.properties(j); err != nil {
+	if err := b.properties(b.title(), j.AsOf); err != nil {
 		return err
 	}
 	return b.pack()
@@ -248,10 +248,10 @@ func (b *workbook) Close() error { return b.file.Close() }
 
 // properties are fixed: nothing in a file may tell when it was made but the
 // position that it shows.
-func (b *workbook) properties(j *Joint) error {
-	at := j.AsOf.At.UTC().Format("2006-01-02T15:04:05Z")
+func (b *workbook) properties(title string, p *Position) error {
+	at := p.At.UTC().Format("2006-01-02T15:04:05Z")
 	err := b.file.SetDocProps(&excelize.DocProperties{
-		Title: b.title(), Creator: "gridpatrol", LastModifiedBy: "gridpatrol", Created: at, Modified: at, Language: "zh-CN",
+		Title: title, Creator: "gridpatrol", LastModifiedBy: "gridpatrol", Created: at, Modified: at, Language: "zh-CN",
 	})
 	return errors.Join(err, b.file.SetAppProps(&excelize.AppProperties{Application: "gridpatrol"}))
 }

@@ -72,7 +72,7 @@ func newWorld(t testing.TB) *world {
 
 func (w *world) reports(st report.Store) *report.Service {
 	w.t.Helper()
-	s, err := report.New(report.Config{Store: st, Ledger: ledger{w.sync}, Now: w.clock, Scratch: w.t.TempDir()})
+	s, err := report.New(report.Config{Store: st, Ledger: ledger{w.sync}, Now: w.clock, Scratch: w.t.TempDir(), Calendar: seedCalendar(w.t)})
 	w.must(err)
 	return s
 }

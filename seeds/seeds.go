@@ -116,6 +116,23 @@ func templates() ([]Document, error) {
 	return out, nil
 }
 
+// Seasons returns the parts of the plan's year: the months of each, what it
+// asks for and which checklists come first.
+func Seasons() ([]inspection.Object, error) { return rows("seasons.csv") }
+
+// Festivals returns the days of ritual burning and of fireworks, one row a year.
+func Festivals() ([]inspection.Object, error) { return rows("festivals.csv") }
+
+// rows reads a file that makes no documents.
+func rows(name string) ([]inspection.Object, error) {
+	docs, err := table("", name, nil)
+	list := make([]inspection.Object, len(docs))
+	for i, d := range docs {
+		list[i] = d.Doc
+	}
+	return list, err
+}
+
 // DemoSites returns invented sites in all nine streets, with fixed ids.
 func DemoSites() ([]Document, error) {
 	docs, err := table(inspection.Sites, "sites.csv", map[string]columnType{
