@@ -41,6 +41,8 @@ type commands struct {
 	Demo  demoCommand  `cmd:"" help:"Serve the demo district on loopback, made on first start."`
 	User  userCommands `cmd:"" help:"Add, import, disable or reset accounts."`
 
+	Export exportCommands `cmd:"" help:"Write a report to a file, beside a server that may be running."`
+
 	Health healthCommand `cmd:"" help:"Ask the server on this machine whether it is alive."`
 }
 

@@ -69,7 +69,7 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 	if err := guardDemo(r.ctx, st, f.Listen, demo); err != nil {
 		return err
 	}
-	s, err := wire(r, st, f, demo)
+	s, err := wire(r, st, data.Data, f, demo)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ type services struct {
 	http *api.Server
 }
 
-func wire(r *run, st *sqlite.Store, f serveFlags, demo bool) (*services, error) {
+func wire(r *run, st *sqlite.Store, data string, f serveFlags, demo bool) (*services, error) {
 	accounts, err := auth.New(r.ctx, st, auth.Config{Now: now, Random: rand.Reader})
 	if err != nil {
 		return nil, err
@@ -108,8 +108,13 @@ func wire(r *run, st *sqlite.Store, f serveFlags, demo bool) (*services, error) 
 		phones.Close()
 		return nil, err
 	}
+	reports, err := newReports(st, closings{phones}, data)
+	if err != nil {
+		phones.Close()
+		return nil, err
+	}
 	server, err := api.New(api.Config{
-		Auth: accounts, Sync: phones, Health: st, Log: r.log, Now: now, NewID: newID,
+		Auth: accounts, Sync: phones, Reports: reports, Health: st, Log: r.log, Now: now, NewID: newID,
 		TrustedProxies: f.TrustedProxy, Metrics: prometheus.NewRegistry(), Demo: demo,
 	})
 	if err != nil {

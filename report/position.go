@@ -66,9 +66,9 @@ func (p *Position) areas() []inspection.Area {
 	return slices.DeleteFunc(list, func(a inspection.Area) bool { return a == inspection.ReferenceArea })
 }
 
-// same reports whether two positions are one place.
+// same reports whether two positions have the same token.
 func (p *Position) same(q *Position) bool {
-	return p.Database == q.Database && maps.Equal(p.Seqs, q.Seqs)
+	return p.Database == q.Database && p.At.Equal(q.At) && maps.Equal(p.Seqs, q.Seqs)
 }
 
 // MarshalJSON writes the position as the wire contract has it.
