@@ -67,7 +67,7 @@ func (f exportFlags) export(r *run, window string, make exporter) error {
 		return err
 	}
 	defer closing(r, "store", st.Close)
-	reports, err := newReports(st, nil, f.Data)
+	reports, err := newReports(st, nil, f.Data, now)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/report"
@@ -13,7 +14,7 @@ import (
 )
 
 // newReports wires the reports. Without a ledger nothing can be closed.
-func newReports(st report.Store, ledger report.Ledger, data string) (*report.Service, error) {
+func newReports(st report.Store, ledger report.Ledger, data string, now func() time.Time) (*report.Service, error) {
 	seasons, err := seeds.Seasons()
 	if err != nil {
 		return nil, err

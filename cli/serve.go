@@ -69,16 +69,16 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 	if err := guardDemo(r.ctx, st, f.Listen, demo); err != nil {
 		return err
 	}
+	if demo {
+		if err := makeDemo(r, st, data.Data); err != nil {
+			return fmt.Errorf("making the demo district: %w", err)
+		}
+	}
 	s, err := wire(r, st, data.Data, f, demo)
 	if err != nil {
 		return err
 	}
 	defer s.sync.Close()
-	if demo {
-		if err := addDemo(r.ctx, s); err != nil {
-			return fmt.Errorf("making the demo district: %w", err)
-		}
-	}
 	return s.serve(r, f)
 }
 
@@ -108,7 +108,7 @@ func wire(r *run, st *sqlite.Store, data string, f serveFlags, demo bool) (*serv
 		phones.Close()
 		return nil, err
 	}
-	reports, err := newReports(st, closings{phones}, data)
+	reports, err := newReports(st, closings{phones}, data, now)
 	if err != nil {
 		phones.Close()
 		return nil, err

@@ -54,7 +54,7 @@ func (sc *scene) dispatchRows(d *Dispatch) (heads []string, rows [][]any) {
 	heads = []string{"牵头单位", "联合检查（次）", "检查记录", "疑似问题", "未销号任务", "其中逾期", "本期到期", "本期销号"}
 	names := sc.ref.names()
 	for _, name := range names {
-		heads = append(heads, sc.ref.title(name), "其中疑似")
+		heads = append(heads, sc.ref.title(name), sc.ref.title(name)+"疑似")
 	}
 	for i := range d.Units {
 		u := &d.Units[i]

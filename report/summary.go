@@ -197,8 +197,8 @@ func (b *workbook) streetTable(g *grid, j *Joint, row, wide int) {
 	g.put(1, head, "街道", b.styles.head)
 	for i, t := range j.Topics {
 		title := b.sc.ref.title(t.Topic)
-		g.put(2+2*i, head, title+"（次）", b.styles.head)
-		g.put(3+2*i, head, title+"（"+countWord(t.Topic)+"）", b.styles.head)
+		g.put(2+2*i, head, title+"\n（次）", b.styles.head)
+		g.put(3+2*i, head, title+"\n（"+countWord(t.Topic)+"）", b.styles.head)
 	}
 	g.do(func() error { return g.file.SetRowHeight(g.name, head, 30) })
 	row = head
@@ -222,6 +222,16 @@ func (b *workbook) streetTable(g *grid, j *Joint, row, wide int) {
 // charts draws the streets: sessions on the left, what was checked in them on
 // the right.
 func (b *workbook) charts(j *Joint, head, last int) error {
+	step := func(i int) float64 {
+		most := 0
+		for _, st := range j.Streets {
+			for _, t := range st.Topics {
+				most = max(most, []int{t.Sessions, t.Checks()}[i])
+			}
+		}
+		const lines = 5
+		return float64(most/lines + 1) // whole numbers only
+	}
 	axis := excelize.Font{Family: fontFace, Size: 9, Color: "404040"}
 	for i, c := range []struct{ cell, title string }{{"A", "各街道联合检查次数"}, {"G", "各街道检查数量"}} {
 		chart := &excelize.Chart{
@@ -231,7 +241,7 @@ func (b *workbook) charts(j *Joint, head, last int) error {
 			Format:    excelize.GraphicOptions{OffsetX: 4, OffsetY: 6},
 			PlotArea:  excelize.ChartPlotArea{ShowVal: true},
 			XAxis:     excelize.ChartAxis{Font: axis},
-			YAxis:     excelize.ChartAxis{Font: axis, MajorGridLines: true},
+			YAxis:     excelize.ChartAxis{Font: axis, MajorGridLines: true, MajorUnit: step(i)},
 		}
 		for k := range j.Topics {
 			col, err := excelize.ColumnNumberToName(2 + 2*k + i)

@@ -145,15 +145,15 @@ const (
 	maxLines   = 12
 )
 
-// linesOf is how many lines a text takes in a column. Chinese characters are
-// two wide.
+// linesOf is how many lines a text takes in a column.
 func linesOf(text string, width float64) int { return 1 + int(float64(widthOfText(text))/(width-1)) }
 
+// widthOfText counts Chinese characters, from the radicals on, as two wide.
 func widthOfText(text string) int {
 	n := 0
 	for _, r := range text {
 		n++
-		if r >= 0x1100 {
+		if r >= '⺀' {
 			n++
 		}
 	}

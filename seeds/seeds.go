@@ -147,10 +147,16 @@ func DemoSites() ([]Document, error) {
 	return docs, err
 }
 
-// DemoPeople returns the accounts of the demo: inspector1 to inspector9, one
-// per street in code order, supervisor and admin.
-func DemoPeople() []Person {
-	docs, err := table(inspection.Users, "people.csv", nil)
+// DemoPeople returns the accounts of the demo that the contract names:
+// inspector1 to inspector9, one per street in code order, supervisor and admin.
+func DemoPeople() []Person { return people("people.csv") }
+
+// DemoCrew returns their colleagues, inspector10 to inspector40, spread over
+// the streets.
+func DemoCrew() []Person { return people("crew.csv") }
+
+func people(file string) []Person {
+	docs, err := table(inspection.Users, file, nil)
 	if err != nil {
 		return nil
 	}
