@@ -27,26 +27,17 @@ const (
 	demoDoneMark  = "demo_done"
 )
 
-// demoClock stands where the demo's month is.
-type demoClock struct {
-	mu gosync.Mutex
-	at time.Time
-}
-
-func (c *demoClock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *demoClock) set(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = t
-}
+// demoDistrict is the district of the demo.
+const demoDistrict inspection.Area = "610102"
 
 // demoHash is the cost of the demo's passwords: everyone knows them.
 var demoHash = argon2id.Params{Memory: 8 << 10, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// demoStore is what the demo is made in.
+type demoStore interface {
+	sync.Store
+	report.Store
+}
 
 // makeDemo fills the demo district on its first start with the month before
 // this one, pushed through sync as phones would have, by a clock of its own. A
@@ -58,29 +49,12 @@ func makeDemo(r *run, st demoStore, data string) error {
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	first, again, err := demoMonth(r.ctx, st, now())
+	first, err := demoMonth(r.ctx, st, now())
 	if err != nil {
 		return err
 	}
-	clock := &demoClock{at: first.AddDate(0, -1, -1).Add(8 * time.Hour)}
-	accounts, err := auth.New(r.ctx, st, auth.Config{Now: clock.now, Random: rand.Reader, Params: demoHash})
-	if err != nil {
-		return err
-	}
-	phones, err := sync.New(r.ctx, sync.Config{Store: st, Now: clock.now, Log: r.log})
-	if err != nil {
-		return err
-	}
-	defer phones.Close()
-	reports, err := newReports(st, closings{phones}, data, clock.now)
-	if err != nil {
-		return err
-	}
-	if err := seedReference(r, phones); err != nil {
-		return err
-	}
-	d := &demo{ctx: r.ctx, store: st, clock: clock, accounts: accounts, phones: phones, reports: reports, again: again}
-	if err := d.fill(first); err != nil {
+	d := &demo{run: r, store: st, data: data, first: first, people: map[string]auth.User{}}
+	if err := d.fill(); err != nil {
 		return err
 	}
 	r.log.Info("the demo holds a month", "month", first.Format("2006-01"))
@@ -88,96 +62,170 @@ func makeDemo(r *run, st demoStore, data string) error {
 	return err
 }
 
-// demoStore is what the demo is made in.
-type demoStore interface {
-	sync.Store
-	report.Store
-}
-
 // demoMonth returns the first of the demo's month: the one before now's, or the
 // one that an earlier start began with.
-func demoMonth(ctx context.Context, st demoStore, at time.Time) (first time.Time, again bool, err error) {
+func demoMonth(ctx context.Context, st store.Tables, at time.Time) (time.Time, error) {
 	y, m, _ := at.In(report.China).Date()
-	first = time.Date(y, m-1, 1, 0, 0, 0, 0, report.China)
-	_, err = st.Put(ctx, store.TableMeta, store.Row{Key: demoMonthMark, Value: []byte(first.Format("2006-01"))})
+	first := time.Date(y, m-1, 1, 0, 0, 0, 0, report.China)
+	_, err := st.Put(ctx, store.TableMeta, store.Row{Key: demoMonthMark, Value: []byte(first.Format("2006-01"))})
 	if !errors.Is(err, store.ErrStale) {
-		return first, false, err
+		return first, err
 	}
 	row, err := st.Get(ctx, store.TableMeta, demoMonthMark)
 	if err != nil {
-		return first, true, err
+		return first, err
 	}
-	first, err = time.ParseInLocation("2006-01", string(row.Value), report.China)
-	return first, true, err
+	return time.ParseInLocation("2006-01", string(row.Value), report.China)
 }
 
 // demo makes the demo district.
 type demo struct {
-	ctx      context.Context
-	store    demoStore
-	clock    *demoClock
-	accounts *auth.Service
-	phones   *sync.Service
-	reports  *report.Service
-	// again: an earlier start may have done some of it.
-	again bool
-
+	*run
+	store  demoStore
+	data   string
+	first  time.Time
 	people map[string]auth.User
-	n      map[inspection.DeviceID]int64
 }
 
-func (d *demo) fill(first time.Time) error {
-	d.people, d.n = map[string]auth.User{}, map[inspection.DeviceID]int64{}
-	for _, p := range append(seeds.DemoPeople(), seeds.DemoCrew()...) {
-		if err := addPerson(d.ctx, d.accounts, p); err != nil {
-			return fmt.Errorf("account %s: %w", p.Username, err)
-		}
-	}
-	users, err := d.accounts.Users(d.ctx)
+// demoAtOnce is how many streets are filled at the same time: they share the
+// waits for the disk.
+const demoAtOnce = 3
+
+func (d *demo) fill() error {
+	steps, err := seeds.DemoMonth(d.first, nil)
 	if err != nil {
 		return err
 	}
+	begin := d.first.AddDate(0, -1, -1).Add(8 * time.Hour)
+	if err := d.hire(begin); err != nil {
+		return err
+	}
+	lanes := make([]*demoLane, demoAtOnce)
+	for i := range lanes {
+		if lanes[i], err = d.lane(begin); err != nil {
+			return err
+		}
+		defer lanes[i].phones.Close()
+	}
+	if err := seedReference(d.run, lanes[0].phones); err != nil {
+		return err
+	}
+	if err := lanes[0].sites(); err != nil {
+		return err
+	}
+	// The closing waits for all that happened before it, and all that comes
+	// later for the closing.
+	var part []seeds.DemoStep
+	for _, s := range steps {
+		if s.CloseFirstHalf {
+			if err := errors.Join(inLanes(lanes, part), lanes[0].close(s.At)); err != nil {
+				return err
+			}
+			part = nil
+			continue
+		}
+		part = append(part, s)
+	}
+	return inLanes(lanes, part)
+}
+
+// hire makes the accounts, a few at a time.
+func (d *demo) hire(at time.Time) error {
+	accounts, err := auth.New(d.ctx, d.store, auth.Config{Now: func() time.Time { return at }, Random: rand.Reader, Params: demoHash})
+	if err != nil {
+		return err
+	}
+	people := append(seeds.DemoPeople(), seeds.DemoCrew()...)
+	errs := make([]error, len(people))
+	slots := make(chan struct{}, demoAtOnce)
+	var work gosync.WaitGroup
+	for i, p := range people {
+		slots <- struct{}{}
+		work.Go(func() {
+			errs[i] = addPerson(d.ctx, accounts, p)
+			<-slots
+		})
+	}
+	work.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	users, err := accounts.Users(d.ctx)
 	for _, u := range users {
 		d.people[u.Username] = u
 	}
-	if err := d.sites(); err != nil {
-		return err
+	return err
+}
+
+// inLanes carries the steps out, those of one street in their order.
+func inLanes(lanes []*demoLane, steps []seeds.DemoStep) error {
+	parts := make([][]seeds.DemoStep, len(lanes))
+	for _, s := range steps {
+		i := int(s.Area[len(s.Area)-1]) % len(lanes) // always the same for a street
+		parts[i] = append(parts[i], s)
 	}
-	steps, err := seeds.DemoMonth(first, nil)
+	errs := make([]error, len(lanes))
+	var work gosync.WaitGroup
+	for i, l := range lanes {
+		work.Go(func() { errs[i] = l.carryOut(parts[i]) })
+	}
+	work.Wait()
+	return errors.Join(errs...)
+}
+
+// demoLane is a server that lives in the demo's month.
+type demoLane struct {
+	*demo
+	at     time.Time
+	phones *sync.Service
+	n      map[inspection.Device]int64
+}
+
+func (d *demo) lane(begin time.Time) (*demoLane, error) {
+	l := &demoLane{demo: d, at: begin, n: map[inspection.Device]int64{}}
+	var err error
+	l.phones, err = sync.New(d.ctx, sync.Config{Store: d.store, Now: l.now, Log: d.log})
+	return l, err
+}
+
+func (l *demoLane) now() time.Time { return l.at }
+
+func (l *demoLane) carryOut(steps []seeds.DemoStep) error {
+	for _, s := range steps {
+		l.at = s.At
+		var err error
+		if s.Push != nil {
+			err = l.push(s.Area, s.Push)
+		} else {
+			err = l.review(s.Area, s.Review)
+		}
+		if err != nil {
+			return fmt.Errorf("%s at %s: %w", s.Area, s.At.Format(time.DateTime), err)
+		}
+	}
+	return nil
+}
+
+// close closes the first half of the month.
+func (l *demoLane) close(at time.Time) error {
+	l.at = at
+	reports, err := newReports(l.store, closings{l.phones}, l.data, l.now)
 	if err != nil {
 		return err
 	}
-	for _, s := range steps {
-		d.clock.set(s.At)
-		if err := d.step(&s); err != nil {
-			return fmt.Errorf("%s: %w", s.At.Format(time.DateTime), err)
-		}
-	}
-	return nil
-}
-
-func (d *demo) step(s *seeds.DemoStep) error {
-	switch {
-	case s.Push != nil:
-		return d.push(s.Push)
-	case s.Review != nil:
-		return d.review(s.Review)
-	case s.CloseFirstHalf:
-		w, err := report.ParseWindow(s.At.Format("2006-01"), string(report.FirstHalf))
-		if err != nil {
-			return err
-		}
-		_, err = d.reports.Close(d.ctx, d.people["supervisor"].ID, w, "610102")
-		if d.again && inspection.CodeOf(err) == inspection.CodeWindowClosed {
-			return nil
-		}
+	w, err := report.ParseWindow(at.Format("2006-01"), string(report.FirstHalf))
+	if err != nil {
 		return err
 	}
-	return nil
+	_, err = reports.Close(l.ctx, l.people["supervisor"].ID, w, demoDistrict)
+	if inspection.CodeOf(err) == inspection.CodeWindowClosed {
+		return nil // by an earlier start
+	}
+	return err
 }
 
 // sites pushes the sites as the supervisor's phone would.
-func (d *demo) sites() error {
+func (l *demoLane) sites() error {
 	sites, err := seeds.DemoSites()
 	if err != nil {
 		return err
@@ -186,30 +234,28 @@ func (d *demo) sites() error {
 	for _, s := range sites {
 		p.Edits = append(p.Edits, seeds.DemoEdit{Document: s})
 	}
-	return d.push(p)
+	return l.push(demoDistrict, p)
 }
 
-// push hands a batch in as the person's phone would. Each has one phone, whose
-// id is made from the name.
-func (d *demo) push(p *seeds.DemoPush) error {
-	user := d.people[p.Username]
-	device := demoDevice(p.Username)
-	batch := &sync.Batch{DeviceTime: d.clock.now().Add(-p.Slow)}
+// push hands a batch in as the person's phone would. Each person has a phone
+// for each area, whose id is made from both.
+func (l *demoLane) push(area inspection.Area, p *seeds.DemoPush) error {
+	user := l.people[p.Username]
+	device := inspection.Device{User: user.ID, ID: demoDevice(p.Username + "/" + string(area))}
+	batch := &sync.Batch{DeviceTime: l.at.Add(-p.Slow)}
 	for _, e := range p.Edits {
-		d.n[device]++
 		op := sync.OpPut
 		if e.Delete {
 			op = sync.OpDelete
 		}
-		batch.Mutations = append(batch.Mutations, sync.NewMutation(d.n[device], op, e.Collection, e.ID, e.Base, e.Doc))
+		l.n[device]++
+		batch.Mutations = append(batch.Mutations, sync.NewMutation(l.n[device], op, e.Collection, e.ID, e.Base, e.Doc))
 	}
 	grants := make([]inspection.Grant, len(user.Areas))
 	for i, a := range user.Areas {
 		grants[i] = inspection.Grant{Area: a}
 	}
-	answer, err := d.phones.Push(d.ctx, &sync.Asker{
-		Device: inspection.Device{User: user.ID, ID: device}, Rights: inspection.Rights{Grants: grants},
-	}, batch)
+	answer, err := l.phones.Push(l.ctx, &sync.Asker{Device: device, Rights: inspection.Rights{Grants: grants}}, batch)
 	if err != nil {
 		return err
 	}
@@ -221,37 +267,41 @@ func (d *demo) push(p *seeds.DemoPush) error {
 	return nil
 }
 
-func demoDevice(username string) inspection.DeviceID {
-	sum := sha256.Sum256([]byte("demo/" + username))
+// demoDevice makes a UUID from a name.
+func demoDevice(name string) inspection.DeviceID {
+	sum := sha256.Sum256([]byte("demo/" + name))
 	s := hex.EncodeToString(sum[:16])
 	return inspection.DeviceID(s[:8] + "-" + s[8:12] + "-8" + s[13:16] + "-8" + s[17:20] + "-" + s[20:])
 }
 
 // review carries out a decision of the supervisor.
-func (d *demo) review(v *seeds.DemoReview) error {
+func (l *demoLane) review(area inspection.Area, v *seeds.DemoReview) error {
 	state := map[string]string{"approve": "approved", "reject": "rejected", "send_back": "has_issues"}[v.Decision]
-	by := d.people["supervisor"].ID
+	by := l.people["supervisor"].ID
 	ids := make([]inspection.DocID, len(v.IDs))
 	for i, id := range v.IDs {
 		ids[i] = inspection.DocID(id)
 	}
-	_, err := d.phones.Act(d.ctx, sync.Act{
-		Area: v.Area, IDs: ids, By: by, Kind: store.KindReview,
+	_, err := l.phones.Act(l.ctx, sync.Act{
+		Area: area, IDs: ids, By: by, Kind: store.KindReview,
 		Decide: func(at time.Time, drafts map[inspection.DocID]*sync.Draft) error {
 			for _, id := range ids {
-				draft := drafts[id]
-				if decided, _ := draft.Server["review"].(inspection.Object); decided["by"] != nil {
-					continue // by an earlier start
-				}
-				draft.Server["review"] = inspection.Object{
+				decide(drafts[id], inspection.Object{
 					"state": state, "by": string(by), "at": at.Format(time.RFC3339Nano), "comment": orNull(v.Comment),
-				}
-				draft.ServerChanged()
+				})
 			}
 			return nil
 		},
 	})
 	return err
+}
+
+// decide sets a review, unless an earlier start did.
+func decide(draft *sync.Draft, review inspection.Object) {
+	if before, _ := draft.Server["review"].(inspection.Object); before["by"] == nil {
+		draft.Server["review"] = review
+		draft.ServerChanged()
+	}
 }
 
 func orNull(s string) any {

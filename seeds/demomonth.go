@@ -13,10 +13,11 @@ import (
 	"gridpatrol/inspection"
 )
 
-// DemoStep is one thing that happens in the demo's month. Exactly one of the
-// members behind At is set.
+// DemoStep is one thing that happens in the demo's month: a push, a review or
+// the closing. What happens in one area does not depend on the others.
 type DemoStep struct {
-	At     time.Time // when the server is told
+	At     time.Time       // when the server is told
+	Area   inspection.Area // "" for the closing
 	Push   *DemoPush
 	Review *DemoReview
 	// CloseFirstHalf: the district's first half of the month is closed.
@@ -40,7 +41,6 @@ type DemoEdit struct {
 // DemoReview is the supervisor's decision on some inspections of one area:
 // approve, send_back or reject.
 type DemoReview struct {
-	Area     inspection.Area
 	IDs      []string
 	Decision string
 	Comment  string
@@ -229,8 +229,8 @@ func (m *month) named(field string, at time.Time) inspection.Object {
 	}
 }
 
-func (m *month) push(at time.Time, username string, edits ...DemoEdit) {
-	m.steps = append(m.steps, DemoStep{At: at, Push: &DemoPush{Username: username, Edits: edits}})
+func (m *month) push(at time.Time, area inspection.Area, username string, edits ...DemoEdit) {
+	m.steps = append(m.steps, DemoStep{At: at, Area: area, Push: &DemoPush{Username: username, Edits: edits}})
 }
 
 // oldest orders records by when they were pushed.

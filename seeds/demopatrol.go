@@ -38,7 +38,7 @@ func (m *month) patrolOf(st demoStreet, username string, day int) {
 		m.patrol = append(m.patrol, demoRecord{d, st.area, username, evening})
 		edits = append(edits, DemoEdit{Document: d})
 	}
-	m.push(evening, username, edits...)
+	m.push(evening, st.area, username, edits...)
 }
 
 func (m *month) patrolRecord(st demoStreet, started time.Time) Document {
@@ -170,19 +170,19 @@ func (m *month) quarrels() {
 	}
 	for _, i := range quarrelled {
 		v := m.vehicles[i]
-		m.push(v.pushed.Add(14*time.Hour), "supervisor", edit(v, inspection.Object{"usage": "logistics", "note": "行驶证载明物流配送"}))
-		m.push(v.pushed.Add(16*time.Hour), v.username, edit(v, inspection.Object{"usage": "other", "note": "驾驶员自述"}))
+		m.push(v.pushed.Add(14*time.Hour), v.area, "supervisor", edit(v, inspection.Object{"usage": "logistics", "note": "行驶证载明物流配送"}))
+		m.push(v.pushed.Add(16*time.Hour), v.area, v.username, edit(v, inspection.Object{"usage": "other", "note": "驾驶员自述"}))
 	}
 	for k, i := range deleted {
 		v := m.vehicles[i]
 		at := []time.Time{v.pushed.Add(3 * time.Hour), m.at(m.first, 21, 10, 0)}[k]
-		m.push(at, v.username, DemoEdit{Document: Document{Collection: v.Collection, ID: v.ID}, Base: 1, Delete: true})
+		m.push(at, v.area, v.username, DemoEdit{Document: Document{Collection: v.Collection, ID: v.ID}, Base: 1, Delete: true})
 	}
 	v := m.vehicles[corrected]
-	m.push(m.at(m.first, 21, 11, 0), v.username, edit(v, inspection.Object{"plate": m.plate()}))
+	m.push(m.at(m.first, 21, 11, 0), v.area, v.username, edit(v, inspection.Object{"plate": m.plate()}))
 	draft := m.patrolRecord(m.streets[8], m.at(m.first, 25, 16, 0))
 	draft.Doc["status"] = "draft"
-	m.push(m.at(m.first, 25, 18, 0), m.streets[8].crew[0], DemoEdit{Document: draft})
+	m.push(m.at(m.first, 25, 18, 0), m.streets[8].area, m.streets[8].crew[0], DemoEdit{Document: draft})
 }
 
 // reviews: many of the patrols are approved by the morning after next, some
@@ -195,7 +195,7 @@ func (m *month) reviews() {
 			m.decide(r, "send_back", pick(m, "请补充处置后照片", "请核对地点和时间", "请补充检测报告编号"))
 			if i%2 == 0 {
 				mended := Document{Collection: r.Collection, ID: r.ID, Doc: inspection.Object{"grid": string(r.area) + "-01"}}
-				m.push(r.pushed.Add(45*time.Hour), r.username, DemoEdit{Document: mended, Base: 2})
+				m.push(r.pushed.Add(45*time.Hour), r.area, r.username, DemoEdit{Document: mended, Base: 2})
 			}
 		case i%31 == 7:
 			m.decide(r, "reject", "重复记录")
@@ -219,10 +219,10 @@ func (m *month) decide(r demoRecord, decision, comment string) {
 	at := r.pushed.Truncate(time.Hour).Add(38 * time.Hour)
 	for i := range m.steps {
 		v := m.steps[i].Review
-		if v != nil && m.steps[i].At.Equal(at) && v.Area == r.area && v.Decision == decision && v.Comment == comment {
+		if v != nil && m.steps[i].At.Equal(at) && m.steps[i].Area == r.area && v.Decision == decision && v.Comment == comment {
 			v.IDs = append(v.IDs, r.ID)
 			return
 		}
 	}
-	m.steps = append(m.steps, DemoStep{At: at, Review: &DemoReview{Area: r.area, IDs: []string{r.ID}, Decision: decision, Comment: comment}})
+	m.steps = append(m.steps, DemoStep{At: at, Area: r.area, Review: &DemoReview{IDs: []string{r.ID}, Decision: decision, Comment: comment}})
 }

@@ -95,12 +95,12 @@ func (m *month) session(s demoSession, first time.Time) {
 			m.vehicles = append(m.vehicles, demoRecord{d, st.area, username, pushed})
 		}
 	}
-	m.steps = append(m.steps, DemoStep{At: pushed, Push: &DemoPush{Username: st.crew[0], Slow: s.slow, Edits: edits}})
+	m.steps = append(m.steps, DemoStep{At: pushed, Area: st.area, Push: &DemoPush{Username: st.crew[0], Slow: s.slow, Edits: edits}})
 	if len(second) > 0 {
-		m.push(pushed.Add(20*time.Minute), st.crew[1], second...)
+		m.push(pushed.Add(20*time.Minute), st.area, st.crew[1], second...)
 	}
 	if s.deleted {
-		m.push(pushed.Add(time.Hour), st.crew[0], DemoEdit{Document: Document{Collection: inspection.Sessions, ID: id}, Base: 1, Delete: true})
+		m.push(pushed.Add(time.Hour), st.area, st.crew[0], DemoEdit{Document: Document{Collection: inspection.Sessions, ID: id}, Base: 1, Delete: true})
 	}
 }
 
