@@ -31,7 +31,8 @@ var rooms = map[string][]string{
 	"gridpatrol/sync":                  {"inspection", "template", "store"},
 	"gridpatrol/auth":                  {"inspection", "store"},
 	"gridpatrol/seeds":                 {"inspection", "template"},
-	"gridpatrol/api":                   {"inspection", "sync", "auth"},
+	"gridpatrol/report":                {"inspection", "template", "store"},
+	"gridpatrol/api":                   {"inspection", "sync", "auth", "report"},
 	"gridpatrol/test/bench":            {"*"},
 	"gridpatrol/test/e2e":              {"*"},
 }

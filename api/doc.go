@@ -21,6 +21,7 @@ import (
 
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
+	"gridpatrol/report"
 	"gridpatrol/sync"
 )
 
@@ -45,6 +46,14 @@ type Sync interface {
 	Report(ctx context.Context, device inspection.Device) (sync.Report, error)
 }
 
+// Reports is what the API needs of reports.
+type Reports interface {
+	Export(ctx context.Context, q report.JointQuery, format report.Format) (*report.File, error)
+	ExportDispatch(ctx context.Context, q report.JointQuery, format report.Format) (*report.File, error)
+	Close(ctx context.Context, by inspection.UserID, w report.Window, area inspection.Area) (*report.Closing, error)
+	Day(ctx context.Context, date string, areas []inspection.Area) (*report.Day, error)
+}
+
 // Health tells whether the store can be reached and written.
 type Health interface {
 	Ping(ctx context.Context) error
@@ -53,10 +62,11 @@ type Health interface {
 // Config holds what a Server is made with. Zero durations take the values in
 // brackets.
 type Config struct {
-	Auth   Auth
-	Sync   Sync
-	Health Health
-	Log    *slog.Logger
+	Auth    Auth
+	Sync    Sync
+	Reports Reports
+	Health  Health
+	Log     *slog.Logger
 	// Now is the clock by which tokens expire and requests are timed. Sockets
 	// keep to the machine's own clock.
 	Now func() time.Time
@@ -92,7 +102,7 @@ const (
 )
 
 func (c Config) complete() (Config, error) {
-	if c.Auth == nil || c.Sync == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
+	if c.Auth == nil || c.Sync == nil || c.Reports == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
 		return c, errors.New("api: the config lacks a service, a log, a clock or a maker of ids")
 	}
 	if c.Metrics == nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -25,10 +26,16 @@ var matrix = map[string][]int{
 	"GET /v1/sync/pull":     {200, 200, 200, 401, 401},
 	"GET /v1/sync/stream":   {200, 200, 200, 401, 401},
 	"GET /v1/devices":       {403, 200, 200, 401, 401},
-	"GET /healthz":          {200, 200, 200, 200, 200},
-	"GET /readyz":           {200, 200, 200, 200, 200},
-	"GET /metrics":          {200, 200, 200, 200, 200},
-	"GET /openapi.json":     {200, 200, 200, 200, 200},
+	"GET /v1/reports/joint": {403, 200, 200, 401, 401},
+
+	"POST /v1/reports/joint/close": {403, 200, 200, 401, 401},
+	"GET /v1/reports/dispatch":     {403, 200, 200, 401, 401},
+
+	"GET /v1/calendar":  {200, 200, 200, 401, 401},
+	"GET /healthz":      {200, 200, 200, 200, 200},
+	"GET /readyz":       {200, 200, 200, 200, 200},
+	"GET /metrics":      {200, 200, 200, 200, 200},
+	"GET /openapi.json": {200, 200, 200, 200, 200},
 }
 
 // signedOut is a phone without a sign-in.
@@ -53,9 +60,15 @@ func TestRolesAndRoutes(t *testing.T) {
 	}
 }
 
+// queries are what some routes can't do without.
+var queries = map[string]string{
+	"/v1/reports/joint":    "?month=2024-10",
+	"/v1/reports/dispatch": "?month=2024-10&window=first_half",
+}
+
 func (w *world) checkCell(t *testing.T, r route, person string, want int) {
 	p := w.as(person)
-	req, err := http.NewRequestWithContext(t.Context(), r.Method, w.url+r.Path, strings.NewReader(p.bodyFor(r.Path, person)))
+	req, err := http.NewRequestWithContext(t.Context(), r.Method, w.url+r.Path+queries[r.Path], strings.NewReader(p.bodyFor(r.Path, person)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +112,9 @@ func (p *phone) bodyFor(path, person string) string {
 		return fmt.Sprintf(`{"refresh_token":%q}`, p.signIn.RefreshToken)
 	case "/v1/sync/push":
 		return `{"mutations":[]}`
+	case "/v1/reports/joint/close":
+		area := map[string]inspection.Area{"admin": "610102"}[person]
+		return fmt.Sprintf(`{"month":"2024-10","area":%q}`, cmp.Or(area, ownArea))
 	}
 	return ""
 }

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -32,14 +34,15 @@ type route struct {
 	Path    string
 	Action  auth.Action
 	Cap     int
-	Gzip    bool // Content-Encoding: gzip is taken
+	Gzip    bool          // Content-Encoding: gzip is taken
+	Timeout time.Duration // what the services may take; 0 means requestTimeout
 	Handler func(*call) error
 }
 
 // table lists all routes; the description and the tests follow it.
 func (s *Server) table() []route {
 	return slices.Concat(
-		s.authRoutes(), s.syncRoutes(), s.deviceRoutes(), s.operationsRoutes(),
+		s.authRoutes(), s.syncRoutes(), s.deviceRoutes(), s.reportRoutes(), s.operationsRoutes(),
 	)
 }
 
@@ -61,7 +64,7 @@ func (s *Server) enter(r *route) fiber.Handler {
 	return func(fc *fiber.Ctx) error {
 		c := callOf(fc)
 		c.route = r
-		ctx, cancel := context.WithTimeout(s.base, requestTimeout)
+		ctx, cancel := context.WithTimeout(s.base, cmp.Or(r.Timeout, requestTimeout))
 		defer cancel()
 		c.ctx = ctx
 		if err := c.authorize(); err != nil {

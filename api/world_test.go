@@ -20,6 +20,8 @@ import (
 
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
+	"gridpatrol/report"
+	"gridpatrol/store"
 	"gridpatrol/store/sqlite"
 	"gridpatrol/sync"
 )
@@ -81,8 +83,10 @@ func newWorld(t testing.TB, adjust ...func(*Config)) *world {
 	})
 	w.must(err)
 	w.populate()
+	reports, err := report.New(report.Config{Store: st, Ledger: ledger{w.sync}, Now: w.now, Scratch: t.TempDir()})
+	w.must(err)
 	cfg := Config{
-		Auth: w.auth, Sync: w.sync, Health: st, Now: w.now, NewID: uuid.NewString,
+		Auth: w.auth, Sync: w.sync, Reports: reports, Health: st, Now: w.now, NewID: uuid.NewString,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)), Recheck: 20 * time.Millisecond,
 	}
 	for _, a := range adjust {
@@ -97,6 +101,13 @@ func newWorld(t testing.TB, adjust ...func(*Config)) *world {
 		w.must(st.Close())
 	})
 	return w
+}
+
+// ledger closes windows through sync, as the command line wires it.
+type ledger struct{ sync *sync.Service }
+
+func (l ledger) AddClosing(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) error {
+	return l.sync.Establish(ctx, by, store.KindClosing, sync.ReferenceDocument{Collection: inspection.Closings, ID: id, Doc: doc})
 }
 
 func (w *world) listen() {

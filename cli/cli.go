@@ -47,6 +47,7 @@ type commands struct {
 	Backup  backupCommand  `cmd:"" help:"Write everything into one file, while the server runs."`
 	Restore restoreCommand `cmd:"" help:"Fill an empty database from a backup."`
 	Migrate migrateCommand `cmd:"" help:"Move a database to another store; phones go on where they were."`
+	Export  exportCommands `cmd:"" help:"Write a report to a file, beside a server that may be running."`
 
 	Health healthCommand `cmd:"" help:"Ask the server on this machine whether it is alive."`
 }

@@ -9,7 +9,6 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/seeds"
 	"gridpatrol/store"
-	"gridpatrol/sync"
 )
 
 // DemoPassword is that of every demo account. It stands in the contract and
@@ -56,17 +55,6 @@ func markDemo(ctx context.Context, st store.Store) error {
 	return err
 }
 
-// addDemo adds the demo's people and sites, as far as they are missing.
-func addDemo(ctx context.Context, s *services) error {
-	for _, p := range seeds.DemoPeople() {
-		err := addPerson(ctx, s.auth, p)
-		if err != nil {
-			return fmt.Errorf("account %s: %w", p.Username, err)
-		}
-	}
-	return addSites(ctx, s)
-}
-
 func addPerson(ctx context.Context, accounts *auth.Service, p seeds.Person) error {
 	_, err := accounts.UserByName(ctx, p.Username)
 	if inspection.CodeOf(err) != inspection.CodeNotFound {
@@ -77,41 +65,4 @@ func addPerson(ctx context.Context, accounts *auth.Service, p seeds.Person) erro
 		Role: auth.Role(p.Role), Areas: p.Areas,
 	})
 	return err
-}
-
-// demoDevice is the phone that the demo's own records come from.
-const demoDevice inspection.DeviceID = "00000000-0000-7000-8000-00000000de40"
-
-// addSites pushes the sites as the supervisor's phone would. Pushing them at
-// every start is harmless: they are replays.
-func addSites(ctx context.Context, s *services) error {
-	sites, err := seeds.DemoSites()
-	if err != nil {
-		return err
-	}
-	supervisor, err := s.auth.UserByName(ctx, "supervisor")
-	if err != nil {
-		return err
-	}
-	batch := &sync.Batch{}
-	for i, d := range sites {
-		batch.Mutations = append(batch.Mutations, sync.NewPut(int64(i+1), d.Collection, d.ID, d.Doc))
-	}
-	grants := make([]inspection.Grant, len(supervisor.Areas))
-	for i, a := range supervisor.Areas {
-		grants[i] = inspection.Grant{Area: a}
-	}
-	answer, err := s.sync.Push(ctx, &sync.Asker{
-		Device: inspection.Device{User: supervisor.ID, ID: demoDevice},
-		Rights: inspection.Rights{Grants: grants},
-	}, batch)
-	if err != nil {
-		return err
-	}
-	for _, r := range answer.Results {
-		if r.Status == store.Rejected {
-			return fmt.Errorf("site %s: %s", r.ID, *r.Detail)
-		}
-	}
-	return nil
 }

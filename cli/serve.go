@@ -74,16 +74,16 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 	if err := guardDemo(r.ctx, st, f.Listen, demo); err != nil {
 		return err
 	}
-	s, err := wire(r, st, f, demo)
+	if demo {
+		if err := makeDemo(r, st, data.Data); err != nil {
+			return fmt.Errorf("making the demo district: %w", err)
+		}
+	}
+	s, err := wire(r, st, data.Data, f, demo)
 	if err != nil {
 		return err
 	}
 	defer s.sync.Close()
-	if demo {
-		if err := addDemo(r.ctx, s); err != nil {
-			return fmt.Errorf("making the demo district: %w", err)
-		}
-	}
 	return s.serve(r, f)
 }
 
@@ -100,7 +100,7 @@ type services struct {
 	http *api.Server
 }
 
-func wire(r *run, st store.Store, f serveFlags, demo bool) (*services, error) {
+func wire(r *run, st store.Store, data string, f serveFlags, demo bool) (*services, error) {
 	accounts, err := auth.New(r.ctx, st, auth.Config{Now: now, Random: rand.Reader})
 	if err != nil {
 		return nil, err
@@ -113,8 +113,13 @@ func wire(r *run, st store.Store, f serveFlags, demo bool) (*services, error) {
 		phones.Close()
 		return nil, err
 	}
+	reports, err := newReports(st, closings{phones}, data, now)
+	if err != nil {
+		phones.Close()
+		return nil, err
+	}
 	server, err := api.New(api.Config{
-		Auth: accounts, Sync: phones, Health: st, Log: r.log, Now: now, NewID: newID,
+		Auth: accounts, Sync: phones, Reports: reports, Health: st, Log: r.log, Now: now, NewID: newID,
 		TrustedProxies: f.proxies(), Metrics: prometheus.NewRegistry(), Demo: demo,
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ const (
 
 	Users      Collection = "users"
 	Quarantine Collection = "quarantine"
+	Closings   Collection = "closings" // windows of the joint report that were closed
 )
 
 // FieldCollections are those that a phone may write, in the order of a pull.

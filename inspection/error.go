@@ -25,6 +25,10 @@ const (
 	CodeStale            Code = "stale"
 	CodeConflict         Code = "conflict"
 	CodeLocked           Code = "locked"
+	CodeBadAsOf          Code = "bad_as_of"
+	CodeAsOfReset        Code = "as_of_reset"
+	CodeWindowOpen       Code = "window_not_over"
+	CodeWindowClosed     Code = "already_closed"
 
 	CodeUnauthenticated Code = "unauthenticated"
 	CodeBadCredentials  Code = "bad_credentials"
@@ -74,6 +78,10 @@ var Codes = map[Code]string{
 	CodeStale:            "The document changed after the revision that you decided on. Read it again.",
 	CodeConflict:         "The request does not fit the present state. Read it again.",
 	CodeLocked:           "The document is approved or closed, and locked. Reopen it first.",
+	CodeBadAsOf:          "The as_of is neither a time nor a token that fits here. Report without it, or as of a time.",
+	CodeAsOfReset:        "The as_of token is of another database, or newer than a restored backup. Report as of a time.",
+	CodeWindowOpen:       "The window is not over yet, so it can't be closed.",
+	CodeWindowClosed:     "The window was closed before. It is closed once; what changed since is told in its report.",
 	CodeUnauthenticated:  "Sign in, and send the access token as a bearer token.",
 	CodeBadCredentials:   "User name or password is wrong.",
 	CodeTokenExpired:     "The token has expired. Refresh it or sign in again.",

@@ -116,6 +116,23 @@ func templates() ([]Document, error) {
 	return out, nil
 }
 
+// Seasons returns the parts of the plan's year: the months of each, what it
+// asks for and which checklists come first.
+func Seasons() ([]inspection.Object, error) { return rows("seasons.csv") }
+
+// Festivals returns the days of ritual burning and of fireworks, one row a year.
+func Festivals() ([]inspection.Object, error) { return rows("festivals.csv") }
+
+// rows reads a file that makes no documents.
+func rows(name string) ([]inspection.Object, error) {
+	docs, err := table("", name, nil)
+	list := make([]inspection.Object, len(docs))
+	for i, d := range docs {
+		list[i] = d.Doc
+	}
+	return list, err
+}
+
 // DemoSites returns invented sites in all nine streets, with fixed ids.
 func DemoSites() ([]Document, error) {
 	docs, err := table(inspection.Sites, "sites.csv", map[string]columnType{
@@ -130,10 +147,16 @@ func DemoSites() ([]Document, error) {
 	return docs, err
 }
 
-// DemoPeople returns the accounts of the demo: inspector1 to inspector9, one
-// per street in code order, supervisor and admin.
-func DemoPeople() []Person {
-	docs, err := table(inspection.Users, "people.csv", nil)
+// DemoPeople returns the accounts of the demo that the contract names:
+// inspector1 to inspector9, one per street in code order, supervisor and admin.
+func DemoPeople() []Person { return people("people.csv") }
+
+// DemoCrew returns their colleagues, inspector10 to inspector40, spread over
+// the streets.
+func DemoCrew() []Person { return people("crew.csv") }
+
+func people(file string) []Person {
+	docs, err := table(inspection.Users, file, nil)
 	if err != nil {
 		return nil
 	}

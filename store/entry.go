@@ -25,6 +25,7 @@ const (
 	KindSettled    Kind = "settled"    // a quarantined mutation released or discarded
 	KindEvidence   Kind = "evidence"   // photos arrived or were judged
 	KindReview     Kind = "review"     // a supervisor's act
+	KindClosing    Kind = "closing"    // a window of the joint report was closed
 )
 
 // Status is the outcome of a mutation, as the wire contract words it.

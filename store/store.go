@@ -138,12 +138,13 @@ const (
 	TableFamilies    Table = "families"    // user/device → refresh family
 	TableDevices     Table = "devices"     // user/device → as it signed in
 	TableReports     Table = "reports"     // user/device → what the phone last told of itself
+	TableFiles       Table = "files"       // SHA-256/part → what closed windows keep
 )
 
 // AllTables is the list of plain tables.
 var AllTables = []Table{
 	TableMeta, TableKeys, TableCredentials, TableUsernames, TableFamilies, TableDevices,
-	TableReports,
+	TableReports, TableFiles,
 }
 
 // Row is one row of a plain table. Versions start at 1 and grow by one.

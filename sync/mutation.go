@@ -122,9 +122,19 @@ func decodeMutation(element inspection.Element) (Mutation, error) {
 // NewPut makes the mutation that puts a new document, as a phone would send
 // it.
 func NewPut(n int64, c inspection.Collection, id string, doc inspection.Object) Mutation {
-	raw := inspection.AppendJSON(nil, inspection.Object{
-		"n": number(n), "collection": string(c), "op": string(OpPut), "id": id, "base": number(0), "doc": doc,
-	})
+	return NewMutation(n, OpPut, c, id, 0, doc)
+}
+
+// NewMutation makes any mutation, as a phone would send it; a delete has no
+// document.
+func NewMutation(n int64, op Op, c inspection.Collection, id string, base int64, doc inspection.Object) Mutation {
+	sent := inspection.Object{
+		"n": number(n), "collection": string(c), "op": string(op), "id": id, "base": number(base),
+	}
+	if doc != nil {
+		sent["doc"] = doc
+	}
+	raw := inspection.AppendJSON(nil, sent)
 	o, err := inspection.ParseObject(raw)
 	if err != nil {
 		panic(err) // AppendJSON makes JSON

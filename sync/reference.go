@@ -95,3 +95,23 @@ func seedEntry(d ReferenceDocument, seq int64, at time.Time) store.Entry {
 		Kind: store.KindReference, At: at, Doc: inspection.AppendJSON(nil, doc),
 	}
 }
+
+// Establish makes a document of the reference log durable that was never there
+// before, in the name of a user. Returns a CodeConflict error if it was.
+func (s *Service) Establish(ctx context.Context, by inspection.UserID, kind store.Kind, d ReferenceDocument) error {
+	id := referenceID(d.Collection, d.ID)
+	_, err := s.Act(ctx, Act{
+		Area: inspection.ReferenceArea, IDs: []inspection.DocID{id}, By: by, Kind: kind,
+		Decide: func(_ time.Time, drafts map[inspection.DocID]*Draft) error {
+			draft := drafts[id]
+			if draft.Record.Rev > 0 {
+				return inspection.Errorf(inspection.CodeConflict, "There is a document of this id already.")
+			}
+			doc := inspection.ClientOwned(d.Doc)
+			doc["id"] = d.ID
+			draft.Create(d.Collection, doc)
+			return nil
+		},
+	})
+	return err
+}

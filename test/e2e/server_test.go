@@ -89,12 +89,7 @@ func startDemo(t testing.TB) *server {
 // start runs the process and waits until it is ready.
 func (s *server) start(args ...string) {
 	s.t.Helper()
-	s.log = &logBuffer{}
-	s.cmd = exec.Command(binary, append(args, "--data", s.data, "--listen", s.addr)...)
-	s.cmd.Stderr = s.log
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	s.launch(args...)
 	deadline := time.Now().Add(30 * time.Second)
 	for time.Now().Before(deadline) {
 		if r, err := http.Get(s.url("/readyz")); err == nil {
@@ -106,6 +101,17 @@ func (s *server) start(args ...string) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	s.t.Fatalf("not ready: %s", s.log)
+}
+
+// launch runs the process.
+func (s *server) launch(args ...string) {
+	s.t.Helper()
+	s.log = &logBuffer{}
+	s.cmd = exec.Command(binary, append(args, "--data", s.data, "--listen", s.addr)...)
+	s.cmd.Stderr = s.log
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *server) url(path string) string { return "http://" + s.addr + path }

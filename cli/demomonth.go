@@ -1,0 +1,312 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	gosync "sync"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+	"gridpatrol/report"
+	"gridpatrol/seeds"
+	"gridpatrol/store"
+	"gridpatrol/sync"
+)
+
+// Rows of the table of meta data: which month the demo holds, and that all of
+// it is there.
+const (
+	demoMonthMark = "demo_month"
+	demoDoneMark  = "demo_done"
+)
+
+// demoDistrict is the district of the demo.
+const demoDistrict inspection.Area = "610102"
+
+// demoHash is the cost of the demo's passwords: everyone knows them.
+var demoHash = argon2id.Params{Memory: 8 << 10, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// demoStore is what the demo is made in.
+type demoStore interface {
+	sync.Store
+	report.Store
+}
+
+// makeDemo fills the demo district on its first start with the month before
+// this one, pushed through sync as phones would have, by a clock of its own. A
+// start that was cut off is completed by the next one: what was pushed is a
+// replay then.
+func makeDemo(r *run, st demoStore, data string) error {
+	if _, err := st.Get(r.ctx, store.TableMeta, demoDoneMark); err == nil {
+		return nil
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	first, err := demoMonth(r.ctx, st, now())
+	if err != nil {
+		return err
+	}
+	d := &demo{run: r, store: st, data: data, first: first, people: map[string]auth.User{}}
+	if err := d.fill(); err != nil {
+		return err
+	}
+	r.log.Info("the demo holds a month", "month", first.Format("2006-01"))
+	_, err = st.Put(r.ctx, store.TableMeta, store.Row{Key: demoDoneMark, Value: []byte("true")})
+	return err
+}
+
+// demoMonth returns the first of the demo's month: the one before now's, or the
+// one that an earlier start began with.
+func demoMonth(ctx context.Context, st store.Tables, at time.Time) (time.Time, error) {
+	y, m, _ := at.In(report.China).Date()
+	first := time.Date(y, m-1, 1, 0, 0, 0, 0, report.China)
+	_, err := st.Put(ctx, store.TableMeta, store.Row{Key: demoMonthMark, Value: []byte(first.Format("2006-01"))})
+	if !errors.Is(err, store.ErrStale) {
+		return first, err
+	}
+	row, err := st.Get(ctx, store.TableMeta, demoMonthMark)
+	if err != nil {
+		return first, err
+	}
+	return time.ParseInLocation("2006-01", string(row.Value), report.China)
+}
+
+// demo makes the demo district.
+type demo struct {
+	*run
+	store  demoStore
+	data   string
+	first  time.Time
+	people map[string]auth.User
+}
+
+// demoAtOnce is how many streets are filled at the same time: they share the
+// waits for the disk.
+const demoAtOnce = 3
+
+func (d *demo) fill() error {
+	steps, err := seeds.DemoMonth(d.first, nil)
+	if err != nil {
+		return err
+	}
+	begin := d.first.AddDate(0, -1, -1).Add(8 * time.Hour)
+	if err := d.hire(begin); err != nil {
+		return err
+	}
+	lanes := make([]*demoLane, demoAtOnce)
+	for i := range lanes {
+		if lanes[i], err = d.lane(begin); err != nil {
+			return err
+		}
+		defer lanes[i].phones.Close()
+	}
+	if err := seedReference(d.run, lanes[0].phones); err != nil {
+		return err
+	}
+	if err := lanes[0].sites(); err != nil {
+		return err
+	}
+	// The closing waits for all that happened before it, and all that comes
+	// later for the closing.
+	var part []seeds.DemoStep
+	for _, s := range steps {
+		if s.CloseFirstHalf {
+			if err := errors.Join(inLanes(lanes, part), lanes[0].close(s.At)); err != nil {
+				return err
+			}
+			part = nil
+			continue
+		}
+		part = append(part, s)
+	}
+	return inLanes(lanes, part)
+}
+
+// hire makes the accounts, a few at a time.
+func (d *demo) hire(at time.Time) error {
+	accounts, err := auth.New(d.ctx, d.store, auth.Config{Now: func() time.Time { return at }, Random: rand.Reader, Params: demoHash})
+	if err != nil {
+		return err
+	}
+	people := append(seeds.DemoPeople(), seeds.DemoCrew()...)
+	errs := make([]error, len(people))
+	slots := make(chan struct{}, demoAtOnce)
+	var work gosync.WaitGroup
+	for i, p := range people {
+		slots <- struct{}{}
+		work.Go(func() {
+			errs[i] = addPerson(d.ctx, accounts, p)
+			<-slots
+		})
+	}
+	work.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	users, err := accounts.Users(d.ctx)
+	for _, u := range users {
+		d.people[u.Username] = u
+	}
+	return err
+}
+
+// inLanes carries the steps out, those of one street in their order.
+func inLanes(lanes []*demoLane, steps []seeds.DemoStep) error {
+	parts := make([][]seeds.DemoStep, len(lanes))
+	for _, s := range steps {
+		i := int(s.Area[len(s.Area)-1]) % len(lanes) // always the same for a street
+		parts[i] = append(parts[i], s)
+	}
+	errs := make([]error, len(lanes))
+	var work gosync.WaitGroup
+	for i, l := range lanes {
+		work.Go(func() { errs[i] = l.carryOut(parts[i]) })
+	}
+	work.Wait()
+	return errors.Join(errs...)
+}
+
+// demoLane is a server that lives in the demo's month.
+type demoLane struct {
+	*demo
+	at     time.Time
+	phones *sync.Service
+	n      map[inspection.Device]int64
+}
+
+func (d *demo) lane(begin time.Time) (*demoLane, error) {
+	l := &demoLane{demo: d, at: begin, n: map[inspection.Device]int64{}}
+	var err error
+	l.phones, err = sync.New(d.ctx, sync.Config{Store: d.store, Now: l.now, Log: d.log})
+	return l, err
+}
+
+func (l *demoLane) now() time.Time { return l.at }
+
+func (l *demoLane) carryOut(steps []seeds.DemoStep) error {
+	for _, s := range steps {
+		l.at = s.At
+		var err error
+		if s.Push != nil {
+			err = l.push(s.Area, s.Push)
+		} else {
+			err = l.review(s.Area, s.Review)
+		}
+		if err != nil {
+			return fmt.Errorf("%s at %s: %w", s.Area, s.At.Format(time.DateTime), err)
+		}
+	}
+	return nil
+}
+
+// close closes the first half of the month.
+func (l *demoLane) close(at time.Time) error {
+	l.at = at
+	reports, err := newReports(l.store, closings{l.phones}, l.data, l.now)
+	if err != nil {
+		return err
+	}
+	w, err := report.ParseWindow(at.Format("2006-01"), string(report.FirstHalf))
+	if err != nil {
+		return err
+	}
+	_, err = reports.Close(l.ctx, l.people["supervisor"].ID, w, demoDistrict)
+	if inspection.CodeOf(err) == inspection.CodeWindowClosed {
+		return nil // by an earlier start
+	}
+	return err
+}
+
+// sites pushes the sites as the supervisor's phone would.
+func (l *demoLane) sites() error {
+	sites, err := seeds.DemoSites()
+	if err != nil {
+		return err
+	}
+	p := &seeds.DemoPush{Username: "supervisor"}
+	for _, s := range sites {
+		p.Edits = append(p.Edits, seeds.DemoEdit{Document: s})
+	}
+	return l.push(demoDistrict, p)
+}
+
+// push hands a batch in as the person's phone would. Each person has a phone
+// for each area, whose id is made from both.
+func (l *demoLane) push(area inspection.Area, p *seeds.DemoPush) error {
+	user := l.people[p.Username]
+	device := inspection.Device{User: user.ID, ID: demoDevice(p.Username + "/" + string(area))}
+	batch := &sync.Batch{DeviceTime: l.at.Add(-p.Slow)}
+	for _, e := range p.Edits {
+		op := sync.OpPut
+		if e.Delete {
+			op = sync.OpDelete
+		}
+		l.n[device]++
+		batch.Mutations = append(batch.Mutations, sync.NewMutation(l.n[device], op, e.Collection, e.ID, e.Base, e.Doc))
+	}
+	grants := make([]inspection.Grant, len(user.Areas))
+	for i, a := range user.Areas {
+		grants[i] = inspection.Grant{Area: a}
+	}
+	answer, err := l.phones.Push(l.ctx, &sync.Asker{Device: device, Rights: inspection.Rights{Grants: grants}}, batch)
+	if err != nil {
+		return err
+	}
+	for _, r := range answer.Results {
+		if r.Status == store.Rejected {
+			return fmt.Errorf("document %s of %s: %s", r.ID, p.Username, *r.Detail)
+		}
+	}
+	return nil
+}
+
+// demoDevice makes a UUID from a name.
+func demoDevice(name string) inspection.DeviceID {
+	sum := sha256.Sum256([]byte("demo/" + name))
+	s := hex.EncodeToString(sum[:16])
+	return inspection.DeviceID(s[:8] + "-" + s[8:12] + "-8" + s[13:16] + "-8" + s[17:20] + "-" + s[20:])
+}
+
+// review carries out a decision of the supervisor.
+func (l *demoLane) review(area inspection.Area, v *seeds.DemoReview) error {
+	state := map[string]string{"approve": "approved", "reject": "rejected", "send_back": "has_issues"}[v.Decision]
+	by := l.people["supervisor"].ID
+	ids := make([]inspection.DocID, len(v.IDs))
+	for i, id := range v.IDs {
+		ids[i] = inspection.DocID(id)
+	}
+	_, err := l.phones.Act(l.ctx, sync.Act{
+		Area: area, IDs: ids, By: by, Kind: store.KindReview,
+		Decide: func(at time.Time, drafts map[inspection.DocID]*sync.Draft) error {
+			for _, id := range ids {
+				decide(drafts[id], inspection.Object{
+					"state": state, "by": string(by), "at": at.Format(time.RFC3339Nano), "comment": orNull(v.Comment),
+				})
+			}
+			return nil
+		},
+	})
+	return err
+}
+
+// decide sets a review, unless an earlier start did.
+func decide(draft *sync.Draft, review inspection.Object) {
+	if before, _ := draft.Server["review"].(inspection.Object); before["by"] == nil {
+		draft.Server["review"] = review
+		draft.ServerChanged()
+	}
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}

@@ -1,0 +1,160 @@
+package report
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// table writes CSV: one line for each inspection of each session, so that the
+// sums of the two columns 场次计数 and 数量计数 are the report's numbers. A
+// session without inspections has a line of its own. It begins with a byte order
+// mark, without which spreadsheets take it for another encoding.
+type table struct {
+	csv     *csv.Writer
+	columns []column
+	number  int
+	// begun tells whether the present session has a line yet.
+	begun bool
+}
+
+func newTable(sc *scene, out io.Writer) (*table, error) {
+	t := &table{csv: csv.NewWriter(out), columns: sc.tableColumns()}
+	t.csv.UseCRLF = true
+	if _, err := io.WriteString(out, "\ufeff"); err != nil {
+		return nil, err
+	}
+	titles := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		titles[i] = c.title
+	}
+	return t, t.csv.Write(titles)
+}
+
+// ofCheck shows a column only on lines that have an inspection.
+func ofCheck(c column) column {
+	value := c.value
+	c.value = func(l *line) any {
+		if l.check == nil {
+			return nil
+		}
+		return value(l)
+	}
+	return c
+}
+
+func (sc *scene) tableColumns() []column {
+	session := sc.sessionColumns()
+	list := []column{
+		{"场次计数", 0, asNumber, func(l *line) any { return l.count.Sessions }},
+		{"数量计数", 0, asNumber, func(l *line) any { return l.count.Checks }},
+		texts("未计数原因", 0, func(l *line) string { return wordOf(outcomeWords, l.outcome) }),
+	}
+	for _, c := range session {
+		switch c.title {
+		case "检查数量", "疑似问题": // these are of whole sessions, known only after their lines
+		case "记录编号":
+			c.title = "检查编号"
+			list = append(list, c)
+		case "开始时间", "结束时间", "单位":
+			c.title = "检查" + c.title
+			list = append(list, c)
+		default:
+			list = append(list, c)
+		}
+	}
+	own := []column{
+		texts("检查表", 0, func(l *line) string { return sc.ref.title(l.check.Template) }),
+		moments("记录时间", func(l *line) time.Time { return timeOf(l.check.Doc["started_at"]) }),
+		texts("检查对象", 0, func(l *line) string { return sc.subject(l.check) }),
+	}
+	own = append(own, sc.verdictColumns()...)
+	own = append(own, sc.answerColumns(topicVehicles)...)
+	for _, c := range append(own, sc.stateColumns()...) {
+		if c.title != "检查编号" {
+			list = append(list, ofCheck(c))
+		}
+	}
+	return list
+}
+
+func (t *table) check(s *session, c *check, o Outcome) error {
+	l := &line{session: s, check: c, outcome: o}
+	if o == Counted {
+		l.outcome, l.count.Checks = "", 1
+	}
+	return t.write(l)
+}
+
+func (t *table) session(s *session, _ Count) error {
+	begun := t.begun
+	t.begun = false
+	if begun {
+		return nil
+	}
+	err := t.write(&line{session: s})
+	t.begun = false
+	return err
+}
+
+func (*table) violation(*check) error { return nil }
+
+func (t *table) write(l *line) error {
+	if !t.begun && l.session.Excluded == "" {
+		l.count.Sessions = 1
+	}
+	t.begun = true
+	t.number++
+	l.number = t.number
+	cells := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		cells[i] = cell(c.format, c.value(l))
+	}
+	return t.csv.Write(cells)
+}
+
+func (t *table) finish(context.Context, *Joint) error {
+	t.csv.Flush()
+	return t.csv.Error()
+}
+
+func (*table) Close() error { return nil }
+
+// cell writes a value as CSV: numbers as they are, times in China's zone, and
+// texts so that no spreadsheet takes them for a formula.
+func cell(f format, v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case int:
+		return strconv.Itoa(v)
+	case json.Number:
+		return string(v)
+	case time.Time:
+		if f == asDate {
+			return v.In(China).Format(time.DateOnly)
+		}
+		return v.In(China).Format(time.DateTime)
+	case string:
+		return unformula(v)
+	}
+	return ""
+}
+
+// formulas are what a formula may begin with, full-width forms included: some
+// spreadsheets take those as well.
+const formulas = "=+-@\t\r\n＝＋－＠"
+
+// unformula puts an apostrophe before a text that a spreadsheet might run.
+func unformula(s string) string {
+	first, _ := utf8.DecodeRuneInString(s)
+	if s != "" && strings.ContainsRune(formulas, first) {
+		return "'" + s
+	}
+	return s
+}

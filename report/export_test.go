@@ -1,0 +1,231 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/xuri/excelize/v2"
+
+	"gridpatrol/inspection"
+	"gridpatrol/report"
+)
+
+func (w *world) table(asOf string, scope ...inspection.Area) (map[string]int, [][]string) {
+	w.t.Helper()
+	data, bom := bytes.CutPrefix(w.file(report.FormatCSV, asOf, scope...), []byte("\ufeff"))
+	if !bom {
+		w.t.Error("the CSV has no byte order mark")
+	}
+	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
+	w.must(err)
+	at := map[string]int{}
+	for i, title := range rows[0] {
+		if _, twice := at[title]; twice {
+			w.t.Errorf("the column %s is there twice", title)
+		}
+		at[title] = i
+	}
+	return at, rows[1:]
+}
+
+// The sums of two columns of the CSV are the report's numbers.
+func TestTheTableAddsUp(t *testing.T) {
+	w := newWorld(t)
+	w.handMonth()
+	at, rows := w.table("")
+	sums := map[string][2]int{}
+	for _, r := range rows {
+		s, err1 := strconv.Atoi(r[at["场次计数"]])
+		n, err2 := strconv.Atoi(r[at["数量计数"]])
+		if err1 != nil || err2 != nil {
+			t.Fatal(r)
+		}
+		was := sums[r[at["检查主题"]]]
+		sums[r[at["检查主题"]]] = [2]int{was[0] + s, was[1] + n}
+	}
+	if got := fmt.Sprint(sums); got != "map[含VOCs产品检查:[1 1] 柴油车路检路查:[9 12]]" {
+		t.Error(got)
+	}
+}
+
+// No text that a phone sends is a formula in a spreadsheet.
+func TestTextsAreNoFormulas(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("zhang")
+	evil := []string{`=HYPERLINK("http://x","y")`, "+1+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "ok", `a"b,c`}
+	for i, text := range evil {
+		p.put("sessions", id(i+1), newSession(street, "2026-10-12T09:00:00+08:00", object{"point": text}))
+	}
+	at, rows := w.table("")
+	if len(rows) != len(evil) {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for i, r := range rows {
+		got, want := r[at["检查点位"]], evil[i]
+		if i < 7 {
+			want = "'" + want
+		}
+		if got != strings.ReplaceAll(want, "\r", "") { // a line break within a cell has no carriage return
+			t.Errorf("%q became %q", evil[i], got)
+		}
+	}
+	book := w.book()
+	for row := 2; row <= len(evil)+1; row++ {
+		formula, err := book.GetCellFormula("联合检查", fmt.Sprint("E", row))
+		w.must(err)
+		text, err := book.GetCellValue("联合检查", fmt.Sprint("E", row))
+		w.must(err)
+		if formula != "" || text != evil[row-2] && row != 7 { // a lone carriage return is no text of XML
+			t.Errorf("%q became %q with the formula %q", evil[row-2], text, formula)
+		}
+	}
+}
+
+func (w *world) book() *excelize.File {
+	w.t.Helper()
+	book, err := excelize.OpenReader(bytes.NewReader(w.file(report.FormatXLSX, "")))
+	w.must(err)
+	w.t.Cleanup(func() { w.must(book.Close()) })
+	return book
+}
+
+// The workbook's numbers are those of the report, and they are numbers.
+func TestTheWorkbookSaysWhatTheReportSays(t *testing.T) {
+	w := newWorld(t)
+	w.handMonth()
+	book := w.book()
+	if got := fmt.Sprint(book.GetSheetList()); got != "[汇总 联合检查 车辆 违规 说明]" {
+		t.Errorf("sheets %s", got)
+	}
+	cell := func(sheet, at string) string {
+		v, err := book.GetCellValue(sheet, at, excelize.Options{RawCellValue: true})
+		w.must(err)
+		return v
+	}
+	for at, want := range map[string]string{"B5": "9", "C5": "6", "D5": "1", "E5": "8", "F5": "12", "H5": "200", "I5": "1", "K5": "1", "L5": "未达标", "B6": "1", "F6": "1", "L6": "无目标"} {
+		if got := cell("汇总", at); got != want {
+			t.Errorf("汇总 %s is %q, want %q", at, got, want)
+		}
+	}
+	for sheet, want := range map[string]int{"联合检查": 14, "车辆": 13, "违规": 3} {
+		rows, err := book.GetRows(sheet)
+		w.must(err)
+		if len(rows) != want {
+			t.Errorf("%s has %d rows, want %d", sheet, len(rows), want)
+		}
+		if got, err := book.GetPanes(sheet); err != nil || !got.Freeze {
+			t.Errorf("%s is not frozen", sheet)
+		}
+	}
+	if kind, err := book.GetCellType("车辆", "D2"); err != nil || kind != excelize.CellTypeUnset && kind != excelize.CellTypeNumber {
+		t.Errorf("the time of a check is of type %v", kind)
+	}
+	if got, err := book.GetCellValue("车辆", "D2"); err != nil || got != "2026-10-12 09:31" {
+		t.Errorf("the time of a check is %q", got)
+	}
+	if got := cell("违规", "G2"); got != "疑似超标" {
+		t.Errorf("a failure is worded %q", got)
+	}
+	for _, sheet := range []string{"联合检查", "车辆", "违规"} {
+		names := ""
+		for _, n := range book.GetDefinedName() {
+			if n.Scope == sheet {
+				names += n.Name + " "
+			}
+		}
+		if !strings.Contains(names, "Print_Titles") || !strings.Contains(names, "_FilterDatabase") || !strings.Contains(names, "Print_Area") {
+			t.Errorf("%s has the names %s", sheet, names)
+		}
+	}
+}
+
+// The same token is the same file, byte for byte.
+func TestFilesAreTheSameBytes(t *testing.T) {
+	w := newWorld(t)
+	w.handMonth()
+	token := w.joint(report.WholeMonth, "").AsOf.Token()
+	files := map[report.Format][]byte{}
+	for _, f := range report.Formats {
+		files[f] = w.file(f, token)
+	}
+	w.happen()
+	for range 3 {
+		for _, f := range report.Formats {
+			if !bytes.Equal(w.file(f, token), files[f]) {
+				t.Errorf("%s differs", f)
+			}
+		}
+	}
+}
+
+// A map has a point for each session and inspection; what is in another datum
+// has no place.
+func TestTheMap(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("zhang")
+	p.put("sessions", id(1), newSession(street, "2026-10-12T09:00:00+08:00", nil))
+	p.put("inspections", id(2), newVehicle(street, id(1), "陕A10001", object{"location": object{"lat": 34.2, "lon": 108.9, "crs": "gcj02"}}))
+	p.put("inspections", id(3), newVehicle(street, id(1), "陕A10002", object{"location": object{"lat": 134.2, "lon": 108.9}}))
+	p.put("inspections", id(4), newVehicle(street, "", "陕A10003", object{"session": nil, "answers": dieselAnswers("diesel_roadside_fail", "陕A10003")}))
+	var out struct {
+		Type     string
+		Features []struct {
+			Type, ID string
+			Geometry *struct {
+				Type        string
+				Coordinates []float64
+			}
+			Properties object
+		}
+		Topics []report.Topic
+	}
+	w.must(json.Unmarshal(w.file(report.FormatGeoJSON, ""), &out))
+	if out.Type != "FeatureCollection" || len(out.Features) != 4 || topic(out.Topics, "diesel_roadside").Checks() != 2 {
+		t.Fatalf("%+v", out)
+	}
+	want := map[string]string{
+		id(1): "session [108.9651 34.2712] ", id(2): "inspection none gcj02", id(3): "inspection none ", id(4): "violation [108.9651 34.2712] ",
+	}
+	for _, f := range out.Features {
+		place, crs := "none", ""
+		if f.Geometry != nil {
+			place = fmt.Sprint(f.Geometry.Coordinates)
+		}
+		if f.Properties["crs"] != nil {
+			crs = f.Properties["crs"].(string)
+		}
+		if got := fmt.Sprint(f.Properties["kind"], " ", place, " ", crs); got != want[f.ID] || f.Type != "Feature" {
+			t.Errorf("%s: %q, want %q", f.ID, got, want[f.ID])
+		}
+	}
+}
+
+// A vehicle of a neighbouring street counts in its session, and a report of
+// the session's street does not tell what it says.
+func TestDocumentsOutsideOfTheScopeAreCountedNotShown(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("zhang")
+	p.put("sessions", id(1), newSession(street, "2026-10-12T09:00:00+08:00", nil))
+	p.put("inspections", id(2), newVehicle(next, id(1), "陕A10001", nil))
+	p.put("inspections", id(3), newVehicle(street, id(1), "陕A10002", nil))
+	if d := topic(w.joint(report.WholeMonth, "", street).Topics, "diesel_roadside"); d.Checks() != 2 {
+		t.Errorf("%d vehicles", d.Checks())
+	}
+	if d := topic(w.joint(report.WholeMonth, "", next).Topics, "diesel_roadside"); d.Checks() != 0 {
+		t.Errorf("%d vehicles in the neighbour's report", d.Checks())
+	}
+	for _, f := range []report.Format{report.FormatCSV, report.FormatGeoJSON} {
+		text := string(w.file(f, "", street))
+		if strings.Contains(text, "陕A10001") || !strings.Contains(text, "陕A10002") || !strings.Contains(text, id(2)) {
+			t.Errorf("%s tells\n%s", f, text)
+		}
+		if !strings.Contains(string(w.file(f, "", district)), "陕A10001") {
+			t.Errorf("%s of the district lacks a vehicle", f)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"gridpatrol/inspection"
+)
+
+// mapWriter writes GeoJSON (RFC 7946): a point for each session, each of its
+// inspections and each violation. A place in another datum than WGS 84, or none,
+// is a feature without a geometry, as the RFC has it.
+type mapWriter struct {
+	out   io.Writer
+	sc    *scene
+	begun bool
+}
+
+func newMap(sc *scene, out io.Writer) (*mapWriter, error) {
+	_, err := io.WriteString(out, `{"type":"FeatureCollection","name":"joint","features":[`)
+	return &mapWriter{out: out, sc: sc}, err
+}
+
+type feature struct {
+	Type       string     `json:"type"`
+	ID         string     `json:"id"`
+	Geometry   *point     `json:"geometry"`
+	Properties properties `json:"properties"`
+}
+
+type point struct {
+	Type        string         `json:"type"`
+	Coordinates [2]json.Number `json:"coordinates"` // longitude, latitude
+}
+
+// properties are flat, since that is what a map's attribute table shows.
+type properties struct {
+	Kind     string          `json:"kind"` // session, inspection or violation
+	Area     inspection.Area `json:"area"`
+	AreaName string          `json:"area_name"`
+	Topic    string          `json:"topic"`
+	Started  string          `json:"started_at,omitempty"`
+	Subject  string          `json:"subject,omitempty"`
+	Session  string          `json:"session,omitempty"`
+	Counted  *bool           `json:"counted,omitempty"`
+	Why      string          `json:"not_counted,omitempty"`
+	Count    *int            `json:"count,omitempty"`
+	Failed   *int            `json:"failed,omitempty"`
+	Verdict  string          `json:"verdict,omitempty"`
+	Words    string          `json:"verdict_zh,omitempty"`
+	Accuracy any             `json:"accuracy_m,omitempty"`
+	CRS      string          `json:"crs,omitempty"` // of a place that isn't shown
+}
+
+func (m *mapWriter) check(s *session, c *check, o Outcome) error {
+	f := m.feature(&c.document, "inspection", c.Template)
+	counted := o == Counted
+	f.Properties.Counted = &counted
+	if !counted {
+		f.Properties.Why = string(o)
+	}
+	f.Properties.Area, f.Properties.Session = s.Area, string(s.ID)
+	m.judge(f, c)
+	return m.write(f)
+}
+
+func (m *mapWriter) session(s *session, n Count) error {
+	f := m.feature(&s.document, "session", s.Topic)
+	counted, failed := s.Excluded == "", n.Verdicts[inspection.Fail]
+	f.Properties.Counted, f.Properties.Why = &counted, string(s.Excluded)
+	f.Properties.Count, f.Properties.Failed = &n.Checks, &failed
+	f.Properties.Subject = textOf(s.Doc["point"])
+	return m.write(f)
+}
+
+func (m *mapWriter) violation(c *check) error {
+	f := m.feature(&c.document, "violation", c.Template)
+	m.judge(f, c)
+	return m.write(f)
+}
+
+func (m *mapWriter) judge(f *feature, c *check) {
+	f.Properties.Subject = m.sc.subject(c)
+	f.Properties.Verdict, f.Properties.Words = string(c.Verdict), verdictWord(c.Template, c.Verdict)
+}
+
+func (m *mapWriter) feature(d *document, kind, topic string) *feature {
+	location := members(d.Doc["location"])
+	p, crs := pointOf(location)
+	f := &feature{Type: "Feature", ID: string(d.ID), Geometry: p, Properties: properties{
+		Kind: kind, Area: d.Area, AreaName: m.sc.ref.area(d.Area), Topic: topic, CRS: crs,
+	}}
+	if t := timeOf(d.Doc["started_at"]); !t.IsZero() {
+		f.Properties.Started = t.In(China).Format(time.RFC3339)
+	}
+	if n, ok := location["accuracy_m"].(json.Number); ok {
+		f.Properties.Accuracy = n
+	}
+	return f
+}
+
+// pointOf returns a place in WGS 84, or nil and the datum that it is in.
+func pointOf(location inspection.Object) (*point, string) {
+	lat, ok1 := location["lat"].(json.Number)
+	lon, ok2 := location["lon"].(json.Number)
+	if !ok1 || !ok2 {
+		return nil, ""
+	}
+	if crs := textOf(location["crs"]); crs != "" && crs != "wgs84" {
+		return nil, crs
+	}
+	y, err1 := lat.Float64()
+	x, err2 := lon.Float64()
+	if err1 != nil || err2 != nil || y < -90 || y > 90 || x < -180 || x > 180 {
+		return nil, ""
+	}
+	return &point{"Point", [2]json.Number{lon, lat}}, ""
+}
+
+func (m *mapWriter) write(f *feature) error {
+	b, err := marshal(f)
+	if err != nil {
+		return err
+	}
+	if m.begun {
+		b = append([]byte{','}, b...)
+	}
+	m.begun = true
+	_, err = m.out.Write(append(b, '\n'))
+	return err
+}
+
+// finish ends the collection with the report's numbers, as members of our own.
+func (m *mapWriter) finish(_ context.Context, j *Joint) error {
+	tail := mustMarshal(struct {
+		Window Window    `json:"window"`
+		AsOf   *Position `json:"as_of"`
+		Topics []Topic   `json:"topics"`
+	}{j.Window, j.AsOf, j.Topics})
+	_, err := m.out.Write(append([]byte(`],`), tail[1:]...))
+	return err
+}
+
+func (*mapWriter) Close() error { return nil }

@@ -1,0 +1,237 @@
+package seeds
+
+import (
+	"cmp"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"gridpatrol/inspection"
+)
+
+// DemoStep is one thing that happens in the demo's month: a push, a review or
+// the closing. What happens in one area does not depend on the others.
+type DemoStep struct {
+	At     time.Time       // when the server is told
+	Area   inspection.Area // "" for the closing
+	Push   *DemoPush
+	Review *DemoReview
+	// CloseFirstHalf: the district's first half of the month is closed.
+	CloseFirstHalf bool
+}
+
+// DemoPush is a batch from someone's phone.
+type DemoPush struct {
+	Username string
+	Slow     time.Duration // how far the phone's clock is behind
+	Edits    []DemoEdit
+}
+
+// DemoEdit is one mutation.
+type DemoEdit struct {
+	Document
+	Base   int64
+	Delete bool
+}
+
+// DemoReview is the supervisor's decision on some inspections of one area:
+// approve, send_back or reject.
+type DemoReview struct {
+	IDs      []string
+	Decision string
+	Comment  string
+}
+
+// DemoPhoto makes the entry of a photo of a field, taken at a time: one whose
+// picture is stored.
+type DemoPhoto func(field string, at time.Time) inspection.Object
+
+// demoZone is the plan's time.
+var demoZone = time.FixedZone("Asia/Shanghai", 8*60*60)
+
+// DemoMonth invents the month that holds first, its first of the month in
+// China, with some sessions of the month before, in order of time. The same
+// month is always the same: what happens on which day does not depend on the
+// month, and ids do only in their time. Without photo the records name photos
+// that never arrive.
+func DemoMonth(first time.Time, photo DemoPhoto) ([]DemoStep, error) {
+	m, err := newMonth(first, photo)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range demoSessionsBefore {
+		m.session(s, m.first.AddDate(0, -1, 0))
+	}
+	for _, s := range demoSessions {
+		m.session(s, m.first)
+	}
+	m.patrols()
+	m.quarrels()
+	m.reviews()
+	m.steps = append(m.steps, DemoStep{At: m.at(m.first, 20, 17, 0), CloseFirstHalf: true})
+	slices.SortStableFunc(m.steps, func(a, b DemoStep) int { return a.At.Compare(b.At) })
+	return m.steps, nil
+}
+
+// month makes the steps.
+type month struct {
+	first   time.Time
+	photo   DemoPhoto
+	random  *rand.Rand
+	streets []demoStreet
+	steps   []DemoStep
+	// vehicles are those of the month's sessions, as they were pushed.
+	vehicles []demoRecord
+	patrol   []demoRecord
+}
+
+// demoStreet is a street with its people and the place of its first site.
+type demoStreet struct {
+	area     inspection.Area
+	name     string
+	crew     []string
+	lat, lon float64
+}
+
+// demoRecord is an inspection that was pushed.
+type demoRecord struct {
+	Document
+	area     inspection.Area
+	username string
+	pushed   time.Time
+}
+
+func newMonth(first time.Time, photo DemoPhoto) (*month, error) {
+	first = first.In(demoZone)
+	m := &month{
+		first: time.Date(first.Year(), first.Month(), 1, 0, 0, 0, 0, demoZone), photo: photo,
+		random: rand.New(rand.NewPCG(610102, 2024)),
+	}
+	if photo == nil {
+		m.photo = m.named
+	}
+	areas, err := areas()
+	if err != nil {
+		return nil, err
+	}
+	sites, err := DemoSites()
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range areas {
+		if area := inspection.Area(a.ID); len(area) == len("610102001") {
+			m.streets = append(m.streets, newStreet(area, a.Doc, sites))
+		}
+	}
+	return m, nil
+}
+
+func newStreet(area inspection.Area, doc inspection.Object, sites []Document) demoStreet {
+	st := demoStreet{area: area}
+	st.name, _ = doc["name_zh"].(string)
+	for _, p := range append(DemoPeople(), DemoCrew()...) {
+		if slices.Contains(p.Areas, area) {
+			st.crew = append(st.crew, p.Username)
+		}
+	}
+	for _, s := range slices.Backward(sites) {
+		if place, ok := s.Doc["location"].(inspection.Object); ok && s.Doc["area"] == string(area) {
+			st.lat, st.lon = float(place["lat"]), float(place["lon"])
+		}
+	}
+	return st
+}
+
+func float(v any) float64 {
+	n, _ := v.(json.Number)
+	f, _ := n.Float64() // the sites' own numbers are numbers
+	return f
+}
+
+// at is a moment of a day of the month that begins with first.
+func (m *month) at(first time.Time, day, hour, minute int) time.Time {
+	return first.AddDate(0, 0, day-1).Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute)
+}
+
+// id is a UUIDv7 of the time.
+func (m *month) id(at time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16|m.random.Uint64()&0x0fff|0x7000)
+	binary.BigEndian.PutUint64(b[8:], m.random.Uint64()&^(3<<62)|1<<63)
+	s := hex.EncodeToString(b[:])
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+func pick[T any](m *month, of ...T) T { return of[m.random.IntN(len(of))] }
+
+// between is a number with two decimals.
+func (m *month) between(low, high float64) json.Number {
+	return json.Number(strconv.FormatFloat(low+m.random.Float64()*(high-low), 'f', 2, 64))
+}
+
+func whole(n int) json.Number { return json.Number(strconv.Itoa(n)) }
+
+func wire(t time.Time) string { return t.In(demoZone).Format(time.RFC3339) }
+
+// place is near the street's first site.
+func (m *month) place(st demoStreet) inspection.Object {
+	near := func(x float64) json.Number {
+		return json.Number(strconv.FormatFloat(x+(m.random.Float64()-0.5)*0.006, 'f', 6, 64))
+	}
+	return inspection.Object{"lat": near(st.lat), "lon": near(st.lon), "accuracy_m": whole(4 + m.random.IntN(20)), "crs": "wgs84", "mock": false}
+}
+
+// record makes an inspection from a fixture: what a time or a place is in it
+// becomes the demo's.
+func (m *month) record(fixture string, st demoStreet, started time.Time, answers inspection.Object) Document {
+	doc := Fixture(fixture)
+	own, _ := doc["answers"].(inspection.Object)
+	for name, v := range answers {
+		if v == nil {
+			delete(own, name)
+			continue
+		}
+		own[name] = v
+	}
+	id := m.id(started)
+	finished := started.Add(time.Duration(240+m.random.IntN(360)) * time.Second)
+	doc["id"], doc["area"], doc["grid"], doc["session"] = id, string(st.area), string(st.area)+"-0"+strconv.Itoa(1+m.random.IntN(3)), nil
+	doc["started_at"], doc["finished_at"], doc["location"] = wire(started), wire(finished), m.place(st)
+	doc["photos"] = m.photos(doc["photos"], started)
+	return Document{Collection: inspection.Inspections, ID: id, Doc: doc}
+}
+
+// photos are those of the fixture's fields.
+func (m *month) photos(of any, started time.Time) []any {
+	list := []any{}
+	fixture, _ := of.([]any)
+	for i, x := range fixture {
+		p, _ := x.(inspection.Object)
+		field, _ := p["field"].(string)
+		list = append(list, m.photo(field, started.Add(time.Duration(30*(i+1))*time.Second)))
+	}
+	return list
+}
+
+// named is a photo that is still on its phone.
+func (m *month) named(field string, at time.Time) inspection.Object {
+	var sum [32]byte
+	for i := 0; i < len(sum); i += 8 {
+		binary.BigEndian.PutUint64(sum[i:], m.random.Uint64())
+	}
+	return inspection.Object{
+		"field": field, "sha256": hex.EncodeToString(sum[:]), "taken_at": wire(at),
+		"bytes": whole(2_000_000 + m.random.IntN(2_000_000)), "media_type": "image/jpeg",
+	}
+}
+
+func (m *month) push(at time.Time, area inspection.Area, username string, edits ...DemoEdit) {
+	m.steps = append(m.steps, DemoStep{At: at, Area: area, Push: &DemoPush{Username: username, Edits: edits}})
+}
+
+// oldest orders records by when they were pushed.
+func oldest(a, b demoRecord) int { return cmp.Or(a.pushed.Compare(b.pushed), cmp.Compare(a.ID, b.ID)) }

@@ -1,0 +1,228 @@
+package seeds
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"gridpatrol/inspection"
+)
+
+// On so many days of the month each inspector makes so many records beside the
+// sessions.
+const (
+	patrolDays  = 2
+	patrolsEach = 2
+)
+
+// patrols are the daily work of all streets: each inspector's records of a day
+// are handed in that evening.
+func (m *month) patrols() {
+	for _, st := range m.streets {
+		for _, username := range st.crew {
+			for range patrolDays {
+				m.patrolOf(st, username, 1+m.random.IntN(27))
+			}
+		}
+	}
+	slices.SortFunc(m.patrol, oldest)
+	slices.SortFunc(m.vehicles, oldest)
+}
+
+func (m *month) patrolOf(st demoStreet, username string, day int) {
+	evening := m.at(m.first, day, 18, m.random.IntN(90))
+	var edits []DemoEdit
+	for i := range patrolsEach {
+		d := m.patrolRecord(st, m.at(m.first, day, 8+4*i+m.random.IntN(4), m.random.IntN(60)))
+		m.patrol = append(m.patrol, demoRecord{d, st.area, username, evening})
+		edits = append(edits, DemoEdit{Document: d})
+	}
+	m.push(evening, st.area, username, edits...)
+}
+
+func (m *month) patrolRecord(st demoStreet, started time.Time) Document {
+	switch roll := m.random.IntN(100); {
+	case roll < 32:
+		k := m.choose(burningKinds)
+		return m.record(k.fixture, st, started, m.burning(k, st, started))
+	case roll < 72:
+		k := m.choose(restaurantKinds)
+		return m.record(k.fixture, st, started, m.restaurant(k, st, started))
+	case roll < 87:
+		k := m.choose(fireworksKinds)
+		return m.record(k.fixture, st, started, m.fireworks(k, st, started))
+	}
+	return m.product(st, started)
+}
+
+func asItIs(*month, time.Time) inspection.Object { return nil }
+
+var burningKinds = []demoKind{
+	{70, "open_burning_pass", asItIs}, {18, "open_burning_fail", asItIs}, {12, "open_burning_incomplete", asItIs},
+}
+
+func (m *month) burning(k demoKind, st demoStreet, started time.Time) inspection.Object {
+	answers := inspection.Object{"found_at": wire(started), "place": st.name + pick(m, "背街小巷", "拆迁空地", "河堤步道", "小区北门"), "fire_lat": nil, "fire_lon": nil}
+	if k.fixture != "open_burning_incomplete" {
+		answers["materials"] = []any{pick(m, "leaves", "waste", "debris", "joss_paper", "toxic")}
+		answers["area_m2"] = m.between(0.5, 8)
+	}
+	if k.fixture == "open_burning_pass" {
+		answers["extinguished_at"], answers["rechecked_at"] = wire(started.Add(6*time.Minute)), wire(started.Add(22*time.Hour))
+	}
+	return answers
+}
+
+var restaurantKinds = []demoKind{
+	{62, "restaurant_fume_pass", asItIs},
+	{10, "restaurant_fume_fail", asItIs},
+	{10, "restaurant_fume_pass", func(m *month, _ time.Time) inspection.Object {
+		return inspection.Object{"fume_concentration": m.between(2.2, 4.1)}
+	}},
+	{6, "restaurant_fume_pass", func(*month, time.Time) inspection.Object {
+		return inspection.Object{"purifier_running": false, "fume_concentration": nil, "test_report_no": nil}
+	}},
+	{6, "restaurant_fume_pass", func(*month, time.Time) inspection.Object {
+		return inspection.Object{"sample_sent": true, "fume_concentration": nil, "test_report_no": nil}
+	}},
+	{6, "restaurant_fume_incomplete", asItIs},
+}
+
+func (m *month) restaurant(k demoKind, st demoStreet, started time.Time) inspection.Object {
+	short := st.name[:len(st.name)-len("街道")]
+	answers := inspection.Object{
+		"shop_name": short + pick(m, "老字号泡馍馆", "川湘小馆", "家常菜馆", "羊肉串烧烤店", "面馆", "火锅城"),
+		"address":   fmt.Sprintf("西安市新城区%s%d号", short, 1+m.random.IntN(180)),
+	}
+	if k.fixture == "restaurant_fume_pass" {
+		answers["last_cleaned"] = started.AddDate(0, 0, -5-m.random.IntN(20)).Format(time.DateOnly)
+		answers["fume_concentration"] = m.between(0.4, 1.6)
+	}
+	for name, v := range k.answers(m, started) {
+		answers[name] = v
+	}
+	return answers
+}
+
+var fireworksKinds = []demoKind{{72, "fireworks_pass", asItIs}, {18, "fireworks_fail", asItIs}, {10, "fireworks_incomplete", asItIs}}
+
+func (m *month) fireworks(k demoKind, st demoStreet, started time.Time) inspection.Object {
+	answers := inspection.Object{"place": st.name + pick(m, "便利店", "杂货摊", "批发门市", "快递网点")}
+	if k.fixture == "fireworks_fail" {
+		answers["seized_at"], answers["handover_at"] = wire(started.Add(5*time.Minute)), wire(started.Add(6*time.Hour))
+		answers["handover_no"] = fmt.Sprintf("XC-%s-%03d", started.Format("200601"), m.random.IntN(1000))
+	}
+	return answers
+}
+
+var productKinds = []demoKind{
+	{48, "voc_product_pass", func(m *month, _ time.Time) inspection.Object {
+		return inspection.Object{"lab_voc_value": m.between(12, 47)}
+	}},
+	{14, "voc_product_fail", func(m *month, _ time.Time) inspection.Object {
+		return inspection.Object{"lab_voc_value": m.between(85, 140)}
+	}},
+	{22, "voc_product_pending_lab", asItIs}, {8, "voc_product_incomplete", asItIs},
+	{8, "voc_product_incomplete", func(*month, time.Time) inspection.Object {
+		return inspection.Object{"scope_exclusion": "research_sample"}
+	}},
+}
+
+func (m *month) product(st demoStreet, started time.Time) Document {
+	k := m.choose(productKinds)
+	made := started.AddDate(0, -3, -m.random.IntN(40))
+	answers := inspection.Object{
+		"company":         st.name[:len(st.name)-len("街道")] + pick(m, "建材经营部", "汽修喷涂部", "印务公司", "装饰材料行"),
+		"production_date": made.Format(time.DateOnly),
+	}
+	if k.fixture != "voc_product_incomplete" {
+		answers["batch_no"], answers["sampling_no"] = "B"+made.Format("20060102"), fmt.Sprintf("CY-%s-%03d", started.Format("2006"), m.random.IntN(1000))
+	}
+	if k.fixture == "voc_product_pass" || k.fixture == "voc_product_fail" {
+		answers["lab_report_no"], answers["lab_report_date"] = fmt.Sprintf("BG-%s-%04d", started.Format("2006"), m.random.IntN(10000)), started.Format(time.DateOnly)
+	}
+	for name, v := range k.answers(m, started) {
+		answers[name] = v
+	}
+	return m.record(k.fixture, st, started, answers)
+}
+
+// quarrelled are the vehicles over which two phones quarrel, deleted those that
+// are taken out again, corrected one that is edited after its half of the month
+// was closed, as is the last deletion; touched are all that no one decides on.
+var (
+	quarrelled = []int{5, 45, 85}
+	deleted    = []int{31, 77}
+	corrected  = 60
+	touched    = slices.Concat(quarrelled, deleted, []int{corrected})
+)
+
+// quarrels: the supervisor and an inspector, both offline, change the same
+// answers of three vehicles; two records are deleted, one is corrected, one
+// stays a draft.
+func (m *month) quarrels() {
+	edit := func(v demoRecord, changes inspection.Object) DemoEdit {
+		own, _ := v.Doc["answers"].(inspection.Object)
+		answers := maps.Clone(own)
+		maps.Copy(answers, changes)
+		return DemoEdit{Document: Document{Collection: v.Collection, ID: v.ID, Doc: inspection.Object{"answers": answers}}, Base: 1}
+	}
+	for _, i := range quarrelled {
+		v := m.vehicles[i]
+		m.push(v.pushed.Add(14*time.Hour), v.area, "supervisor", edit(v, inspection.Object{"usage": "logistics", "note": "行驶证载明物流配送"}))
+		m.push(v.pushed.Add(16*time.Hour), v.area, v.username, edit(v, inspection.Object{"usage": "other", "note": "驾驶员自述"}))
+	}
+	for k, i := range deleted {
+		v := m.vehicles[i]
+		at := []time.Time{v.pushed.Add(3 * time.Hour), m.at(m.first, 21, 10, 0)}[k]
+		m.push(at, v.area, v.username, DemoEdit{Document: Document{Collection: v.Collection, ID: v.ID}, Base: 1, Delete: true})
+	}
+	v := m.vehicles[corrected]
+	m.push(m.at(m.first, 21, 11, 0), v.area, v.username, edit(v, inspection.Object{"plate": m.plate()}))
+	draft := m.patrolRecord(m.streets[8], m.at(m.first, 25, 16, 0))
+	draft.Doc["status"] = "draft"
+	m.push(m.at(m.first, 25, 18, 0), m.streets[8].area, m.streets[8].crew[0], DemoEdit{Document: draft})
+}
+
+// reviews: many of the patrols are approved by the morning after next, some
+// sent back and mended, few rejected.
+func (m *month) reviews() {
+	for i, r := range m.patrol {
+		switch {
+		case r.pushed.Day() > 24:
+		case i%9 == 4:
+			m.decide(r, "send_back", pick(m, "请补充处置后照片", "请核对地点和时间", "请补充检测报告编号"))
+			if i%2 == 0 {
+				mended := Document{Collection: r.Collection, ID: r.ID, Doc: inspection.Object{"grid": string(r.area) + "-01"}}
+				m.push(r.pushed.Add(45*time.Hour), r.area, r.username, DemoEdit{Document: mended, Base: 2})
+			}
+		case i%31 == 7:
+			m.decide(r, "reject", "重复记录")
+		case i%3 == 0:
+			m.decide(r, "approve", "")
+		}
+	}
+	for i, v := range m.vehicles {
+		switch {
+		case i%2 == 0 || slices.Contains(touched, i) || v.pushed.Day() > 22:
+		case i == 11 || i == 101:
+			m.decide(v, "reject", "读数与打印单不符")
+		default:
+			m.decide(v, "approve", "")
+		}
+	}
+}
+
+// decide adds to what the supervisor decides at one sitting on one street.
+func (m *month) decide(r demoRecord, decision, comment string) {
+	at := r.pushed.Truncate(time.Hour).Add(38 * time.Hour)
+	for i := range m.steps {
+		v := m.steps[i].Review
+		if v != nil && m.steps[i].At.Equal(at) && m.steps[i].Area == r.area && v.Decision == decision && v.Comment == comment {
+			v.IDs = append(v.IDs, r.ID)
+			return
+		}
+	}
+	m.steps = append(m.steps, DemoStep{At: at, Area: r.area, Review: &DemoReview{IDs: []string{r.ID}, Decision: decision, Comment: comment}})
+}

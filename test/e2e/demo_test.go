@@ -1,0 +1,166 @@
+package e2e_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// lastMonth is the demo's month.
+func lastMonth() string {
+	china := time.FixedZone("Asia/Shanghai", 8*60*60)
+	y, m, _ := time.Now().In(china).Date()
+	return time.Date(y, m-1, 1, 0, 0, 0, 0, china).Format("2006-01")
+}
+
+type joint struct {
+	Topics []struct {
+		Topic    string
+		Sessions int
+		Vehicles int
+		Verdicts map[string]int
+		Met      *bool
+	}
+	Streets []struct {
+		Topics []struct{ Sessions int }
+	}
+	Excluded     []struct{ Reason string }
+	Late         []object
+	SuspectClock []object                            `json:"suspect_clock"`
+	SinceClose   struct{ Removed, Changed []object } `json:"since_close"`
+}
+
+func (a *account) joint(query string) joint {
+	a.s.t.Helper()
+	status, out := a.s.call("GET", "/v1/reports/joint?month="+lastMonth()+query, a.token, nil)
+	if status != http.StatusOK {
+		a.s.t.Fatalf("report: %d %v", status, out)
+	}
+	raw, _ := json.Marshal(out)
+	var j joint
+	if err := json.Unmarshal(raw, &j); err != nil {
+		a.s.t.Fatal(err)
+	}
+	return j
+}
+
+// The demo holds a month in which everything happens that a report tells of.
+func TestTheDemoHoldsAMonth(t *testing.T) {
+	s := startDemo(t)
+	boss := s.signIn("supervisor")
+	j := boss.joint("")
+	diesel := j.Topics[0]
+	if diesel.Topic != "diesel_roadside" || diesel.Met == nil || !*diesel.Met || diesel.Vehicles < 200 || diesel.Sessions < 6 {
+		t.Errorf("%+v", diesel)
+	}
+	if len(j.Excluded) != 2 || j.Excluded[0].Reason == j.Excluded[1].Reason || len(j.SuspectClock) != 1 {
+		t.Errorf("excluded %v, suspect clocks %v", j.Excluded, j.SuspectClock)
+	}
+	with, without := 0, 0
+	for _, st := range j.Streets {
+		if st.Topics[0].Sessions > 0 {
+			with++
+		} else {
+			without++
+		}
+	}
+	if with != 7 || without != 2 {
+		t.Errorf("%d streets with sessions, %d without", with, without)
+	}
+	half := boss.joint("&window=first_half")
+	if len(half.Late) != 9 || len(half.SinceClose.Removed) != 1 || len(half.SinceClose.Changed) != 1 {
+		t.Errorf("late %v, since %v", half.Late, half.SinceClose)
+	}
+	states, conflicts, verdicts := map[any]int{}, 0, map[any]int{}
+	for _, c := range boss.pullAll() {
+		doc, _ := c["doc"].(object)
+		server, _ := doc["server"].(object)
+		review, _ := server["review"].(object)
+		if c["collection"] == "inspections" {
+			states[review["state"]]++
+			verdicts[server["verdict"]]++
+		}
+		if list, _ := server["conflicts"].([]any); len(list) > 0 {
+			conflicts++
+		}
+	}
+	for _, state := range []any{"received", "has_issues", "edited", "approved", "rejected", nil} {
+		if states[state] == 0 {
+			t.Errorf("no record is %v: %v", state, states)
+		}
+	}
+	if conflicts != 3 || len(verdicts) != 5 {
+		t.Errorf("%d conflicts, verdicts %v", conflicts, verdicts)
+	}
+	s.wantExports(j)
+}
+
+// A first start that is cut off is completed by the next one.
+func TestTheDemoSurvivesAPowerCut(t *testing.T) {
+	whole := startDemo(t).signIn("supervisor").joint("")
+	for _, after := range []time.Duration{300, 1200} {
+		s := &server{t: t, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
+		s.launch("demo")
+		t.Cleanup(s.kill)
+		time.Sleep(after * time.Millisecond)
+		s.kill()
+		s.start("demo")
+		cut := s.signIn("supervisor").joint("")
+		if cut.Topics[0].Sessions != whole.Topics[0].Sessions || cut.Topics[0].Vehicles != whole.Topics[0].Vehicles {
+			t.Errorf("after %d ms: %+v, whole %+v", after, cut.Topics[0], whole.Topics[0])
+		}
+		s.kill()
+	}
+}
+
+// What a newcomer exports is what the server says.
+func (s *server) wantExports(j joint) {
+	t := s.t
+	dir := t.TempDir()
+	export := func(file string, more ...string) string {
+		t.Helper()
+		name := filepath.Join(dir, file)
+		args := append([]string{"export", "joint", "--data", s.data, "--month", lastMonth(), "-o", name}, more...)
+		if out, status := run(t, "", args...); status != 0 || !strings.Contains(out, "wrote "+name) {
+			t.Fatalf("%d: %s", status, out)
+		}
+		return name
+	}
+	book, err := excelize.OpenFile(export("month.xlsx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	rows, err := book.GetRows("车辆")
+	if err != nil || len(rows)-1 != j.Topics[0].Vehicles {
+		t.Errorf("%d vehicles in the sheet, %d in the report (%v)", len(rows)-1, j.Topics[0].Vehicles, err)
+	}
+	f, err := os.Open(export("month.csv", "--area", "610102003", "--window", "26-25"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if lines, err := csv.NewReader(f).ReadAll(); err != nil || len(lines) < 20 {
+		t.Errorf("%d lines, %v", len(lines), err)
+	}
+	export("month.geojson")
+	export("month.json")
+	for _, c := range []struct{ says, arg, value string }{
+		{".xlsx", "-o", filepath.Join(dir, "month.pdf")}, {"month", "--month", "10"}, {"--data", "--data", filepath.Join(dir, "none")}, {"area", "--area", "999999"},
+	} {
+		args := []string{"export", "joint", "--data", s.data, "--month", lastMonth(), "-o", filepath.Join(dir, "x.csv"), c.arg, c.value}
+		if out, status := run(t, "", args...); status != 1 || !strings.Contains(out, c.says) {
+			t.Errorf("%s %s: %d: %s", c.arg, c.value, status, out)
+		}
+	}
+	if out, status := run(t, "", "export", "dispatch", "--data", s.data, "--month", lastMonth(), "--window", "second_half", "-o", filepath.Join(dir, "units.xlsx")); status != 0 {
+		t.Errorf("%d: %s", status, out)
+	}
+}
