@@ -30,7 +30,7 @@ programs:
 	else echo "install these first:$$missing"; exit 1; fi
 
 .PHONY: test
-test: build programs ## Run every suite: unit, properties, contract, end to end, README
+test: build programs bin/ferretdb ## Run every suite: unit, properties, contract, end to end, README
 	go vet ./...
 	go test -count=1 -timeout 15m ./...
 
@@ -58,6 +58,10 @@ lint: bin/golangci-lint ## Check format, vet, folder rules and style
 
 bin/golangci-lint: tools/lint/go.mod
 	cd tools/lint && go build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# The tests of the Mongo engine run it, unless MONGODB_URI names a real server.
+bin/ferretdb: tools/ferretdb/main.go tools/ferretdb/go.mod
+	cd tools/ferretdb && go build -o ../../bin/ferretdb .
 
 .PHONY: clean
 clean: ## Remove what was built; data stays

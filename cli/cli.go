@@ -14,7 +14,8 @@ import (
 	"github.com/google/uuid"
 
 	"gridpatrol/inspection"
-	"gridpatrol/store/sqlite"
+	"gridpatrol/store"
+	"gridpatrol/store/history"
 )
 
 // Process is what the command line runs in.
@@ -27,9 +28,10 @@ type Process struct {
 
 // Exit statuses.
 const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
+	exitOK     = 0
+	exitError  = 1
+	exitUsage  = 2
+	exitDamage = 3
 )
 
 // commands is the grammar.
@@ -41,7 +43,11 @@ type commands struct {
 	Demo  demoCommand  `cmd:"" help:"Serve the demo district on loopback, made on first start."`
 	User  userCommands `cmd:"" help:"Add, import, disable or reset accounts."`
 
-	Export exportCommands `cmd:"" help:"Write a report to a file, beside a server that may be running."`
+	Export  exportCommands `cmd:"" help:"Write a report to a file, beside a server that may be running."`
+	Verify  verifyCommand  `cmd:"" help:"Prove that the history is whole and unchanged. Exit status 3 means that it isn't."`
+	Backup  backupCommand  `cmd:"" help:"Write everything into one file, while the server runs."`
+	Restore restoreCommand `cmd:"" help:"Fill an empty database from a backup."`
+	Migrate migrateCommand `cmd:"" help:"Move a database to another store; phones go on where they were."`
 
 	Health healthCommand `cmd:"" help:"Ask the server on this machine whether it is alive."`
 }
@@ -59,7 +65,7 @@ type run struct {
 }
 
 // Run executes the command line and returns the exit status: 0 done, 1 failed,
-// 2 the command line is wrong.
+// 2 the command line is wrong, 3 a database or a backup is damaged.
 func Run(ctx context.Context, p Process) int {
 	var c commands
 	exit := -1
@@ -83,7 +89,7 @@ func Run(ctx context.Context, p Process) int {
 	r := &run{Process: p, ctx: ctx, log: newLogger(p.Stderr, c.Log)}
 	if err := command.Run(r); err != nil {
 		fmt.Fprintln(p.Stderr, "gridpatrol:", explain(err))
-		return exitError
+		return statusOf(err)
 	}
 	return exitOK
 }
@@ -109,25 +115,28 @@ func newLogger(w io.Writer, f logFlags) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
+// statusOf tells damage from all that may go better another time.
+func statusOf(err error) int {
+	if errors.Is(err, store.ErrDamaged) || errors.Is(err, history.ErrBackup) {
+		return exitDamage
+	}
+	return exitError
+}
+
 // explain says what to do, with the cause for whoever runs the server.
 func explain(err error) string {
+	if errors.Is(err, store.ErrReadOnly) {
+		return "This database was moved elsewhere by gridpatrol migrate and takes no writes. Use the one that it was moved to."
+	}
 	var e *inspection.Error
-	if !errors.As(err, &e) {
+	var placed *placedError
+	if errors.As(err, &placed) || !errors.As(err, &e) {
 		return err.Error()
 	}
 	if e.Err != nil {
 		return fmt.Sprintf("%s (%v)", e.Detail, e.Err)
 	}
 	return e.Detail
-}
-
-// dataFlags say where the embedded store lives.
-type dataFlags struct {
-	Data string `default:"./data" type:"path" help:"Folder of the embedded store; made on first start." env:"GRIDPATROL_DATA"`
-}
-
-func (f dataFlags) open(ctx context.Context) (*sqlite.Store, error) {
-	return sqlite.Open(ctx, f.Data, sqlite.Options{NewID: newID})
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -9,7 +9,6 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/seeds"
 	"gridpatrol/store"
-	"gridpatrol/store/sqlite"
 )
 
 // DemoPassword is that of every demo account. It stands in the contract and
@@ -21,7 +20,7 @@ const demoMark = "demo"
 
 // guardDemo refuses to serve accounts whose password everyone knows beyond
 // loopback, and to mix them into a real database.
-func guardDemo(ctx context.Context, st *sqlite.Store, listen string, demo bool) error {
+func guardDemo(ctx context.Context, st store.Store, listen string, demo bool) error {
 	_, err := st.Get(ctx, store.TableMeta, demoMark)
 	marked := err == nil
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -39,7 +38,7 @@ func guardDemo(ctx context.Context, st *sqlite.Store, listen string, demo bool) 
 }
 
 // markDemo marks a database that nobody uses yet.
-func markDemo(ctx context.Context, st *sqlite.Store) error {
+func markDemo(ctx context.Context, st store.Store) error {
 	users, err := st.Changes(ctx, store.ChangesQuery{
 		Area: inspection.ReferenceArea, Collections: []inspection.Collection{inspection.Users}, Limit: 1,
 	})

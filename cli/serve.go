@@ -16,17 +16,17 @@ import (
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/seeds"
-	"gridpatrol/store/sqlite"
+	"gridpatrol/store"
 	"gridpatrol/sync"
 )
 
 // serveFlags are the flags of all that serves.
 type serveFlags struct {
-	Listen       string         `default:"127.0.0.1:8080" help:"Address to listen on." env:"GRIDPATROL_LISTEN"`
-	TLSCert      string         `type:"existingfile" help:"Certificate chain in PEM." env:"GRIDPATROL_TLS_CERT"`
-	TLSKey       string         `type:"existingfile" help:"The certificate's key in PEM." env:"GRIDPATROL_TLS_KEY"`
-	TrustedProxy []netip.Prefix `help:"Network of a proxy whose X-Forwarded-For counts, like 10.0.0.0/8. May be repeated." env:"GRIDPATROL_TRUSTED_PROXY"`
-	StopTimeout  time.Duration  `default:"30s" help:"How long a stop waits for requests under way." env:"GRIDPATROL_STOP_TIMEOUT"`
+	Listen       string        `default:"127.0.0.1:8080" help:"Address to listen on." env:"GRIDPATROL_LISTEN"`
+	TLSCert      string        `type:"existingfile" help:"Certificate chain in PEM." env:"GRIDPATROL_TLS_CERT"`
+	TLSKey       string        `type:"existingfile" help:"The certificate's key in PEM." env:"GRIDPATROL_TLS_KEY"`
+	TrustedProxy []network     `help:"Address or network of a proxy whose X-Forwarded-For counts, like 10.0.0.7 or 10.0.0.0/8. May be repeated." env:"GRIDPATROL_TRUSTED_PROXY"`
+	StopTimeout  time.Duration `default:"30s" help:"How long a stop waits for requests under way." env:"GRIDPATROL_STOP_TIMEOUT"`
 }
 
 type serveCommand struct {
@@ -37,6 +37,7 @@ type serveCommand struct {
 
 type demoCommand struct {
 	Data       string `default:"./data/demo" type:"path" help:"Folder of the demo's store; made on first start." env:"GRIDPATROL_DATA"`
+	Store      string `help:"A Mongo database in place of the folder, like mongodb://127.0.0.1:27017/gridpatrol." env:"GRIDPATROL_STORE"`
 	serveFlags `embed:""`
 }
 
@@ -47,7 +48,7 @@ func (c *serveCommand) Run(r *run) error {
 
 // Run serves the demo district.
 func (c *demoCommand) Run(r *run) error {
-	return serve(r, dataFlags{Data: c.Data}, c.serveFlags, true)
+	return serve(r, dataFlags{Data: c.Data, Store: c.Store}, c.serveFlags, true)
 }
 
 func (f serveFlags) check() error {
@@ -66,6 +67,10 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 		return err
 	}
 	defer closing(r, "store", st.Close)
+	// Phones would pull what is old from it for ever.
+	if err := st.Ping(r.ctx); errors.Is(err, store.ErrReadOnly) {
+		return err
+	}
 	if err := guardDemo(r.ctx, st, f.Listen, demo); err != nil {
 		return err
 	}
@@ -95,7 +100,7 @@ type services struct {
 	http *api.Server
 }
 
-func wire(r *run, st *sqlite.Store, data string, f serveFlags, demo bool) (*services, error) {
+func wire(r *run, st store.Store, data string, f serveFlags, demo bool) (*services, error) {
 	accounts, err := auth.New(r.ctx, st, auth.Config{Now: now, Random: rand.Reader})
 	if err != nil {
 		return nil, err
@@ -115,7 +120,7 @@ func wire(r *run, st *sqlite.Store, data string, f serveFlags, demo bool) (*serv
 	}
 	server, err := api.New(api.Config{
 		Auth: accounts, Sync: phones, Reports: reports, Health: st, Log: r.log, Now: now, NewID: newID,
-		TrustedProxies: f.TrustedProxy, Metrics: prometheus.NewRegistry(), Demo: demo,
+		TrustedProxies: f.proxies(), Metrics: prometheus.NewRegistry(), Demo: demo,
 	})
 	if err != nil {
 		phones.Close()
@@ -191,6 +196,32 @@ func (f serveFlags) secure(r *run) (*tls.Config, error) {
 		return nil, fmt.Errorf("--tls-cert and --tls-key don't make a certificate: %w", err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// network is an address, or all that share its first bits.
+type network struct{ netip.Prefix }
+
+// UnmarshalText reads 10.0.0.7 and 10.0.0.0/8.
+func (n *network) UnmarshalText(text []byte) error {
+	if addr, err := netip.ParseAddr(string(text)); err == nil {
+		addr = addr.Unmap().WithZone("")
+		n.Prefix = netip.PrefixFrom(addr, addr.BitLen())
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is neither an address like 10.0.0.7 nor a network like 10.0.0.0/8", text)
+	}
+	n.Prefix = prefix.Masked()
+	return nil
+}
+
+func (f serveFlags) proxies() []netip.Prefix {
+	list := make([]netip.Prefix, len(f.TrustedProxy))
+	for i, n := range f.TrustedProxy {
+		list[i] = n.Prefix
+	}
+	return list
 }
 
 // loopback reports whether an address to listen on can be reached from this

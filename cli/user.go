@@ -12,7 +12,7 @@ import (
 
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
-	"gridpatrol/store/sqlite"
+	"gridpatrol/store"
 	"gridpatrol/sync"
 )
 
@@ -57,7 +57,7 @@ func withAccounts(r *run, data dataFlags, do func(*auth.Service) error) error {
 	return do(accounts)
 }
 
-func openAccounts(r *run, st *sqlite.Store) (*auth.Service, error) {
+func openAccounts(r *run, st store.Store) (*auth.Service, error) {
 	phones, err := sync.New(r.ctx, sync.Config{Store: st, Now: now, Log: r.log})
 	if err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ const (
 	CodeAsOfReset        Code = "as_of_reset"
 	CodeWindowOpen       Code = "window_not_over"
 	CodeWindowClosed     Code = "already_closed"
+	CodeLocked           Code = "locked"
 
 	CodeUnauthenticated Code = "unauthenticated"
 	CodeBadCredentials  Code = "bad_credentials"
@@ -80,6 +81,7 @@ var Codes = map[Code]string{
 	CodeAsOfReset:        "The as_of token is of another database, or newer than a restored backup. Report as of a time.",
 	CodeWindowOpen:       "The window is not over yet, so it can't be closed.",
 	CodeWindowClosed:     "The window was closed before. It is closed once; what changed since is told in its report.",
+	CodeLocked:           "The document is approved or closed, and locked. Reopen it first.",
 	CodeUnauthenticated:  "Sign in, and send the access token as a bearer token.",
 	CodeBadCredentials:   "User name or password is wrong.",
 	CodeTokenExpired:     "The token has expired. Refresh it or sign in again.",
@@ -130,6 +132,23 @@ func (e *Error) Unwrap() error { return e.Err }
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
+
+// Fault is something wrong with one member of a request.
+type Fault struct {
+	Pointer string
+	Code    Code
+	Detail  string
+}
+
+// FaultIn makes a Fault of the member at the pointer.
+func FaultIn(pointer string, code Code, detail string) *Fault {
+	return &Fault{Pointer: pointer, Code: code, Detail: detail}
+}
+
+func (f *Fault) Error() string { return string(f.Code) + " at " + f.Pointer + ": " + f.Detail }
+
+// Unwrap returns what is told of the request as a whole: CodeBadRequest.
+func (f *Fault) Unwrap() error { return Errorf(CodeBadRequest, "%s", f.Detail) }
 
 // CodeOf returns the code of the first Error in err's chain, CodeInternal if
 // there is none, and "" for nil.

@@ -132,11 +132,15 @@ func (m *merger) byParts(path []string, name string, t triple, at level) (merged
 	if at == topLevel && (name == memberAnswers || name == memberRectification) {
 		return m.nested(path, t, name)
 	}
-	key := idKey
+	return m.items(path, t, itemKey(name, at))
+}
+
+// itemKey returns what tells the elements of a member's array apart.
+func itemKey(name string, at level) func(any) (string, bool) {
 	if name == memberPhotos && at != answersLevel {
-		key = photoKey
+		return photoKey
 	}
-	return m.items(path, t, key)
+	return idKey
 }
 
 func (m *merger) nested(path []string, t triple, name string) (any, bool) {

@@ -160,6 +160,10 @@ type Commit struct {
 	Hash     Hash
 	Bytes    []byte
 	Entries  []Entry
+	// Before holds the records of the commit's documents as they were read
+	// with the head that it was sealed on, those that are unknown left out. It
+	// saves the engine from reading them again; nil means that it must.
+	Before map[inspection.DocID]Record
 }
 
 // Head returns the area's head after the commit.
@@ -196,7 +200,8 @@ func Chain(previous Hash, area inspection.Area, first int64, commit []byte) Hash
 	return Hash(h.Sum(nil))
 }
 
-// Open rebuilds a commit from what an engine stored, entries decoded.
+// Open rebuilds a commit from what an engine stored, entries decoded. Returns
+// ErrDamaged if stored isn't what Seal makes.
 func Open(area inspection.Area, first int64, previous Hash, stored []byte) (*Commit, error) {
 	entries, err := decodeEntries(stored, first)
 	if err != nil {
@@ -294,15 +299,15 @@ type entryJSON struct {
 func decodeEntries(stored []byte, first int64) ([]Entry, error) {
 	var list []entryJSON
 	if err := json.Unmarshal(stored, &list); err != nil {
-		return nil, fmt.Errorf("store: a commit is not readable: %w", err)
+		return nil, fmt.Errorf("%w: a commit is not readable: %w", ErrDamaged, err)
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("store: a commit is empty")
+		return nil, fmt.Errorf("%w: a commit is empty", ErrDamaged)
 	}
 	entries := make([]Entry, len(list))
 	for i, e := range list {
 		if e.Seq != first+int64(i) {
-			return nil, fmt.Errorf("store: a commit at %d holds seq %d", first, e.Seq)
+			return nil, fmt.Errorf("%w: a commit at %d holds seq %d", ErrDamaged, first, e.Seq)
 		}
 		entries[i] = Entry{
 			Seq: e.Seq, Collection: e.Collection, ID: e.ID, Rev: e.Rev, Kind: e.Kind,

@@ -12,34 +12,43 @@ import (
 // Index is what lists, look-ups and reports ask for, taken from a document.
 // Engines keep it beside the record as typed fields.
 type Index struct {
-	// Template of an inspection; of a session, its topic.
+	// Template of an inspection; of a session, its topic; of a task, the unit
+	// that it is given to; of what is in quarantine, why.
 	Template string
 	Verdict  string
-	// State of the review; of a task, its own.
+	// State of the review; of a task and of what is in quarantine, its own.
 	State string
 	// Evidence is "complete" or "incomplete", "" where nothing is demanded.
 	Evidence string
-	// Started is started_at, else when the server received the document.
+	// Started is started_at, else when the server received the document. Of a
+	// task it is when it is due: lists of tasks are in that order.
 	Started time.Time
 	// Terms are what the document can be found by, sorted, each once.
 	Terms []string
 }
 
 // Names reports whether the document has a term of that prefix.
-func (ix *Index) Names(prefix string) bool {
+func (ix *Index) Names(prefix string) bool { return ix.Term(prefix) != "" }
+
+// Term returns the document's first term of that prefix, or "".
+func (ix *Index) Term(prefix string) string {
 	i, _ := slices.BinarySearch(ix.Terms, prefix)
-	return i < len(ix.Terms) && strings.HasPrefix(ix.Terms[i], prefix)
+	if i < len(ix.Terms) && strings.HasPrefix(ix.Terms[i], prefix) {
+		return ix.Terms[i]
+	}
+	return ""
 }
 
 // Prefixes of terms. What follows names a photo by its SHA-256, a session, a
-// task, a site or an inspection by id, a flag of the evidence, or is a text to
-// search in the form of SearchKey.
+// task, a site or an inspection by id, who is to do a task, a flag of the
+// evidence, or is a text to search in the form of SearchKey.
 const (
 	TermPhoto      = "photo:"
 	TermSession    = "session:"
 	TermTask       = "task:"
 	TermSite       = "site:"
 	TermInspection = "inspection:"
+	TermAssignee   = "assignee:"
 	TermFlag       = "flag:"
 	TermText       = "text:"
 )
@@ -62,7 +71,7 @@ const maxTerms = 2000
 // IndexOf takes the index from a document, "server" included.
 func IndexOf(c inspection.Collection, doc inspection.Object) Index {
 	server := members(doc["server"])
-	ix := Index{Started: startOf(doc, server)}
+	ix := Index{Started: firstTime(doc["started_at"], server["received_at"])}
 	switch c {
 	case inspection.Inspections:
 		ix.Template, ix.Verdict = textOf(doc["template"]), textOf(server["verdict"])
@@ -70,13 +79,17 @@ func IndexOf(c inspection.Collection, doc inspection.Object) Index {
 	case inspection.Sessions:
 		ix.Template = textOf(doc["topic"])
 	case inspection.Tasks:
-		ix.State = textOf(server["state"])
+		ix.Template, ix.State = textOf(doc["unit"]), textOf(server["state"])
+		ix.Started = firstTime(server["due_at"])
+	case inspection.Quarantine:
+		ix.Template, ix.State = textOf(doc["code"]), textOf(doc["state"])
+		ix.Started = firstTime(doc["received_at"])
 	}
 	evidence := members(server["evidence"])
 	if complete, known := evidence["complete"].(bool); known {
 		ix.Evidence = map[bool]string{true: "complete", false: "incomplete"}[complete]
 	}
-	ix.Terms = terms(doc, server, evidence)
+	ix.Terms = terms(c, doc, server, evidence)
 	return ix
 }
 
@@ -96,8 +109,9 @@ const (
 	lastYear  = 2200
 )
 
-func startOf(doc, server inspection.Object) time.Time {
-	for _, v := range []any{doc["started_at"], server["received_at"]} {
+// firstTime returns the first of the values that is a time.
+func firstTime(values ...any) time.Time {
+	for _, v := range values {
 		t, err := time.Parse(time.RFC3339, textOf(v))
 		if err == nil && t.Year() >= firstYear && t.Year() < lastYear {
 			return t.UTC().Truncate(time.Millisecond)
@@ -106,7 +120,7 @@ func startOf(doc, server inspection.Object) time.Time {
 	return time.Time{}
 }
 
-func terms(doc, server, evidence inspection.Object) []string {
+func terms(c inspection.Collection, doc, server, evidence inspection.Object) []string {
 	var out []string
 	add := func(prefix, value string) {
 		if value != "" && len(value) <= maxTermBytes {
@@ -127,8 +141,11 @@ func terms(doc, server, evidence inspection.Object) []string {
 	for _, f := range flags {
 		add(TermFlag, textOf(members(f)["flag"]))
 	}
+	if c == inspection.Tasks { // of which a phone can't write it
+		add(TermAssignee, textOf(doc["assignee"]))
+	}
 	answers := members(doc["answers"])
-	for _, v := range []any{answers["plate"], server["title"], doc["name"], doc["title"], doc["point"]} {
+	for _, v := range []any{answers["plate"], server["title"], server["site_name"], doc["name"], doc["title"], doc["point"]} {
 		add(TermText, SearchKey(textOf(v)))
 	}
 	slices.Sort(out)

@@ -26,6 +26,9 @@ var (
 	ErrNotFound = errors.New("store: not found")
 	// ErrReadOnly: this database was migrated elsewhere and takes no writes.
 	ErrReadOnly = errors.New("store: read-only")
+	// ErrDamaged: what is stored can't be read as what it should be. For who
+	// serves that is one more way of being unavailable.
+	ErrDamaged = errors.New("store: damaged")
 )
 
 // Store is what an engine implements. All methods are safe for concurrent use.
@@ -34,9 +37,12 @@ type Store interface {
 	Log
 	Views
 	Tables
+	Audit
+	Moving
 
-	// ID is the database's identity: a UUID made with the database, the same
-	// for all processes that use it, and changed by a restore.
+	// ID is the database's identity: a UUID made with the database and the
+	// same for all processes that use it. A restored database has its own, a
+	// migrated one that of its source.
 	ID(ctx context.Context) (string, error)
 	// Ping reports whether the store can be reached and written.
 	Ping(ctx context.Context) error
@@ -125,7 +131,7 @@ type Table string
 // The plain tables. AllTables lists them: backup, restore and migrate carry
 // every one, and engines refuse a name that is not in the list.
 const (
-	TableMeta        Table = "meta"        // what the database is: "demo"
+	TableMeta        Table = "meta"        // what the database is: "demo", "unfinished"
 	TableKeys        Table = "keys"        // signing keys, by key id
 	TableCredentials Table = "credentials" // user id → password hash
 	TableUsernames   Table = "usernames"   // folded user name → user id

@@ -33,6 +33,8 @@ type Draft struct {
 	Record store.Record
 	Client inspection.Object
 	Server inspection.Object
+	// Deleted may be changed, too.
+	Deleted bool
 
 	collection inspection.Collection
 	changed    bool
@@ -123,7 +125,7 @@ func (d *decider) drafts(act *Act) (map[inspection.DocID]*Draft, error) {
 		}
 		drafts[id] = &Draft{
 			Record: cur.rec, Client: inspection.ClientOwned(cur.doc), Server: serverOf(cur.doc),
-			collection: cur.rec.Collection,
+			Deleted: cur.rec.Deleted, collection: cur.rec.Collection,
 		}
 	}
 	return drafts, nil
@@ -153,7 +155,7 @@ func (d *decider) amend(act *Act, id inspection.DocID, draft *Draft, nth int64) 
 	}
 	e := &store.Entry{
 		Seq: d.head.Seq + 1 + int64(len(d.entries)) + nth, Collection: draft.collection, ID: id,
-		Rev: draft.Record.Rev + 1, Kind: act.Kind, Actor: act.By, At: d.at(), Deleted: draft.Record.Deleted,
+		Rev: draft.Record.Rev + 1, Kind: act.Kind, Actor: act.By, At: d.at(), Deleted: draft.Deleted,
 	}
 	d.mark(e, draft.Server)
 	if draft.judge {

@@ -141,6 +141,27 @@ func templateKey(name string, version int64) string { return fmt.Sprintf("%s@%d"
 // Reference returns the reference data, at most a second old.
 func (s *Service) Reference(ctx context.Context) (*Reference, error) { return s.catalog.current(ctx) }
 
+// TaskDue returns until when a task is due that follows from a check at the
+// time, by the newest template of the name. ok is false if no template or
+// limit says so.
+func (r *Reference) TaskDue(name string, checked time.Time) (due time.Time, ok bool) {
+	if t := r.newest(name); t != nil {
+		return t.TaskDue(r.Limits, checked)
+	}
+	return time.Time{}, false
+}
+
+// newest returns the newest version of a template, or nil.
+func (r *Reference) newest(name string) *template.Template {
+	var newest *template.Template
+	for _, t := range r.Templates {
+		if t.Name() == name && (newest == nil || t.Version() > newest.Version()) {
+			newest = t
+		}
+	}
+	return newest
+}
+
 // Template returns the template that a document was filled with, or nil.
 func (r *Reference) Template(doc inspection.Object) *template.Template {
 	name, _ := doc["template"].(string)

@@ -187,6 +187,33 @@ func TestLargeRecords(t *testing.T) {
 	}
 }
 
+// TestManyEditsOfALargeDocument: they are all stored and answered, but an
+// answer holds 64 MiB of documents at most.
+func TestManyEditsOfALargeDocument(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("li", street)
+	id := newID()
+	p.one(store.Applied, p.put(id, 0, newInspection(edit{"text": strings.Repeat("x", 1000<<10)})))
+	edits := make([]edit, 70)
+	for i := range edits {
+		edits[i] = p.put(id, 1, edit{"note": i})
+	}
+	for round := range 2 {
+		bytes, without := 0, 0
+		for i, r := range p.push(edits...) {
+			if r.Status != store.Applied || *r.Rev != int64(i+2) || r.Replayed != (round == 1) {
+				t.Fatalf("edit %d: %s, rev %d", i, r.Status, *r.Rev)
+			}
+			if bytes += len(r.Doc); r.Doc == nil {
+				without++
+			}
+		}
+		if bytes > 64<<20 || without != 5 {
+			t.Errorf("%d bytes of documents, %d results without", bytes, without)
+		}
+	}
+}
+
 // TestLongNames: thousands of values under one long name are stored, merged
 // and flagged like others; what doesn't fit under "server" is counted there.
 func TestLongNames(t *testing.T) {

@@ -1,7 +1,9 @@
 package sync
 
 import (
+	"cmp"
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"gridpatrol/inspection"
@@ -17,6 +19,8 @@ type item struct {
 	// why it goes to quarantine there.
 	aside  bool
 	reject *inspection.Error
+	// room is what is left for documents in the answer to the item's batch.
+	room *atomic.Int64
 	// result is set when the item has been decided.
 	result outcome
 
@@ -65,6 +69,8 @@ type decider struct {
 	known    map[inspection.DocID]*current
 	receipts map[inspection.Device]map[int64]store.Receipt
 	history  map[int64]*store.Entry
+	// before holds the records as they were read; known follows the commit.
+	before map[inspection.DocID]store.Record
 
 	entries []store.Entry
 	bytes   int
@@ -215,7 +221,7 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 	mine := d.mine(it, cur, from)
 	theirs := inspection.ClientOwned(cur.doc)
 	server := serverOf(cur.doc)
-	merge := inspection.ThreeWay(from.doc, theirs, mine, reviewState(server) == stateApproved)
+	merge := inspection.ThreeWay(from.doc, theirs, mine, inspection.Locked(it.m.Collection, server))
 	revived := cur.rec.Deleted && (merge.Taken || len(merge.Clashes) > 0 || from.deleted || from.unknown)
 	if inspection.Depth(merge.Doc) > inspection.MaxDocumentDepth {
 		return outcome{reject: inspection.Errorf(inspection.CodeTooDeep, "The document is nested too deep. Flatten it.")}
@@ -227,8 +233,11 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 		e.Sent = inspection.AppendJSON(nil, mine)
 	}
 	park(server, merge.Clashes, it, e)
-	if it.m.Collection == inspection.Inspections {
+	switch {
+	case it.m.Collection == inspection.Inspections:
 		server["review"] = nextReview(server, merge.Doc, merge.Taken)
+	case it.m.Collection == inspection.Tasks && merge.Taken:
+		rectified(server, e.Actor, e.At)
 	}
 	if isNew {
 		server["received_at"] = stamp(e.At)
@@ -288,7 +297,7 @@ func (d *decider) delete(it *item, cur *current, from base) outcome {
 	server := serverOf(cur.doc)
 	theirs := inspection.ClientOwned(cur.doc)
 	unseen := !inspection.SameFields(from.doc, theirs) && !d.ownState(it, cur, theirs)
-	locked := reviewState(server) == stateApproved
+	locked := inspection.Locked(it.m.Collection, server)
 	if !cur.rec.Deleted && (unseen || locked) {
 		e := d.entry(it, cur, store.KindNote, store.Conflicted)
 		e.Sent = inspection.AppendJSON(nil, inspection.ClientOwned(from.doc))
@@ -376,8 +385,12 @@ func (d *decider) add(e store.Entry, cur *current) {
 	d.receive(&e)
 }
 
-// receive makes the entry's receipt known to the rest of the commit.
+// receive makes the entry's receipt, if it has one, known to the rest of the
+// commit.
 func (d *decider) receive(e *store.Entry) {
+	if !e.HasReceipt() {
+		return
+	}
 	by := e.By()
 	if d.receipts[by] == nil {
 		d.receipts[by] = map[int64]store.Receipt{}
@@ -400,6 +413,20 @@ func (d *decider) mark(e *store.Entry, server inspection.Object) {
 	}
 }
 
+// siteName returns the name of the site that the document names. A site of
+// another area has none here: it may be nobody's business.
+func (d *decider) siteName(doc inspection.Object) string {
+	id, err := inspection.ParseDocID(stringOf(doc["site"]))
+	site := d.known[id]
+	if err != nil || site == nil || site.rec.Area != d.area || site.rec.Collection != inspection.Sites || site.rec.Deleted {
+		return ""
+	}
+	if site.parse() != nil {
+		return ""
+	}
+	return stringOf(site.doc["name"])
+}
+
 // serve judges the document and fills the rest of the server's part. before
 // is the whole document as it was, sent the numbers of this edit that are
 // kept as text.
@@ -415,6 +442,8 @@ func (d *decider) serve(c inspection.Collection, before, doc, server inspection.
 		}
 		server["verdict"], server["findings"] = string(j.verdict), j.findings
 		server["lead_unit"] = text(j.leadUnit)
+		site := d.siteName(doc)
+		server["site_name"], server["title"] = text(site), text(cmp.Or(j.title, site))
 		server["evidence"] = evidence(before, doc, j.missingFields)
 		problems = append(problems, j.problems...)
 	case inspection.Sessions:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	gosync "sync"
 	"time"
 
@@ -14,9 +15,12 @@ import (
 
 // Bounds of one commit. Encoded entries stay well under
 // store.MaxCommitBytes: one document more may still follow the last check.
+// What a commit's items need is held in memory, which bounds their number:
+// each may be about a document of 1 MiB.
 const (
 	commitBytes    = 4 << 20
-	commitItems    = 2000
+	commitItems    = 256
+	gatheredItems  = 2000
 	commitDeadline = 30 * time.Second
 	commitTries    = 100
 )
@@ -114,7 +118,7 @@ func (ln *lane) take() []*job {
 		return nil
 	}
 	n, count := 0, 0
-	for n < len(ln.waiting) && (n == 0 || count+len(ln.waiting[n].items) <= commitItems) {
+	for n < len(ln.waiting) && (n == 0 || count+len(ln.waiting[n].items) <= gatheredItems) {
 		count += len(ln.waiting[n].items)
 		n++
 	}
@@ -147,13 +151,23 @@ func (s *Service) commitItems(area inspection.Area, items []*item) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitDeadline)
 	defer cancel()
 	for len(items) > 0 {
-		n, err := s.commitSome(ctx, area, items)
+		n, err := s.commitSome(ctx, area, items[:min(len(items), commitItems)])
 		if err != nil {
 			return err
+		}
+		for _, it := range items[:n] {
+			it.weigh()
 		}
 		items = items[n:]
 	}
 	return nil
+}
+
+// weigh takes the document out of a result for which the answer has no room.
+func (it *item) weigh() {
+	if it.room != nil && it.room.Add(-int64(len(it.result.doc))) < 0 {
+		it.result.doc = nil
+	}
 }
 
 // commitSome decides a prefix of the items and appends it as one commit,
@@ -184,18 +198,32 @@ func (s *Service) tryCommit(ctx context.Context, area inspection.Area, items []*
 		n++
 	}
 	if len(d.entries) == 0 {
-		return n, nil
+		return n, s.stillTrue(ctx, d, items[:n])
 	}
 	commit, err := store.Seal(area, d.head, d.entries)
 	if err != nil {
 		return 0, err
 	}
+	commit.Before = d.before
 	if err := s.store.Append(ctx, commit); err != nil {
 		return 0, err
 	}
 	s.hub.committed(area, commit.Last)
 	s.watch(area, d.entries)
 	return n, nil
+}
+
+// stillTrue stands in for the append where nothing is to be appended: what was
+// decided holds if the head is still the newest. Receipts hold in any case.
+func (s *Service) stillTrue(ctx context.Context, d *decider, items []*item) error {
+	if !slices.ContainsFunc(items, func(it *item) bool { return !it.result.replayed }) {
+		return nil
+	}
+	head, err := s.store.Head(ctx, d.area)
+	if err == nil && head.Seq != d.head.Seq {
+		err = store.ErrStale
+	}
+	return err
 }
 
 // watch tells of documents that phones put and that name photos.
@@ -227,73 +255,83 @@ func (d *decider) settle(it *item) {
 	}
 }
 
-// prepare reads what deciding needs, in the order that makes it safe: the
-// head first (views catch up with it), then receipts and records. Whatever
-// is appended after the head was read makes the append stale.
+// prepare reads what deciding needs. Whatever is appended after the head that
+// it saw makes the append stale.
 func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*item) (*decider, error) {
 	ref, err := s.catalog.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	head, err := s.store.Head(ctx, area)
+	q := question(area, items)
+	seen, err := store.Look(ctx, s.store, q)
 	if err != nil {
 		return nil, err
 	}
 	d := &decider{
-		area: area, ref: ref, now: s.now().UTC(), head: head,
+		area: area, ref: ref, now: s.now().UTC(), head: seen.Head,
 		known:    map[inspection.DocID]*current{},
-		receipts: map[inspection.Device]map[int64]store.Receipt{},
+		receipts: seen.Receipts,
 		history:  map[int64]*store.Entry{},
+		before:   seen.Records,
 	}
-	if err := s.readReceipts(ctx, d, items); err != nil {
-		return nil, err
+	for id, r := range seen.Records {
+		// An id that this area claimed, but never wrote, is still new.
+		if r.Rev > 0 || r.Area != area {
+			d.known[id] = &current{rec: r}
+		}
 	}
-	if err := s.readRecords(ctx, d, items); err != nil {
+	if err := s.readSites(ctx, d, items, q.IDs); err != nil {
 		return nil, err
 	}
 	return d, s.readHistory(ctx, d, items)
 }
 
-func (s *Service) readReceipts(ctx context.Context, d *decider, items []*item) error {
-	ns := map[inspection.Device][]int64{}
+// question asks for all receipts and records that deciding the items may look
+// at.
+func question(area inspection.Area, items []*item) store.Question {
+	q := store.Question{Area: area, Receipts: map[inspection.Device][]int64{}}
 	for _, it := range items {
+		q.IDs = append(q.IDs, it.ids()...)
 		if it.act != nil {
 			continue
 		}
-		ns[it.asker.Device] = append(ns[it.asker.Device], it.m.N)
-	}
-	for device, list := range ns {
-		receipts, err := s.store.Receipts(ctx, device, list)
-		if err != nil {
-			return err
+		if area == inspection.ReferenceArea {
+			q.IDs = append(q.IDs, quarantineID(it))
 		}
-		if receipts == nil {
-			receipts = map[int64]store.Receipt{}
+		if site, err := inspection.ParseDocID(stringOf(it.m.Doc["site"])); err == nil {
+			q.IDs = append(q.IDs, site)
 		}
-		d.receipts[device] = receipts
+		q.Receipts[it.asker.Device] = append(q.Receipts[it.asker.Device], it.m.N)
 	}
-	return nil
+	return q
 }
 
-func (s *Service) readRecords(ctx context.Context, d *decider, items []*item) error {
+// readSites reads the sites that the stored documents name, besides those that
+// were asked for: an inspection carries its site's name.
+func (s *Service) readSites(ctx context.Context, d *decider, items []*item, asked []inspection.DocID) error {
 	var ids []inspection.DocID
 	for _, it := range items {
-		ids = append(ids, it.ids()...)
-		if d.area == inspection.ReferenceArea && it.act == nil {
-			ids = append(ids, quarantineID(it))
+		for _, id := range it.ids() {
+			cur := d.known[id]
+			if cur == nil {
+				continue
+			}
+			site, err := inspection.ParseDocID(strings.TrimPrefix(cur.rec.Index.Term(store.TermSite), store.TermSite))
+			if err == nil && !slices.Contains(asked, site) && !slices.Contains(ids, site) {
+				ids = append(ids, site)
+			}
 		}
 	}
-	records, err := s.store.Records(ctx, ids)
-	if err != nil {
-		return err
+	if len(ids) == 0 {
+		return nil
 	}
+	records, err := s.store.Records(ctx, ids)
 	for id, r := range records {
-		// An id that this area claimed, but never wrote, is still new.
-		if r.Rev > 0 || r.Area != d.area {
+		if r.Rev > 0 {
 			d.known[id] = &current{rec: r}
 		}
 	}
-	return nil
+	return err
 }
 
 // readHistory reads the revisions that the items' bases are.

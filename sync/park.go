@@ -87,10 +87,10 @@ func kept(e *store.Entry, doc, server inspection.Object) bool {
 	case inspection.Sessions:
 		return doc["ended_at"] == nil
 	case inspection.Tasks:
-		return server["state"] != "closed"
+		return inspection.TaskOf(server) != inspection.TaskClosed
 	}
-	state := reviewState(server)
-	return doc["status"] != "submitted" || state == stateHasIssues || state == stateEdited
+	state := inspection.ReviewOf(server)
+	return doc["status"] != "submitted" || state == inspection.ReviewHasIssues || state == inspection.ReviewEdited
 }
 
 // unknownUnits lists units of a session that the register lacks.

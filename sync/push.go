@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"sync/atomic"
 	"time"
 
 	"gridpatrol/inspection"
@@ -56,6 +57,11 @@ type PushAnswer struct {
 	ServerTime time.Time `json:"server_time"`
 }
 
+// maxAnswerBytes bounds the documents in one answer. A thousand small edits of
+// large documents would make a gigabyte; results after that come without
+// theirs, which the next pull brings.
+const maxAnswerBytes = 64 << 20
+
 // Push stores a batch. When it returns without error, everything that the
 // answer says is durable. After an error parts may be stored; sending the
 // same batch again is safe and completes it.
@@ -65,9 +71,11 @@ func (s *Service) Push(ctx context.Context, asker *Asker, b *Batch) (*PushAnswer
 		return nil, err
 	}
 	items := make([]*item, len(b.Mutations))
+	room := &atomic.Int64{}
+	room.Store(maxAnswerBytes)
 	offset := clockOffset(received, b.DeviceTime)
 	for i := range b.Mutations {
-		items[i] = &item{m: &b.Mutations[i], asker: asker}
+		items[i] = &item{m: &b.Mutations[i], asker: asker, room: room}
 		if offset != nil {
 			items[i].offset = number(*offset)
 		}

@@ -21,15 +21,6 @@ const (
 	maxMissing       = 500
 )
 
-// Review states, as the wire contract names them.
-const (
-	stateReceived  = "received"
-	stateHasIssues = "has_issues"
-	stateEdited    = "edited"
-	stateApproved  = "approved"
-	stateRejected  = "rejected"
-)
-
 // clockTolerance is how far a phone's clock may be off before its times are
 // listed as a problem. Source: the wire contract, section 6 (suspect_clock).
 const clockTolerance = 10 * time.Minute
@@ -63,30 +54,35 @@ func serverOf(doc inspection.Object) inspection.Object {
 	return out
 }
 
-// reviewState returns the state of a document's review, or "".
-func reviewState(server inspection.Object) string {
-	s, _ := object(server["review"])["state"].(string)
-	return s
-}
-
-// nextReview returns the review after an edit. An edit of what was sent back
-// or rejected makes it edited; a draft is not under review.
+// nextReview returns the review after a phone's put.
 func nextReview(server, doc inspection.Object, edited bool) inspection.Object {
 	next := inspection.Object{"state": nil, "by": nil, "at": nil, "comment": nil}
 	for name, v := range object(server["review"]) {
 		next[name] = v
 	}
-	state, _ := next["state"].(string)
-	submitted := doc["status"] == "submitted"
-	switch {
-	case state == "" && submitted:
-		next["state"] = stateReceived
-	case state == stateReceived && !submitted:
-		next["state"] = nil
-	case edited && (state == stateHasIssues || state == stateRejected):
-		next["state"] = stateEdited
+	state := inspection.ReviewOf(server)
+	if edited {
+		state, _ = state.After(inspection.ReviewEdit)
 	}
+	status := inspection.ReviewWithdraw
+	if doc["status"] == "submitted" {
+		status = inspection.ReviewSubmit
+	}
+	state, _ = state.After(status)
+	next["state"] = text(string(state))
 	return next
+}
+
+// rectified moves a task on after a phone's put of its rectification.
+func rectified(server inspection.Object, by inspection.UserID, at time.Time) {
+	state, ok := inspection.TaskOf(server).After(inspection.TaskRectify)
+	if !ok {
+		return
+	}
+	server["state"] = string(state)
+	server["act"] = inspection.Object{
+		"act": string(inspection.TaskRectify), "by": string(by), "at": stamp(at), "comment": nil,
+	}
 }
 
 // evidence says which photos of the document have not arrived. Those that
@@ -142,6 +138,7 @@ type judgement struct {
 	problems      []inspection.Problem
 	missingFields []string
 	leadUnit      string
+	title         string
 }
 
 // judge evaluates an inspection with the template it was filled with.
@@ -156,7 +153,7 @@ func judge(ref *Reference, doc inspection.Object) judgement {
 		Started:  timeOf(doc["started_at"]), Finished: timeOf(doc["finished_at"]),
 		Limits: ref.Limits,
 	})
-	return judgement{out.Verdict, applicable(out.Findings), out.Problems, out.MissingFields, out.LeadUnit}
+	return judgement{out.Verdict, applicable(out.Findings), out.Problems, out.MissingFields, out.LeadUnit, out.Title}
 }
 
 // applicable leaves out the rules that don't apply: most of a checklist's

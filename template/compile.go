@@ -70,6 +70,8 @@ func (t *Template) checkHead() error {
 		return bad("version: must be 1 or more")
 	case !d.Title.complete():
 		return bad("title: needs zh and en")
+	case d.TaskDue != "" && !namePattern.MatchString(d.TaskDue):
+		return bad("task_due: %q is no name of a limit", d.TaskDue)
 	case len(d.Fields) == 0 || len(d.Fields) > maxFields:
 		return bad("fields: must be 1 to %d", maxFields)
 	case len(d.Rules) > maxRules || len(d.Calculations) > maxRules:
@@ -239,6 +241,9 @@ func (t *Template) compileExpressions() error {
 		}
 	}
 	if env, err = t.compileCalculations(env); err != nil {
+		return err
+	}
+	if t.title, err = t.compileExpr(env, "instance_name", t.def.InstanceName, cel.StringType); err != nil {
 		return err
 	}
 	seen := map[string]bool{}

@@ -136,19 +136,23 @@ type definition struct {
 	Name         string           `json:"name"`
 	Version      int              `json:"version"`
 	Title        text             `json:"title"`
+	InstanceName string           `json:"instance_name"`
 	Source       string           `json:"source"`
 	Flag         string           `json:"flag"`
 	Fields       []fieldDef       `json:"fields"`
 	Calculations []calculationDef `json:"calculations"`
 	Rules        []ruleDef        `json:"rules"`
 	LeadUnit     leadUnitDef      `json:"lead_unit"`
+	// TaskDue names the limit that says how many days or hours a task has that
+	// is made from a record of this kind.
+	TaskDue string `json:"task_due"`
 }
 
 // definitionMembers are the members of a template document that make its
 // definition. The others (id, schema, server) are derived or not ours.
 var definitionMembers = []string{
-	"name", "version", "title", "source", "flag",
-	"fields", "calculations", "rules", "lead_unit",
+	"name", "version", "title", "instance_name", "source", "flag",
+	"fields", "calculations", "rules", "lead_unit", "task_due",
 }
 
 // pick returns the members of doc that make the definition.

@@ -16,6 +16,9 @@
 //   - Limits are effective-dated rows. The date that counts is the check's,
 //     unless a rule names a field (a product's production date).
 //
+// instance_name, as in XLSForm, is a text expression that says what a record
+// is called among others: a plate, a shop's name.
+//
 // What an expression may name: the fields (a repeat is the number of its
 // items, a photo field the number of its photos), the calculations above it,
 // limit.<name>, started, finished, check_date (midnight of started in China),

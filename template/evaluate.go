@@ -1,6 +1,7 @@
 package template
 
 import (
+	"strings"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -29,6 +30,9 @@ type Outcome struct {
 	// MissingFields are the photo fields that are demanded and lack photos.
 	MissingFields []string
 	LeadUnit      string // id of the unit that the matter goes to, "" if unknown
+	// Title is what the record is called among others, by the template's
+	// instance_name; "" if that can't be told.
+	Title string
 }
 
 // Evaluate judges a record. It is pure, takes any answers and may be called by
@@ -36,9 +40,10 @@ type Outcome struct {
 func (t *Template) Evaluate(in Input) Outcome {
 	s, c := t.newScope(&in), &checker{}
 	t.readAnswers(s, c)
+	title := t.titleOf(s) // an answer that breaks its constraint still names the record
 	t.demandAnswers(s, c)
 	t.checkConstraints(s, c)
-	out := Outcome{MissingFields: t.missingPhotos(s), LeadUnit: t.leadUnit(s)}
+	out := Outcome{Title: title, MissingFields: t.missingPhotos(s), LeadUnit: t.leadUnit(s)}
 	out.Findings = make([]inspection.Finding, len(t.rules))
 	for i, r := range t.rules {
 		out.Findings[i] = s.judge(r)
@@ -126,6 +131,18 @@ func (t *Template) leadUnit(s *scope) string {
 		}
 	}
 	return t.def.LeadUnit.Default
+}
+
+// maxTitle is the longest title, in characters.
+const maxTitle = 120
+
+func (t *Template) titleOf(s *scope) string {
+	if t.title == nil {
+		return ""
+	}
+	v, _ := s.eval(t.title).(types.String)
+	title := []rune(strings.TrimSpace(string(v)))
+	return string(title[:min(len(title), maxTitle)])
 }
 
 // verdictOf combines the findings that decide: one failure decides; then what

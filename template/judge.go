@@ -12,7 +12,9 @@ import (
 	"gridpatrol/inspection"
 )
 
-func midnight(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, china) }
+func midnight(y int, m time.Month, d int) time.Time {
+	return time.Date(y, m, d, 0, 0, 0, 0, inspection.China)
+}
 
 // judge applies one rule.
 func (s *scope) judge(r *rule) inspection.Finding {

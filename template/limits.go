@@ -13,10 +13,6 @@ import (
 	"gridpatrol/inspection"
 )
 
-// china is the zone in which days are counted. China has kept one offset
-// since 1991, so no zone database is needed.
-var china = time.FixedZone("CST", 8*60*60)
-
 // Limit is one row of the limits: a number, where it comes from and when it
 // is in force. Comparison tells how an observed value must stand to Value
 // ("<=", "<", ">=" or ">") after rounding to Digits decimals. From is the
@@ -145,7 +141,7 @@ func dayOf(t time.Time) int {
 	if t.IsZero() {
 		return 0
 	}
-	y, m, d := t.In(china).Date()
+	y, m, d := t.In(inspection.China).Date()
 	return y*10000 + int(m)*100 + d
 }
 
@@ -221,7 +217,7 @@ func (r *rowReader) date(member string) time.Time {
 	if s == "" {
 		return time.Time{}
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, china)
+	t, err := time.ParseInLocation(time.DateOnly, s, inspection.China)
 	if err != nil {
 		r.fail(member, "must be a date like 2026-06-01")
 	}

@@ -14,11 +14,11 @@ func TestLookupByDay(t *testing.T) {
 		at   time.Time
 		want string
 	}{
-		{time.Date(2020, 12, 31, 23, 59, 0, 0, china), ""},
-		{time.Date(2021, 1, 1, 0, 0, 0, 0, china), "80"},
-		{time.Date(2026, 5, 31, 23, 59, 59, 0, china), "80"},
+		{time.Date(2020, 12, 31, 23, 59, 0, 0, inspection.China), ""},
+		{time.Date(2021, 1, 1, 0, 0, 0, 0, inspection.China), "80"},
+		{time.Date(2026, 5, 31, 23, 59, 59, 0, inspection.China), "80"},
 		{time.Date(2026, 5, 31, 16, 0, 0, 0, time.UTC), "50"}, // already June in China
-		{time.Date(2030, 1, 1, 0, 0, 0, 0, china), "50"},
+		{time.Date(2030, 1, 1, 0, 0, 0, 0, inspection.China), "50"},
 		{time.Time{}, ""},
 	} {
 		l, ok := s.Lookup("dated", c.at)

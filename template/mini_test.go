@@ -94,7 +94,7 @@ func miniLimits(t testing.TB) *LimitSet {
 	)
 }
 
-var noon = time.Date(2026, 10, 12, 12, 0, 0, 0, china)
+var noon = time.Date(2026, 10, 12, 12, 0, 0, 0, inspection.China)
 
 func finding(t testing.TB, out Outcome, rule string) inspection.Finding {
 	t.Helper()

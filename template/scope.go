@@ -5,6 +5,8 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 	"cel.dev/cel-go/interpreter"
+
+	"gridpatrol/inspection"
 )
 
 // scope is what expressions see of one record. It is CEL's activation.
@@ -24,7 +26,7 @@ func (t *Template) newScope(in *Input) *scope {
 	special[0], special[1] = timestamp(in.Started), timestamp(in.Finished)
 	special[2] = missing
 	if s.today != 0 {
-		y, m, d := in.Started.In(china).Date()
+		y, m, d := in.Started.In(inspection.China).Date()
 		special[2] = types.Timestamp{Time: midnight(y, m, d)}
 	}
 	special[3], special[4], special[5] = missing, missing, missing

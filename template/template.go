@@ -3,6 +3,7 @@ package template
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"gridpatrol/inspection"
 )
@@ -19,6 +20,7 @@ type Template struct {
 	vars   map[string]int // index of each variable by name
 	rules  []*rule
 	units  []unitRule
+	title  *expr
 }
 
 // Parse compiles a YAML definition. Returns a CodeBadDocument error that names
@@ -75,6 +77,29 @@ func (t *Template) Document() inspection.Object {
 	return doc
 }
 
+// Title is the checklist's name for people, in Chinese.
+func (t *Template) Title() string { return t.def.Title.ZH }
+
+// TaskDue returns until when a task is due that is made from a record, given
+// when the record's check was: the row of the limits that the template names
+// says after how many days ("d", each to its end) or hours ("h"). ok is false
+// if the template names none, or none is in force.
+func (t *Template) TaskDue(limits *LimitSet, checked time.Time) (due time.Time, ok bool) {
+	l := limits.find(t.def.TaskDue, dayOf(checked))
+	if l == nil || l.value == nil {
+		return time.Time{}, false
+	}
+	n, _ := l.value.Float64()
+	switch normalUnit(l.Unit) {
+	case "h":
+		return checked.Add(time.Duration(n * float64(time.Hour))), true
+	case "d":
+		y, m, d := checked.In(inspection.China).Date()
+		return midnight(y, m, d+int(n)+1), true
+	}
+	return time.Time{}, false
+}
+
 // LimitNames lists the limits that the template's rules look up, sorted.
 func (t *Template) LimitNames() []string {
 	var names []string
@@ -83,6 +108,9 @@ func (t *Template) LimitNames() []string {
 	}
 	for _, c := range t.calcs {
 		names = append(names, c.expr.limits...)
+	}
+	if t.def.TaskDue != "" {
+		names = append(names, t.def.TaskDue)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -93,8 +92,11 @@ func updateRecords(ctx context.Context, q *statements, c *store.Commit, cut cuts
 // writeRecords writes the records with all that lists and look-ups read of
 // them.
 func writeRecords(ctx context.Context, q *statements, cut cuts, before, after map[inspection.DocID]store.Record) error {
-	facets, err := countFacets(ctx, q, before, after)
+	facets, err := countFacets(ctx, q, tallies(facetOf, before, after))
 	if err != nil {
+		return err
+	}
+	if err := countShelves(ctx, q, tallies(shelfOf, before, after)); err != nil {
 		return err
 	}
 	blocks := newest{}
@@ -132,22 +134,23 @@ func foldEntries(records map[inspection.DocID]store.Record, c *store.Commit) {
 
 // writeRecord returns the record's row, which it keeps for ever.
 func writeRecord(ctx context.Context, q *statements, r store.Record, facet int64) (int64, error) {
+	links, words := joinTerms(r.Index.Terms)
 	rows, err := collect(ctx, q, scanOne[int64], `INSERT INTO records
 		(id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
-			template, verdict, state, evidence, place, facet, terms, doc)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			template, verdict, state, evidence, place, facet, links, words, doc)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET
 			collection = excluded.collection, rev = excluded.rev, seq = excluded.seq, at = excluded.at,
 			deleted = excluded.deleted, kept = excluded.kept,
 			revisions = excluded.revisions, marks = excluded.marks,
 			template = excluded.template, verdict = excluded.verdict, state = excluded.state,
-			evidence = excluded.evidence, place = excluded.place, facet = excluded.facet, terms = excluded.terms,
-			doc = excluded.doc
+			evidence = excluded.evidence, place = excluded.place, facet = excluded.facet,
+			links = excluded.links, words = excluded.words, doc = excluded.doc
 		RETURNING row`,
 		string(r.ID), string(r.Area), string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Kept,
-		encodeRevisions(r.Revisions), encodeMarks(r.Marks),
+		store.PackSeqs(r.Revisions), encodeMarks(r.Marks),
 		r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence, placeOf(r), facet,
-		strings.Join(r.Index.Terms, "\n"), r.Doc)
+		links, words, r.Doc)
 	if err != nil {
 		return 0, err
 	}

@@ -10,10 +10,7 @@ import (
 	"gridpatrol/store"
 )
 
-var (
-	errDamaged = errors.New("a stored value is damaged")
-	errTime    = errors.New("a time is outside the years 1678 to 2261")
-)
+var errTime = errors.New("a time is outside the years 1678 to 2261")
 
 // zeroTime stands for time.Time{}; all other times are later.
 const zeroTime = math.MinInt64
@@ -47,35 +44,9 @@ func fromNanos(n int64) time.Time {
 func toHash(b []byte) (store.Hash, error) {
 	var h store.Hash
 	if len(b) != len(h) {
-		return h, errDamaged
+		return h, store.ErrDamaged
 	}
 	return store.Hash(b), nil
-}
-
-// encodeRevisions writes each seq as its distance from the one before: one or
-// two bytes for most.
-func encodeRevisions(seqs []int64) []byte {
-	dst := make([]byte, 0, 2*len(seqs)+8)
-	last := int64(0)
-	for _, seq := range seqs {
-		dst = binary.AppendVarint(dst, seq-last)
-		last = seq
-	}
-	return dst
-}
-
-func decodeRevisions(src []byte) ([]int64, error) {
-	seqs := make([]int64, 0, len(src))
-	last := int64(0)
-	for len(src) > 0 {
-		step, n := binary.Varint(src)
-		if n <= 0 {
-			return nil, errDamaged
-		}
-		last += step
-		seqs, src = append(seqs, last), src[n:]
-	}
-	return seqs, nil
 }
 
 // encodeMarks writes each mark as user, device, n, base, seq; texts with their
@@ -107,7 +78,7 @@ func decodeMarks(src []byte) ([]store.Mark, error) {
 		marks = append(marks, m)
 	}
 	if r.damaged {
-		return nil, errDamaged
+		return nil, store.ErrDamaged
 	}
 	return marks, nil
 }

@@ -22,6 +22,9 @@ func failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if code := primaryCode(err); code == codes.SQLITE_CORRUPT || code == codes.SQLITE_NOTADB {
+		err = fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	}
 	wrapped := fmt.Errorf("sqlite: %s: %w", op, err)
 	var told *inspection.Error
 	for _, known := range []error{
@@ -38,6 +41,8 @@ func failure(op string, err error) error {
 	return &inspection.Error{Code: inspection.CodeUnavailable, Detail: advice(err), Err: wrapped}
 }
 
+const damagedAdvice = "The database is damaged. Stop the server, see with gridpatrol verify how far, and restore the newest backup."
+
 // advice says what to do about a failure of the engine.
 func advice(err error) string {
 	switch primaryCode(err) {
@@ -52,8 +57,11 @@ func advice(err error) string {
 	case codes.SQLITE_NOTADB:
 		return "The file in the data folder is not a database. Move it away, or restore a backup."
 	case codes.SQLITE_CORRUPT:
-		return "The database file is damaged. Stop the server and restore the newest backup."
+		return damagedAdvice
 	default:
+		if errors.Is(err, store.ErrDamaged) {
+			return damagedAdvice
+		}
 		return "The database cannot be read or written just now. Send the same request again later."
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"gridpatrol/inspection"
 )
 
 // fileName is the database's name in the data folder.
@@ -22,15 +24,18 @@ var creating sync.Mutex
 // prepareFile makes the folder and an empty database file and returns the
 // file's absolute path. The file exists before SQLite opens it because SQLite
 // gives the -wal and -shm files the mode of the database.
-func prepareFile(dir string) (string, error) {
+func prepareFile(dir string, existing bool) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", folderFailure(err)
 	}
+	file := filepath.Join(dir, fileName)
+	if _, err := os.Stat(file); existing && errors.Is(err, fs.ErrNotExist) {
+		return "", inspection.Errorf(inspection.CodeNotFound, "There is no database in this folder. Name the folder of one that was made before.")
+	}
 	if err := makeFolder(dir); err != nil {
 		return "", folderFailure(err)
 	}
-	file := filepath.Join(dir, fileName)
 	if err := createFile(file); err != nil {
 		return "", folderFailure(err)
 	}

@@ -17,17 +17,19 @@ import (
 // A record's place is where it stands in a list, as bytes that sort like it:
 // its start, then its id.
 //
-// A facet is one combination of what lists filter by. There are some dozens
-// in a street, whatever the number of records. Each has a row with the number
-// of records that have it now, so totals are sums; and the records of each
-// facet are in order of place, so a page of any filter is the head of a few
-// sorted streams.
+// A shelf is an area's part of a collection, and a facet one combination of
+// what lists filter by on a shelf: there are some dozens of them, whatever the
+// number of records. Each has a row with how many records it holds now, so
+// totals are sums; and the records of each are in order of place, so a page of
+// any filter is made of the heads of sorted streams. A facet also knows the
+// newest place that it ever held, so that most streams need not be looked at.
 //
 // A word is a term that many records may carry. The words' table is cut into
-// blocks of some thousand records in order of their arrival, and a block
-// knows the newest place in it: a page of a search for what half of all
-// records carry reads a block or two, a search for what three carry looks
-// into each block once.
+// blocks of records in order of their arrival, and a block knows the newest
+// place in it. A search for what three records carry looks into each block
+// once; for what a hundredth of them carry, the newest blocks will do; for
+// what half of them carry, a walk through the newest records, whose index
+// shows their words, finds a page soonest.
 
 // cuts are where ways of reading lists part. A database keeps its blockBits
 // for ever.
@@ -36,14 +38,17 @@ type cuts struct {
 	blockBits int
 	// few is how many records may be looked at one by one.
 	few int64
+	// dense is from how many matches on a search walks through the records.
+	dense int
+	// scattered is how many matches are taken wherever they lie.
+	scattered int
+	// streams is how many facets are merged at first.
+	streams int
 }
 
-var usualCuts = cuts{blockBits: 12, few: 2000}
+var usualCuts = cuts{blockBits: 16, few: 2000, dense: 10_001, scattered: 200, streams: 64}
 
 func (c cuts) block(row int64) int64 { return row >> c.blockBits }
-
-// scattered is how many matches may be sorted at once, wherever they lie.
-func (c cuts) scattered() int { return 2 << c.blockBits }
 
 // placeOf returns where the record stands in a list.
 func placeOf(r store.Record) []byte { return placeAt(r.Place()) }
@@ -72,27 +77,53 @@ type facet struct {
 	template, verdict, state, evidence string
 }
 
+func shelfOf(r store.Record) shelf { return shelf{r.Area, r.Collection} }
+
 func facetOf(r store.Record) facet {
 	return facet{r.Area, r.Collection, r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence}
 }
 
-// countFacets brings the facets' counts from the records before to those
-// after and returns the number of each facet.
-func countFacets(ctx context.Context, q *statements, before, after map[inspection.DocID]store.Record) (map[facet]int64, error) {
-	change := map[facet]int64{}
-	for _, r := range before {
-		change[facetOf(r)] -= present(r)
+type shelf struct {
+	area       inspection.Area
+	collection inspection.Collection
+}
+
+// tally is how a commit changes a facet or a shelf.
+type tally struct {
+	n      int64
+	newest []byte
+}
+
+// tallies goes from the records before a commit to those after it.
+func tallies[K comparable](key func(store.Record) K, before, after map[inspection.DocID]store.Record) map[K]tally {
+	change := map[K]tally{}
+	for id, r := range after {
+		if was, known := before[id]; known {
+			t := change[key(was)]
+			t.n -= present(was)
+			change[key(was)] = t
+		}
+		t := change[key(r)]
+		t.n += present(r)
+		if place := placeOf(r); bytes.Compare(place, t.newest) > 0 {
+			t.newest = place
+		}
+		change[key(r)] = t
 	}
-	for _, r := range after {
-		change[facetOf(r)] += present(r)
-	}
+	return change
+}
+
+// countFacets brings the facets' rows up to date and returns the number of
+// each facet.
+func countFacets(ctx context.Context, q *statements, change map[facet]tally) (map[facet]int64, error) {
 	numbers := make(map[facet]int64, len(change))
-	for f, n := range change {
+	for f, t := range change {
 		rows, err := collect(ctx, q, scanOne[int64], `INSERT INTO facets
-			(area, collection, template, verdict, state, evidence, n) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (area, collection, template, verdict, state, evidence) DO UPDATE SET n = n + excluded.n
+			(area, collection, template, verdict, state, evidence, n, newest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (area, collection, template, verdict, state, evidence) DO UPDATE SET
+				n = n + excluded.n, newest = max(newest, excluded.newest)
 			RETURNING facet`,
-			string(f.area), string(f.collection), f.template, f.verdict, f.state, f.evidence, n)
+			string(f.area), string(f.collection), f.template, f.verdict, f.state, f.evidence, t.n, blob(t.newest))
 		if err != nil {
 			return nil, err
 		}
@@ -100,6 +131,23 @@ func countFacets(ctx context.Context, q *statements, before, after map[inspectio
 	}
 	return numbers, nil
 }
+
+func countShelves(ctx context.Context, q *statements, change map[shelf]tally) error {
+	for s, t := range change {
+		if t.n == 0 {
+			continue
+		}
+		err := q.exec(ctx, `INSERT INTO shelves (area, collection, n) VALUES (?, ?, ?)
+			ON CONFLICT (area, collection) DO UPDATE SET n = n + excluded.n`, string(s.area), string(s.collection), t.n)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blob is b where the driver would bind a nil slice as NULL.
+func blob(b []byte) []byte { return append([]byte{}, b...) }
 
 func present(r store.Record) int64 {
 	if r.Deleted {
@@ -114,15 +162,17 @@ func links(terms []string) []string {
 	return slices.DeleteFunc(slices.Clone(terms), func(t string) bool { return !store.IsLink(t) })
 }
 
-// word is a row of the words' table. before is the record's word before it in
-// order, "" for the first: of the words of one record in a range, the first
-// is the one whose predecessor lies before the range. A tombstone's facet is
-// 0, which no list asks for.
+// word is a row of the words' table. Its term begins with the collection.
+// before is the record's word before it in order, "" for the first: of the
+// words of one record in a range, the first is the one whose predecessor lies
+// before the range. A tombstone's facet is 0, which no list asks for.
 type word struct {
 	term, before string
 	facet        int64
 	place        []byte
 }
+
+func wordTerm(c inspection.Collection, term string) string { return string(c) + "/" + term }
 
 func wordsOf(r store.Record, facets map[facet]int64) []word {
 	var list []word
@@ -132,10 +182,11 @@ func wordsOf(r store.Record, facets map[facet]int64) []word {
 	}
 	before := ""
 	for _, term := range r.Index.Terms {
-		if !store.IsLink(term) {
-			list = append(list, word{term: term, before: before, facet: f, place: placeOf(r)})
-			before = term
+		if store.IsLink(term) {
+			continue
 		}
+		w := word{term: wordTerm(r.Collection, term), before: before, facet: f, place: placeOf(r)}
+		list, before = append(list, w), w.term
 	}
 	return list
 }

@@ -199,6 +199,29 @@ func TestRefusedFolders(t *testing.T) {
 	refused(t, filepath.Join(locked, "below"))
 }
 
+// TestExisting: who only wants to read makes no database by mistake.
+func TestExisting(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "typo")
+	opts := testOptions()
+	opts.Existing = true
+	if st, err := Open(t.Context(), dir, opts); inspection.CodeOf(err) != inspection.CodeNotFound {
+		t.Errorf("Open returned %v, %v", st, err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder was made: %v", err)
+	}
+	if err := openIn(t, dir).Close(); err != nil {
+		t.Fatal(err)
+	}
+	st, err := Open(t.Context(), dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func refused(t *testing.T, dir string) {
 	t.Helper()
 	st, err := Open(t.Context(), dir, testOptions())
@@ -244,8 +267,12 @@ func TestDamagedRows(t *testing.T) {
 	_, commitsErr := st.Commits(t.Context(), street, 0, 1)
 	_, headErr := st.Head(t.Context(), street)
 	for _, err := range []error{recordsErr, commitsErr, headErr} {
-		if inspection.CodeOf(err) != inspection.CodeUnavailable {
+		if inspection.CodeOf(err) != inspection.CodeUnavailable || !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("a damaged row gives %v", err)
 		}
+	}
+	records, err := st.StoredRecords(t.Context(), "", 1)
+	if err != nil || len(records) != 1 || records[0].ID != document(1) || !errors.Is(records[0].Damaged, store.ErrDamaged) {
+		t.Errorf("a damaged record is stored as %+v, %v", records, err)
 	}
 }

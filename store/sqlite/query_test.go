@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"database/sql"
 	"slices"
 	"strings"
@@ -55,6 +54,17 @@ func exercise(t *testing.T, st *Store) {
 	check(err)
 	_, err = st.ID(ctx)
 	check(err)
+	_, err = st.StoredAreas(ctx)
+	check(err)
+	_, err = st.StoredCommits(ctx, street, 0, 1)
+	check(err)
+	_, err = st.StoredRecords(ctx, "", 1)
+	check(err)
+	_, err = st.StoredReceipts(ctx, store.ReceiptKey{}, 1)
+	check(err)
+	_, err = st.SelfCheck(ctx)
+	check(err)
+	check(st.SetID(ctx, string(document(1))))
 	check(st.Ping(ctx))
 	check(st.SetReadOnly(ctx, false))
 }
@@ -62,7 +72,7 @@ func exercise(t *testing.T, st *Store) {
 // exerciseLists lists in each of the ways that there are.
 func exerciseLists(t *testing.T, st *Store) {
 	t.Helper()
-	st.cuts = cuts{}
+	st.cuts = cuts{scattered: 1, streams: 1}
 	var entries []store.Entry
 	head := headOf(t, st)
 	for n := range int64(3) {
@@ -81,7 +91,7 @@ func exerciseLists(t *testing.T, st *Store) {
 	for _, few := range []int64{0, 100} {
 		for _, term := range []string{"", "text:", "text:b", "photo:"} {
 			for _, verdict := range []string{"", "pass"} {
-				st.cuts = cuts{few: few}
+				st.cuts = cuts{few: few, dense: 1, scattered: 1, streams: 1}
 				_, err := st.List(t.Context(), store.ListQuery{
 					Areas: []inspection.Area{street}, Collection: inspection.Inspections, Verdict: verdict, From: time.Unix(0, 0),
 					Term: term, Prefix: true, Limit: 2, Count: 10,
@@ -95,13 +105,14 @@ func exerciseLists(t *testing.T, st *Store) {
 }
 
 // mayScan are tables of some hundred rows and what is no table at all.
-var mayScan = []string{"SCAN heads", "SCAN blocks", "SCAN json_each", "SCAN f VIRTUAL TABLE", "SCAN a VIRTUAL TABLE", "SCAN (subquery", "SCAN t", "SCAN p", "SCAN page"}
+var mayScan = []string{"SCAN heads", "SCAN blocks", "SCAN facets", "SCAN shelves", "SCAN json_each", "SCAN f VIRTUAL TABLE", "SCAN a VIRTUAL TABLE", "SCAN (subquery", "SCAN t", "SCAN p", "SCAN page"}
 
 // maySort are statements that sort what a search has found, of which a list
 // takes a page at most.
 var maySort = []string{"place DESC LIMIT", "WITH RECURSIVE", "DISTINCT id AS linked"}
 
-// TestPlans: no statement scans a large table, and only lists sort.
+// TestPlans: no statement scans a large table, but for the self check's, and
+// only lists sort.
 func TestPlans(t *testing.T) {
 	st := openIn(t, t.TempDir())
 	exercise(t, st)
@@ -114,6 +125,9 @@ func TestPlans(t *testing.T) {
 	planned := 0
 	for _, text := range texts {
 		for _, step := range plan(t, st, text) {
+			if slices.Contains(strays, text) {
+				continue
+			}
 			planned++
 			is := func(prefix string) bool {
 				return step == prefix || strings.HasPrefix(step, prefix+" ") || strings.HasPrefix(step, prefix+"-")
@@ -195,16 +209,6 @@ func TestPragmas(t *testing.T) {
 	}
 }
 
-func TestRevisionsRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.SliceOf(rapid.Int64()).Draw(t, "revisions")
-		got, err := decodeRevisions(encodeRevisions(want))
-		if err != nil || !slices.Equal(got, want) {
-			t.Fatalf("%v came back as %v, %v", want, got, err)
-		}
-	})
-}
-
 func TestMarksRoundTrip(t *testing.T) {
 	mark := rapid.Custom(func(t *rapid.T) store.Mark {
 		return store.Mark{
@@ -256,7 +260,6 @@ func TestTimeOutOfRange(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0xff})
-	f.Add(encodeRevisions([]int64{1, 2, 900, 1 << 40}))
 	f.Add(encodeMarks([]store.Mark{{Device: inspection.Device{User: "u", ID: "d"}, N: 3, Base: 1, Seq: 300}}))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 'x'})
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -264,11 +267,6 @@ func FuzzDecode(f *testing.F) {
 			again, err := decodeMarks(encodeMarks(marks))
 			if err != nil || !slices.Equal(again, marks) {
 				t.Errorf("%v came back as %v, %v", marks, again, err)
-			}
-		}
-		if seqs, err := decodeRevisions(data); err == nil {
-			if canonical := encodeRevisions(seqs); len(canonical) > len(data) {
-				t.Errorf("%v takes %d bytes, was read from %d", seqs, len(canonical), len(bytes.Clone(data)))
 			}
 		}
 	})

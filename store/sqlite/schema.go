@@ -17,7 +17,7 @@ const applicationID = 0x47524450
 //
 // Times are nanoseconds since 1970, UTC. Keys and ids compare bytewise. The
 // log's and the records' tables have rowids because their rows are big. What
-// lists read (place, facets, words, blocks) is told in listed.go.
+// lists read (places, facets, shelves, words, blocks) is told in listed.go.
 var migrations = []string{`
 CREATE TABLE meta (
 	name  TEXT NOT NULL PRIMARY KEY,
@@ -62,14 +62,15 @@ CREATE TABLE records (
 	evidence   TEXT NOT NULL,
 	place      BLOB NOT NULL,
 	facet      INTEGER NOT NULL,
-	terms      TEXT NOT NULL,
+	links      TEXT NOT NULL,
+	words      TEXT NOT NULL,
 	doc        BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX records_by_id ON records (id);
 CREATE UNIQUE INDEX records_by_seq ON records (area, seq, collection);
 CREATE INDEX records_kept ON records (area, seq, collection) WHERE kept = 1;
 
-CREATE INDEX records_by_place ON records (area, collection, place) WHERE deleted = 0;
+CREATE INDEX records_by_place ON records (area, collection, place, facet, words) WHERE deleted = 0;
 CREATE INDEX records_by_facet ON records (facet, place) WHERE deleted = 0;
 
 CREATE TABLE facets (
@@ -80,9 +81,17 @@ CREATE TABLE facets (
 	verdict    TEXT NOT NULL,
 	state      TEXT NOT NULL,
 	evidence   TEXT NOT NULL,
-	n          INTEGER NOT NULL
+	n          INTEGER NOT NULL,
+	newest     BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX facets_by_values ON facets (area, collection, template, verdict, state, evidence);
+
+CREATE TABLE shelves (
+	area       TEXT NOT NULL,
+	collection TEXT NOT NULL,
+	n          INTEGER NOT NULL,
+	PRIMARY KEY (area, collection)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE words (
 	block  INTEGER NOT NULL,

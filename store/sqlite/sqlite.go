@@ -27,6 +27,8 @@ var _ store.Store = (*Store)(nil)
 type Options struct {
 	// NewID makes the identity, a UUID, of a database that doesn't exist yet.
 	NewID func() string
+	// Existing: a folder without a database is an error, not a new one.
+	Existing bool
 }
 
 // Store is a database in one file. Its methods are safe for concurrent use;
@@ -46,14 +48,15 @@ type Store struct {
 // Open opens the database in the folder dir and makes both if they don't
 // exist, readable by nobody else. Returns a CodeUnavailable error that says
 // what to do if the folder can't be written, the file is no database of this
-// program, or was made by a newer version of it.
+// program, or was made by a newer version of it; CodeNotFound if it must exist
+// and doesn't.
 func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	return open(ctx, dir, opts)
 }
 
 // open takes further pragmas for the writer's connection.
 func open(ctx context.Context, dir string, opts Options, pragmas ...string) (*Store, error) {
-	file, err := prepareFile(dir)
+	file, err := prepareFile(dir, opts.Existing)
 	if err != nil {
 		return nil, err
 	}
@@ -110,15 +113,20 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// SetReadOnly makes the database refuse all further writes with
-// store.ErrReadOnly, in every process, or lets it take them again. A migration
-// leaves its source like that.
+// SetReadOnly implements store.Moving.
 func (s *Store) SetReadOnly(ctx context.Context, on bool) error {
 	return s.enqueue(ctx, "set read-only", 0, func(ctx context.Context, q *statements) error {
 		if on {
 			return setMeta(ctx, q, "read_only", "1")
 		}
 		return q.exec(ctx, `DELETE FROM meta WHERE name = 'read_only'`)
+	})
+}
+
+// SetID implements store.Moving.
+func (s *Store) SetID(ctx context.Context, id string) error {
+	return s.write(ctx, "set id", 0, func(ctx context.Context, q *statements) error {
+		return setMeta(ctx, q, "id", id)
 	})
 }
 

@@ -58,7 +58,7 @@ func TestSmallCuts(t *testing.T) {
 		dir := t.TempDir()
 		return func() store.Store {
 			st := openIn(t, dir)
-			st.cuts = cuts{blockBits: 1, few: 1}
+			st.cuts = cuts{blockBits: 1, few: 1, dense: 3, scattered: 1, streams: 1}
 			return st
 		}
 	})

@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
+
+	"gridpatrol/store"
 )
 
 // querier reads: from the newest state, from a snapshot, or inside a change.
@@ -106,7 +109,36 @@ func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, err
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {
-			return nil, err
+			return nil, unreadable(ctx, rows, err)
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// unreadable: a row that came but can't be read holds what was never stored.
+func unreadable(ctx context.Context, rows *sql.Rows, err error) error {
+	if ctx.Err() != nil || rows.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrDamaged, err)
+}
+
+// collectUpto returns the first row and those after it that fit in room.
+func collectUpto[T any](ctx context.Context, q querier, room int, size func(T) int, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := q.query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, unreadable(ctx, rows, err)
+		}
+		if room -= size(v); room < 0 && len(list) > 0 {
+			return list, nil
 		}
 		list = append(list, v)
 	}

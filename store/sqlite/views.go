@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"gridpatrol/inspection"
@@ -11,7 +12,7 @@ import (
 )
 
 const recordColumns = `id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
-	template, verdict, state, evidence, place, terms, doc`
+	template, verdict, state, evidence, place, links, words, doc`
 
 // Records implements store.Views. There are no unfinished appends here, so no
 // id is ever claimed only.
@@ -55,17 +56,15 @@ func scanRecord(rows *sql.Rows) (store.Record, error) {
 	var r store.Record
 	var at int64
 	var revisions, marks, place []byte
-	var terms string
+	var links, words string
 	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Kept, &revisions, &marks,
-		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &terms, &r.Doc)
+		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &links, &words, &r.Doc)
 	if err != nil {
 		return r, err
 	}
 	r.At, r.Index.Started = fromNanos(at), startOf(place)
-	if terms != "" {
-		r.Index.Terms = strings.Split(terms, "\n")
-	}
-	if r.Revisions, err = decodeRevisions(revisions); err != nil {
+	r.Index.Terms = splitTerms(links, words)
+	if r.Revisions, err = store.UnpackSeqs(revisions); err != nil {
 		return r, err
 	}
 	r.Marks, err = decodeMarks(marks)
@@ -77,18 +76,54 @@ const (
 		WHERE id IN (SELECT id FROM terms WHERE term = ?1 AND id > ?2 ORDER BY id LIMIT ?3) ORDER BY id`
 	termedWords = `SELECT ` + recordColumns + ` FROM records INDEXED BY records_by_id
 		WHERE id > ?2 AND id IN (SELECT CAST(substr(w.place, 9) AS TEXT) FROM blocks CROSS JOIN words w
-			WHERE w.block = blocks.block AND w.term = ?1) ORDER BY id LIMIT ?3`
+			WHERE w.block = blocks.block AND w.term IN (SELECT value FROM json_each(?1))) ORDER BY id LIMIT ?3`
 )
+
+// splitTerms is the way back from joinTerms.
+func splitTerms(links, words string) []string {
+	var terms []string
+	for _, joined := range []string{links, words} {
+		if joined != "" {
+			terms = append(terms, strings.Split(joined, "\n")...)
+		}
+	}
+	slices.Sort(terms)
+	return terms
+}
+
+// joinTerms parts the terms that name one thing from those that are searched.
+func joinTerms(terms []string) (links, words string) {
+	var parts [2][]string
+	for _, term := range terms {
+		i := 0
+		if !store.IsLink(term) {
+			i = 1
+		}
+		parts[i] = append(parts[i], term)
+	}
+	return strings.Join(parts[0], "\n"), strings.Join(parts[1], "\n")
+}
+
+// others are the collections that phones neither write nor read.
+var others = []inspection.Collection{inspection.Users, inspection.Quarantine}
 
 // Termed implements store.Views.
 func (s *Store) Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error) {
-	text := termedLinks
+	text, asked := termedLinks, term
 	if !store.IsLink(term) {
-		text = termedWords
+		var words []string
+		for _, c := range slices.Concat(inspection.FieldCollections, inspection.ReferenceCollections, others) {
+			words = append(words, wordTerm(c, term))
+		}
+		list, err := jsonList(words)
+		if err != nil {
+			return nil, err
+		}
+		text, asked = termedWords, list
 	}
 	var list []store.Record
 	err := s.view("termed", func(q querier) (err error) {
-		list, err = collect(ctx, q, scanRecord, text, term, string(after), max(limit, 0))
+		list, err = collect(ctx, q, scanRecord, text, asked, string(after), max(limit, 0))
 		return err
 	})
 	return list, err
@@ -160,6 +195,8 @@ func cut(found []store.Record, q store.ChangesQuery, end int64) store.Changes {
 	return page
 }
 
+const receiptColumns = `actor, device, n, content, area, collection, id, rev, seq, status, code, detail`
+
 // Receipts implements store.Views.
 func (s *Store) Receipts(ctx context.Context, device inspection.Device, ns []int64) (map[int64]store.Receipt, error) {
 	list, err := jsonList(ns)
@@ -168,8 +205,7 @@ func (s *Store) Receipts(ctx context.Context, device inspection.Device, ns []int
 	}
 	receipts := make(map[int64]store.Receipt, len(ns))
 	err = s.view("receipts", func(q querier) error {
-		found, err := collect(ctx, q, scanReceipt, `SELECT
-			actor, device, n, content, area, collection, id, rev, seq, status, code, detail FROM receipts
+		found, err := collect(ctx, q, scanReceipt, `SELECT `+receiptColumns+` FROM receipts
 			WHERE actor = ? AND device = ? AND n IN (SELECT value FROM json_each(?))`,
 			string(device.User), string(device.ID), list)
 		for _, r := range found {

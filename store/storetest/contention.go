@@ -23,9 +23,9 @@ func writerPhone(w int) inspection.Device {
 
 // writeAll is one writer's work: each commit makes a document, edits the one
 // before and edits one that all writers of the area share.
-func writeAll(ctx context.Context, st store.Store, area inspection.Area, w int) error {
+func writeAll(ctx context.Context, st store.Store, area inspection.Area, w, commits int) error {
 	shared, device := docID(int(area[len(area)-1])), writerPhone(w)
-	for i := range commitsPerWriter {
+	for i := range commits {
 		n := int64(3*i + 1)
 		own := docID(1000*(w+1) + i)
 		before := docID(1000*(w+1) + max(i-1, 0))
@@ -44,7 +44,7 @@ func (l *lab) contend(areas ...inspection.Area) store.Store {
 	var group sync.WaitGroup
 	for w := range writers {
 		group.Go(func() {
-			errs[w] = writeAll(l.Context(), stores[w%2], areas[w%len(areas)], w)
+			errs[w] = writeAll(l.Context(), stores[w%2], areas[w%len(areas)], w, l.scaled(commitsPerWriter))
 		})
 	}
 	group.Wait()
@@ -70,7 +70,7 @@ func (l *lab) checkContended(st store.Store, areas ...inspection.Area) {
 	last := map[inspection.Device]int64{}
 	total := 0
 	for _, area := range areas {
-		commits, err := st.Commits(l.Context(), area, 0, writers*commitsPerWriter+1)
+		commits, err := st.Commits(l.Context(), area, 0, writers*l.scaled(commitsPerWriter)+1)
 		l.must("Commits", err)
 		for _, c := range commits {
 			for i := range c.Entries {
@@ -83,7 +83,7 @@ func (l *lab) checkContended(st store.Store, areas ...inspection.Area) {
 			}
 		}
 	}
-	if want := writers * commitsPerWriter * 3; total != want {
+	if want := writers * l.scaled(commitsPerWriter) * 3; total != want {
 		l.Errorf("%d entries in the logs, %d were acknowledged", total, want)
 	}
 }
@@ -99,7 +99,7 @@ func testPullerRacesWriters(l *lab) {
 	for w := range writers {
 		group.Go(func() {
 			defer running.Add(-1)
-			errs[w] = writeAll(l.Context(), st, street, w)
+			errs[w] = writeAll(l.Context(), st, street, w, l.scaled(commitsPerWriter))
 		})
 	}
 	seen, err := pullUntil(l.Context(), l.open(), street, func() bool { return running.Load() == 0 })
@@ -109,7 +109,7 @@ func testPullerRacesWriters(l *lab) {
 	Verify(l, st)
 	want, err := pullUntil(l.Context(), st, street, func() bool { return true })
 	l.must("puller", err)
-	if len(seen) != len(want) || len(want) != writers*commitsPerWriter+1 {
+	if len(seen) != len(want) || len(want) != writers*l.scaled(commitsPerWriter)+1 {
 		l.Errorf("the puller saw %d documents, there are %d", len(seen), len(want))
 	}
 	for id, r := range want {

@@ -80,9 +80,12 @@ func appendTo(ctx context.Context, st store.Store, area inspection.Area, device 
 
 // Crash kills processes that append, at several moments, and tests that every
 // acknowledged commit is there afterwards and that log and views agree.
-func Crash(t *testing.T, place string, open Opener) {
+func Crash(t *testing.T, place string, open Opener) { CrashScaled(t, place, open, 1) }
+
+// CrashScaled is Crash with the number of commits divided by scale.
+func CrashScaled(t *testing.T, place string, open Opener, scale int) {
 	for round, acks := range []int{1, 40, 3, 150, 11} {
-		acked := crashChild(t, place, acks)
+		acked := crashChild(t, place, max(acks/scale, 1))
 		st, err := open(t.Context(), place)
 		if err != nil {
 			t.Fatalf("round %d: reopen: %v", round, err)

@@ -84,7 +84,7 @@ func (l *lab) checkDocument(st store.Store, name string, c *store.Commit, doc st
 func testLongRecord(l *lab) {
 	st := l.open()
 	id := l.id()
-	const commits, each = 4, 700
+	commits, each := 4, l.scaled(700)
 	for k := range commits {
 		var entries []store.Entry
 		for i := range each {
@@ -94,7 +94,7 @@ func testLongRecord(l *lab) {
 		l.push(st, street, entries...)
 	}
 	r := l.record(st, id)
-	if r.Rev != commits*each || len(r.Revisions) != commits*each || len(r.Marks) != 40 {
+	if r.Rev != int64(commits*each) || len(r.Revisions) != commits*each || len(r.Marks) != min(each, 40) {
 		l.Errorf("revision %d, %d revisions, %d marks", r.Rev, len(r.Revisions), len(r.Marks))
 	}
 	Verify(l, st)

@@ -86,27 +86,20 @@ func testCancelled(l *lab) {
 	Verify(l, st)
 }
 
-// readOnlySetter is what an engine has that can be the source of a migration.
-type readOnlySetter interface {
-	SetReadOnly(ctx context.Context, on bool) error
-}
-
 // testReadOnly: a database that was migrated elsewhere takes no writes, in any
 // process and after a restart, and can still be read.
 func testReadOnly(l *lab) {
 	st := l.open()
-	setter, ok := st.(readOnlySetter)
-	if !ok {
-		l.Skip("this engine cannot be made read-only")
-	}
 	c := l.push(st, street, put(l.id(), phone, 1))
 	other := l.open()
-	l.must("SetReadOnly", setter.SetReadOnly(l.Context(), true))
+	l.must("SetReadOnly", st.SetReadOnly(l.Context(), true))
 	next := seal(l, street, c.Head(), put(l.id(), phone, 2))
+	l.must("SetReadOnly again", st.SetReadOnly(l.Context(), true))
 	for name, st := range map[string]store.Store{"same": st, "other": other, "restarted": l.open()} {
 		_, putErr := st.Put(l.Context(), store.TableMeta, store.Row{Key: "k"})
 		for _, err := range []error{
 			st.Append(l.Context(), next), putErr, st.Delete(l.Context(), store.TableMeta, "k"), st.Ping(l.Context()),
+			st.SetID(l.Context(), string(docID(9))),
 		} {
 			if !errors.Is(err, store.ErrReadOnly) {
 				l.Errorf("%s: a write to a read-only database returned %v", name, err)
@@ -114,7 +107,7 @@ func testReadOnly(l *lab) {
 		}
 		Verify(l, st)
 	}
-	l.must("SetReadOnly", setter.SetReadOnly(l.Context(), false))
+	l.must("SetReadOnly", st.SetReadOnly(l.Context(), false))
 	l.must("Append", other.Append(l.Context(), next))
 	Verify(l, st)
 }
@@ -154,6 +147,14 @@ func testClose(l *lab) {
 
 func everyCall(ctx context.Context, st store.Store) map[string]func() error {
 	return map[string]func() error{
+		"StoredAreas":    func() error { _, err := st.StoredAreas(ctx); return err },
+		"StoredCommits":  func() error { _, err := st.StoredCommits(ctx, street, 0, 1); return err },
+		"StoredRecords":  func() error { _, err := st.StoredRecords(ctx, "", 1); return err },
+		"StoredReceipts": func() error { _, err := st.StoredReceipts(ctx, store.ReceiptKey{}, 1); return err },
+		"SelfCheck":      func() error { _, err := st.SelfCheck(ctx); return err },
+		"SetID":          func() error { return st.SetID(ctx, string(docID(1))) },
+		"SetReadOnly":    func() error { return st.SetReadOnly(ctx, false) },
+
 		"ID":       func() error { _, err := st.ID(ctx); return err },
 		"Ping":     func() error { return st.Ping(ctx) },
 		"Head":     func() error { _, err := st.Head(ctx, street); return err },

@@ -29,9 +29,14 @@ type T interface {
 }
 
 // Run tests that the factory's stores keep the contract.
-func Run(t *testing.T, factory Factory) {
+func Run(t *testing.T, factory Factory) { RunScaled(t, factory, 1) }
+
+// RunScaled is Run with the amounts that tests write divided by scale, for a
+// server on which they would take too long. Random histories are as many as
+// -rapid.checks says.
+func RunScaled(t *testing.T, factory Factory, scale int) {
 	for _, s := range suites {
-		t.Run(s.name, func(t *testing.T) { s.run(newLab(t, factory)) })
+		t.Run(s.name, func(t *testing.T) { s.run(newLab(t, factory, scale)) })
 	}
 }
 
@@ -39,7 +44,7 @@ func Run(t *testing.T, factory Factory) {
 func RunOnly(t *testing.T, names []string, factory Factory) {
 	for _, s := range suites {
 		if slices.Contains(names, s.name) {
-			t.Run(s.name, func(t *testing.T) { s.run(newLab(t, factory)) })
+			t.Run(s.name, func(t *testing.T) { s.run(newLab(t, factory, 1)) })
 		}
 	}
 }
@@ -64,6 +69,8 @@ var suites = []struct {
 	{"Records", testRecords},
 	{"Changes", testChanges},
 	{"ChangesBeyondHead", testChangesBeyondHead},
+	{"Look", testLook},
+	{"LookElsewhere", testLookElsewhere},
 	{"Terms", testTerms},
 	{"Lists", testLists},
 	{"Histories", testHistories},
@@ -77,6 +84,9 @@ var suites = []struct {
 	{"SecondProcess", testSecondProcess},
 	{"Cancelled", testCancelled},
 	{"ReadOnly", testReadOnly},
+	{"SetID", testSetID},
+	{"Stored", testStored},
+	{"StoredEmpty", testStoredEmpty},
 	{"Close", testClose},
 }
 
@@ -86,11 +96,15 @@ type lab struct {
 	fresh  func() store.Store
 	closed map[store.Store]bool
 	ids    int
+	scale  int
 }
 
-func newLab(t *testing.T, factory Factory) *lab {
-	return &lab{T: t, fresh: factory(t), closed: map[store.Store]bool{}}
+func newLab(t *testing.T, factory Factory, scale int) *lab {
+	return &lab{T: t, fresh: factory(t), closed: map[store.Store]bool{}, scale: scale}
 }
+
+// scaled is how many of n a test writes.
+func (l *lab) scaled(n int) int { return max(n/l.scale, 1) }
 
 // open opens the database, which is closed with the test at the latest.
 func (l *lab) open() store.Store {

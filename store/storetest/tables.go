@@ -105,7 +105,7 @@ func testTableContended(l *lab) {
 	var group sync.WaitGroup
 	for w := range writers {
 		group.Go(func() {
-			for range commitsPerWriter {
+			for range l.scaled(commitsPerWriter) {
 				errs[w] = errors.Join(errs[w], count(l.Context(), stores[w%2]))
 			}
 		})
@@ -114,7 +114,7 @@ func testTableContended(l *lab) {
 	l.must("writers", errors.Join(errs...))
 	row, err := stores[0].Get(l.Context(), store.TableMeta, "count")
 	l.must("Get", err)
-	if want := int64(writers * commitsPerWriter); row.Version != want || string(row.Value) != fmt.Sprint(want) {
+	if want := int64(writers * l.scaled(commitsPerWriter)); row.Version != want || string(row.Value) != fmt.Sprint(want) {
 		l.Errorf("after %d increments the row is %d at version %d", want, row.Value, row.Version)
 	}
 }

@@ -59,19 +59,19 @@ func (l *lab) appendAnyway(st store.Store, area inspection.Area, entries ...stor
 
 func testRecords(l *lab) {
 	st := l.open()
-	const known = 990
+	known := l.scaled(990)
 	var entries []store.Entry
 	var ids []inspection.DocID
 	for n := range known {
 		entries = append(entries, put(l.id(), phone, int64(n+1)))
 		ids = append(ids, entries[n].ID)
 	}
-	l.push(st, street, entries[:500]...)
-	l.push(st, "610102004", entries[500:]...)
+	l.push(st, street, entries[:known/2]...)
+	l.push(st, "610102004", entries[known/2:]...)
 	for range 10 {
 		ids = append(ids, l.id())
 	}
-	records, err := st.Records(l.Context(), append(ids, ids[0], ids[999]))
+	records, err := st.Records(l.Context(), append(ids, ids[0], ids[known+9]))
 	l.must("Records", err)
 	if len(records) != known {
 		l.Errorf("%d records for %d known ids", len(records), known)

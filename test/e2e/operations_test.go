@@ -87,7 +87,7 @@ func TestTLSByEnvironment(t *testing.T) {
 	vars := []string{
 		"GRIDPATROL_LISTEN=" + addr, "GRIDPATROL_DATA=" + filepath.Join(t.TempDir(), "data"), "GRIDPATROL_DEMO=true",
 		"GRIDPATROL_TLS_CERT=" + cert, "GRIDPATROL_TLS_KEY=" + key, "GRIDPATROL_LOG_FORMAT=json",
-		"GRIDPATROL_LOG_LEVEL=warn", "GRIDPATROL_TRUSTED_PROXY=10.0.0.0/8,192.168.0.0/16", "GRIDPATROL_STOP_TIMEOUT=5s",
+		"GRIDPATROL_LOG_LEVEL=warn", "GRIDPATROL_TRUSTED_PROXY=10.0.0.0/8,127.0.0.1", "GRIDPATROL_STOP_TIMEOUT=5s",
 	}
 	s := withEnv(t, "serve", vars...)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}

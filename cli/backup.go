@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"gridpatrol/store"
+	"gridpatrol/store/history"
+)
+
+type backupCommand struct {
+	dataFlags `embed:""`
+	quietFlag `embed:""`
+	Output    string `short:"o" required:"" placeholder:"FILE" help:"File to write, or - for standard output. It holds password hashes and keys: keep it safe."`
+}
+
+// Run writes a backup beside a server that may be running.
+func (c *backupCommand) Run(r *run) error {
+	return withStore(r, c.location(), true, func(st store.Store) error {
+		p := c.progress(r, "backup")
+		var contents *history.Contents
+		write := func(w io.Writer) (err error) {
+			contents, err = history.Backup(r.ctx, history.Database{Store: st}, w, workOptions(p))
+			p.end()
+			return err
+		}
+		if c.Output == "-" {
+			return write(r.Stdout)
+		}
+		if err := writeFile(c.Output, write); err != nil {
+			return err
+		}
+		if !c.Quiet {
+			fmt.Fprintf(r.Stdout, "backed up %s\n", summary(contents))
+		}
+		return nil
+	})
+}
+
+func workOptions(p *progress) history.Options {
+	return history.Options{Now: now, NewID: newID, Progress: p.tell}
+}
+
+func summary(c *history.Contents) string {
+	var items int64
+	for _, n := range c.Items {
+		items += n
+	}
+	return fmt.Sprintf("%d entries in %d areas and %d rows of database %s", c.Entries(), len(c.Heads), items-c.Items["log"], c.Database)
+}
+
+// writeFile writes a file that appears whole or not at all, readable by its
+// owner only. What was there before under its name stays until then.
+func writeFile(file string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncFolder(filepath.Dir(file))
+}
+
+// syncFolder makes a new name durable. Not every file system can flush a
+// folder; those keep it anyway.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	_ = f.Sync()
+	return f.Close()
+}
+
+type restoreCommand struct {
+	dataFlags `embed:""`
+	quietFlag `embed:""`
+	File      string `arg:"" type:"existingfile" help:"Backup to restore."`
+}
+
+// Run reads the backup twice: a broken one is refused before anything is
+// written.
+func (c *restoreCommand) Run(r *run) error {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	p := c.progress(r, "restore")
+	defer p.end()
+	o, err := sized(f, p)
+	if err != nil {
+		return err
+	}
+	if _, err := history.CheckBackup(r.ctx, f, history.Database{}, o); err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return withStore(r, c.location(), false, func(st store.Store) error {
+		contents, err := history.Restore(r.ctx, f, history.Database{Store: st}, o)
+		if err != nil {
+			return err
+		}
+		id, err := st.ID(r.ctx)
+		if err == nil && !c.Quiet {
+			fmt.Fprintf(r.Stdout, "restored %s\nThe new database is %s: phones start over, and push again what it lacks.\n", summary(contents), id)
+		}
+		return err
+	})
+}
+
+// sized lets progress in bytes be told as a part of the file.
+func sized(f *os.File, p *progress) (history.Options, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return history.Options{}, err
+	}
+	o := workOptions(p)
+	o.Progress = func(x history.Progress) {
+		x.Total = info.Size()
+		p.tell(x)
+	}
+	return o, nil
+}
+
+type migrateCommand struct {
+	quietFlag `embed:""`
+	From      string `required:"" placeholder:"PLACE" help:"Folder of the database to move. It is read-only afterwards."`
+	To        string `required:"" placeholder:"PLACE" help:"Folder to move it to; nothing may be there."`
+}
+
+// Run moves a database; after a crash the same command goes on.
+func (c *migrateCommand) Run(r *run) error {
+	return withStore(r, c.From, true, func(from store.Store) error {
+		return withStore(r, c.To, false, func(to store.Store) error {
+			p := c.progress(r, "migrate")
+			moved, err := history.Migrate(r.ctx, history.Database{Store: from}, history.Database{Store: to}, workOptions(p))
+			p.end()
+			if err != nil || c.Quiet {
+				return err
+			}
+			what := "moved"
+			if moved.Before {
+				what = "had been moved before:"
+			}
+			fmt.Fprintf(r.Stdout, "%s database %s, %d areas with equal heads, to %s; what was there before is read-only now\n",
+				what, moved.Database, len(moved.Heads), c.To)
+			return nil
+		})
+	})
+}

@@ -1,0 +1,101 @@
+package review
+
+import (
+	"context"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+	"gridpatrol/sync"
+)
+
+// basis is the document as whoever acts saw it.
+type basis struct {
+	rev     int64
+	doc     inspection.Object
+	deleted bool
+}
+
+// basis reads the revision of the record that an act rests on. Returns
+// CodeStale for one that there isn't.
+func (s *Service) basis(ctx context.Context, r store.Record, rev int64) (basis, error) {
+	if rev < 1 {
+		return basis{}, fault("/rev", inspection.CodeRequired, "Name the server.rev of the document that you decide on.")
+	}
+	if rev > r.Rev {
+		return basis{}, stale()
+	}
+	bytes, deleted := r.Doc, r.Deleted
+	if rev < r.Rev {
+		entries, err := s.cfg.Store.Entries(ctx, r.Area, r.Revisions[rev-1:rev])
+		if err != nil {
+			return basis{}, err
+		}
+		bytes, deleted = entries[0].Doc, entries[0].Deleted
+	}
+	doc, err := inspection.ParseObject(bytes)
+	if err != nil {
+		return basis{}, inspection.Errorf(inspection.CodeInternal, "The stored document is not readable.")
+	}
+	return basis{rev: rev, doc: doc, deleted: deleted}, nil
+}
+
+// decisive are the server's members that acts rest on. Evidence is none: it
+// grows while people decide.
+var decisive = []string{"verdict", "conflicts", "conflicts_more", "review", "state", "act"}
+
+// stands reports whether nothing that an act rests on has changed since.
+func (b basis) stands(d *sync.Draft) bool {
+	before := object(b.doc["server"])
+	for _, name := range decisive {
+		if !inspection.Equal(before[name], d.Server[name]) {
+			return false
+		}
+	}
+	return b.deleted == d.Deleted && inspection.SameFields(b.doc, d.Client)
+}
+
+// isRepeat reports whether an act's trace says that the same user did the
+// same on the same revision: an answer was lost.
+func (b basis) isRepeat(trace, wanted inspection.Object, by inspection.UserID) bool {
+	if trace["by"] != string(by) || !inspection.Equal(trace["on"], number(b.rev)) {
+		return false
+	}
+	for name, v := range wanted {
+		if !inspection.Equal(trace[name], v) {
+			return false
+		}
+	}
+	return true
+}
+
+func stale() error {
+	return inspection.Errorf(inspection.CodeStale, "The document has changed since the revision that you decided on. Read it again, then decide.")
+}
+
+func locked(what string) error {
+	return inspection.Errorf(inspection.CodeLocked, "The %s is locked. Reopen it first.", what)
+}
+
+// change carries an act on one document out. decide is called with a draft
+// of the document as the act's basis still describes it, unless repeat says
+// that the act was done before.
+func (s *Service) change(ctx context.Context, asker Asker, r store.Record, b basis, repeat func(*sync.Draft) bool, decide decision) (store.Record, error) {
+	out, err := s.cfg.Acts.Act(ctx, sync.Act{
+		Area: r.Area, IDs: []inspection.DocID{r.ID}, By: asker.User, Kind: store.KindReview,
+		Decide: func(at moment, drafts map[inspection.DocID]*sync.Draft) error {
+			d := drafts[r.ID]
+			switch {
+			case repeat(d):
+				return nil
+			case !b.stands(d):
+				return stale()
+			}
+			return decide(at, d)
+		},
+	})
+	switch inspection.CodeOf(err) {
+	case inspection.CodeDocumentTooLarge, inspection.CodeTooDeep:
+		err = inspection.Errorf(inspection.CodeConflict, "The document would be larger or deeper than documents may be.")
+	}
+	return out[r.ID], err
+}

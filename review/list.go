@@ -1,0 +1,129 @@
+package review
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Bounds of a page of a list.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 200
+	// exact is up to how many documents a list counts.
+	exact = 10_000
+)
+
+// ListRequest asks for documents, newest first. Texts must be equal, "" takes
+// all.
+type ListRequest struct {
+	// Areas are those asked for, of any level; none means all of one's own.
+	Areas                              []inspection.Area
+	Template, Verdict, State, Evidence string
+	From, To                           time.Time // From ≤ start < To; zero is no bound
+	// Search is the beginning of a plate, a site's name or a title.
+	Search string
+	// Term, instead of Search, is what the documents carry.
+	Term   string
+	Cursor string
+	Limit  int
+}
+
+// Page is one page of a list. Total is exact unless Capped: then there are
+// more. Cursor continues the list, "" at its end.
+type Page struct {
+	Records []store.Record
+	Total   int
+	Capped  bool
+	Cursor  string
+}
+
+// Inspections lists inspections. Returns CodeForbidden if none of the areas
+// asked for is the asker's, CodeBadParameter for a cursor that isn't one.
+func (s *Service) Inspections(ctx context.Context, asker Asker, req ListRequest) (Page, error) {
+	return s.list(ctx, asker, inspection.Inspections, req)
+}
+
+func (s *Service) list(ctx context.Context, asker Asker, c inspection.Collection, req ListRequest) (Page, error) {
+	areas, err := s.areas(ctx, asker, req.Areas)
+	if err != nil {
+		return Page{}, err
+	}
+	q := store.ListQuery{
+		Areas: areas, Collection: c, Template: req.Template, Verdict: req.Verdict, State: req.State, Evidence: req.Evidence,
+		From: req.From, To: req.To, Term: req.Term, Limit: req.Limit + 1, Count: exact + 1,
+	}
+	if key := store.SearchKey(req.Search); key != "" {
+		q.Term, q.Prefix = store.TermText+key, true
+	} else if req.Search != "" {
+		return Page{}, nil // nothing in it that texts are searched by
+	}
+	if q.After, err = decodeCursor(req.Cursor); err != nil {
+		return Page{}, err
+	}
+	found, err := s.cfg.Store.List(ctx, q)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Records: found.Records, Total: min(found.Total, exact), Capped: found.Total > exact}
+	if len(page.Records) > req.Limit {
+		page.Records = page.Records[:req.Limit]
+		page.Cursor = encodeCursor(page.Records[req.Limit-1].Place())
+	}
+	return page, nil
+}
+
+// areas returns the areas with documents that the asker may see and asked
+// for. One that asks for others only is told so.
+func (s *Service) areas(ctx context.Context, asker Asker, asked []inspection.Area) ([]inspection.Area, error) {
+	mine := func(a inspection.Area) bool {
+		return asker.Covers(a) || slices.ContainsFunc(asker.Areas, a.Covers)
+	}
+	if len(asked) > 0 && !slices.ContainsFunc(asked, mine) {
+		return nil, inspection.Errorf(inspection.CodeForbidden, "None of these areas is yours.")
+	}
+	heads, err := s.cfg.Store.Heads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var areas []inspection.Area
+	for area := range heads {
+		if asker.Covers(area) && (len(asked) == 0 || area.CoveredBy(asked)) {
+			areas = append(areas, area)
+		}
+	}
+	slices.Sort(areas)
+	return areas, nil
+}
+
+// encodeCursor makes the opaque form of a place in a list.
+func encodeCursor(m store.ListMark) string {
+	// The zero time has no nanoseconds: its bit pattern is one that no time
+	// between 1900 and 2200 has.
+	nanos := int64(-1 << 63)
+	if !m.Started.IsZero() {
+		nanos = m.Started.UnixNano()
+	}
+	b := binary.BigEndian.AppendUint64(nil, uint64(nanos))
+	return base64.RawURLEncoding.EncodeToString(append(b, m.ID...))
+}
+
+func decodeCursor(s string) (*store.ListMark, error) {
+	if s == "" {
+		return nil, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || len(b) < 9 || len(b) > 8+64 {
+		return nil, inspection.Errorf(inspection.CodeBadParameter, "The cursor is not one of this list. Begin without one.")
+	}
+	m := &store.ListMark{ID: inspection.DocID(b[8:])}
+	if nanos := int64(binary.BigEndian.Uint64(b)); nanos != -1<<63 {
+		m.Started = time.Unix(0, nanos).UTC()
+	}
+	return m, nil
+}

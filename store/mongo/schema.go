@@ -1,0 +1,206 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"go.mongodb.org/mongo-driver/bson"
+	driver "go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// The database:
+//
+//	log    one document per commit, never changed
+//	views  records, receipts and the areas' marks, by the beginning of their
+//	       _id. They are one collection so that one command can write what
+//	       a commit means to all of them, the mark last
+//	plain  the rows of the plain tables
+//	meta   the database's identity, its schema, whether it is read-only
+//
+// schemaVersion is that of all this. A newer program may raise it.
+const schemaVersion = "1"
+
+// commitKey is the place of a commit: keys of one area sort like seqs.
+func commitKey(area inspection.Area, first int64) string {
+	return fmt.Sprintf("%s/%016d", area, first)
+}
+
+// Records are between these keys.
+const (
+	recordPrefix = "record/"
+	afterRecords = "record0"
+)
+
+func recordKey(id inspection.DocID) string { return recordPrefix + string(id) }
+
+func recordKeys(ids []inspection.DocID) []string {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = recordKey(id)
+	}
+	return keys
+}
+
+// receiptKey escapes the ids so that no two devices share a key.
+func receiptKey(device inspection.Device, n int64) string {
+	return "receipt/" + url.PathEscape(string(device.User)) + "/" + url.PathEscape(string(device.ID)) + "/" + strconv.FormatInt(n, 10)
+}
+
+func markKey(area inspection.Area) string { return "area/" + string(area) }
+
+func ascending(names ...string) bson.D {
+	keys := make(bson.D, len(names))
+	for i, name := range names {
+		keys[i] = bson.E{Key: name, Value: 1}
+	}
+	return keys
+}
+
+// newestFirst is the order of lists.
+var newestFirst = bson.D{{Key: "latest.started", Value: -1}, {Key: "_id", Value: -1}}
+
+// listed is an index for lists that ask for one value of a field.
+func listed(field ...string) bson.D {
+	return append(ascending(append([]string{"area", "latest.collection", "latest.deleted"}, field...)...), newestFirst...)
+}
+
+// index is one that a query needs.
+type index struct {
+	name string
+	keys bson.D
+	// sparse leaves out documents that have none of the fields.
+	sparse bool
+}
+
+var logIndexes = []index{
+	{name: "log_by_last", keys: ascending("area", "last")},
+	{name: "log_by_seq", keys: ascending("area", "seqs")},
+	{name: "log_by_time", keys: ascending("area", "at", "first")},
+	{name: "log_first", keys: ascending("opens"), sparse: true},
+}
+
+var viewIndexes = []index{
+	{name: "records_by_seq", keys: ascending("area", "latest.seq", "latest.collection"), sparse: true},
+	{name: "records_kept", keys: ascending("area", "latest.kept", "latest.seq", "latest.collection"), sparse: true},
+	{name: "records_by_term", keys: ascending("latest.terms", "_id"), sparse: true},
+	{name: "records_by_start", keys: listed(), sparse: true},
+	{name: "records_by_template", keys: listed("latest.template"), sparse: true},
+	{name: "records_by_verdict", keys: listed("latest.verdict"), sparse: true},
+	{name: "records_by_state", keys: listed("latest.state"), sparse: true},
+	{name: "records_by_evidence", keys: listed("latest.evidence"), sparse: true},
+	{name: "receipts_by_device", keys: ascending("receipt.user", "receipt.device", "receipt.n"), sparse: true},
+	{name: "areas_by_mark", keys: ascending("applied.seq"), sparse: true},
+}
+
+// makeIndexes makes one after the other: an index that another process is
+// making just now is waited for, and FerretDB fails over a list of those that
+// are there.
+func makeIndexes(ctx context.Context, c *driver.Collection, list []index) error {
+	for _, ix := range list {
+		model := driver.IndexModel{Keys: ix.keys, Options: options.Index().SetName(ix.name).SetSparse(ix.sparse)}
+		if _, err := c.Indexes().CreateOne(ctx, model); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare makes what is missing in the database, or refuses it. Of several
+// processes that do so at once, all end with the same.
+func (s *Store) prepare(ctx context.Context) error {
+	var err error
+	if s.quirks, err = findQuirks(ctx, s.log.Database()); err != nil {
+		return err
+	}
+	if err := s.checkSchema(ctx); err != nil {
+		return err
+	}
+	if _, err := s.settledMeta(ctx, idName, s.newID); err != nil {
+		return err
+	}
+	// A user who may only read is found out now rather than at the first push.
+	if err := s.setMeta(ctx, "opened", s.newID()); err != nil {
+		return err
+	}
+	return s.loadMarks(ctx)
+}
+
+// checkSchema makes the indexes of a new database. What says that it is
+// complete is written last.
+func (s *Store) checkSchema(ctx context.Context) error {
+	version, err := s.readMeta(ctx, "schema")
+	if err != nil || version == schemaVersion {
+		return err
+	}
+	if version != "" {
+		return inspection.Errorf(inspection.CodeUnavailable,
+			"The database has schema %s, made by a newer version of this program, which knows schemas up to %s. Install the newer version, or name another database.",
+			version, schemaVersion)
+	}
+	if err := makeIndexes(ctx, s.log, logIndexes); err != nil {
+		return err
+	}
+	if err := makeIndexes(ctx, s.views, viewIndexes); err != nil {
+		return err
+	}
+	_, err = s.settledMeta(ctx, "schema", func() string { return schemaVersion })
+	return err
+}
+
+type metaValue struct {
+	Value string `bson:"value"`
+}
+
+// readMeta returns "" for a name that isn't there.
+func (s *Store) readMeta(ctx context.Context, name string) (string, error) {
+	var v metaValue
+	err := s.meta.FindOne(ctx, bson.D{{Key: "_id", Value: name}}).Decode(&v)
+	if errors.Is(err, driver.ErrNoDocuments) {
+		return "", nil
+	}
+	return v.Value, err
+}
+
+// settledMeta returns the value of a name, which is made by the first of all
+// processes that ask.
+func (s *Store) settledMeta(ctx context.Context, name string, make func() string) (string, error) {
+	value, err := s.readMeta(ctx, name)
+	if err != nil || value != "" {
+		return value, err
+	}
+	value = make()
+	_, err = s.meta.InsertOne(ctx, bson.D{{Key: "_id", Value: name}, {Key: "value", Value: value}})
+	if driver.IsDuplicateKeyError(err) {
+		return s.readMeta(ctx, name)
+	}
+	return value, err
+}
+
+func (s *Store) setMeta(ctx context.Context, name, value string) error {
+	_, err := s.meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "value", Value: value}}}}, options.Update().SetUpsert(true))
+	if driver.IsDuplicateKeyError(err) { // two made it at once
+		return nil
+	}
+	return err
+}
+
+const (
+	idName       = "id"
+	readOnlyName = "read_only"
+)
+
+func (s *Store) checkWritable(ctx context.Context) error {
+	mark, err := s.readMeta(ctx, readOnlyName)
+	if err == nil && mark != "" {
+		return store.ErrReadOnly
+	}
+	return err
+}
