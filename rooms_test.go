@@ -29,7 +29,8 @@ var rooms = map[string][]string{
 	"gridpatrol/sync":            {"inspection", "template", "store"},
 	"gridpatrol/auth":            {"inspection", "store"},
 	"gridpatrol/seeds":           {"inspection", "template"},
-	"gridpatrol/api":             {"inspection", "sync", "auth"},
+	"gridpatrol/review":          {"inspection", "sync", "store"},
+	"gridpatrol/api":             {"inspection", "sync", "auth", "review"},
 	"gridpatrol/test/bench":      {"*"},
 	"gridpatrol/test/e2e":        {"*"},
 }

@@ -34,6 +34,8 @@ var answers = map[inspection.Code]answerOf{
 	inspection.CodeCheckpointReset:  {fiber.StatusConflict, "Checkpoint reset"},
 	inspection.CodeStale:            {fiber.StatusConflict, "Stale"},
 	inspection.CodeConflict:         {fiber.StatusConflict, "Conflict"},
+	inspection.CodeLocked:           {fiber.StatusConflict, "Locked"},
+	inspection.CodeBadDocument:      {fiber.StatusBadRequest, "Bad document"},
 	inspection.CodeUnauthenticated:  {fiber.StatusUnauthorized, "Not signed in"},
 	inspection.CodeBadCredentials:   {fiber.StatusUnauthorized, "Bad credentials"},
 	inspection.CodeTokenExpired:     {fiber.StatusUnauthorized, "Token expired"},
@@ -104,6 +106,10 @@ func problemOf(err error) (p problem, hidden bool) {
 	var members *memberErrors
 	if errors.As(err, &members) {
 		p.Errors = members.members
+	}
+	var fault *inspection.Fault
+	if errors.As(err, &fault) {
+		p.Errors = []problemInMember{{fault.Pointer, fault.Code, fault.Detail}}
 	}
 	var throttled *auth.ThrottledError
 	if errors.As(err, &throttled) {

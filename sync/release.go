@@ -23,33 +23,33 @@ const (
 // it started from. It leaves no receipt: the phone was told that it was
 // rejected, and is told so again. Returns CodeNotFound, and CodeConflict if
 // the mutation was settled before or still can't be stored.
-func (s *Service) Release(ctx context.Context, by inspection.UserID, rights inspection.Rights, id inspection.DocID) (Result, store.Record, error) {
+func (s *Service) Release(ctx context.Context, by inspection.UserID, rights inspection.Rights, id inspection.DocID) (Result, []byte, error) {
 	held, doc, err := s.quarantined(ctx, id)
 	if err != nil {
-		return Result{}, store.Record{}, err
+		return Result{}, nil, err
 	}
 	m, err := heldMutation(held.Doc)
 	if err != nil {
-		return Result{}, store.Record{}, err
+		return Result{}, nil, err
 	}
 	it := &item{m: &m, asker: &Asker{Device: inspection.Device{User: inspection.UserID(stringOf(doc["user"]))}, Rights: rights}}
 	area, err := s.pushAgain(ctx, it)
 	if err != nil {
-		return Result{}, store.Record{}, err
+		return Result{}, nil, err
 	}
 	result := answer([]*item{it}, s.now()).Results[0]
 	outcome := inspection.Object{
 		"status": string(result.Status), "rev": number(*result.Rev), "seq": number(*result.Seq), "area": string(area),
 	}
-	r, err := s.settleQuarantine(ctx, by, id, Released, outcome, nil)
-	return result, r, err
+	after, err := s.settleQuarantine(ctx, by, id, Released, outcome, nil)
+	return result, after, err
 }
 
 // Discard puts a quarantined mutation away. It stays in history. Returns
 // CodeNotFound, and CodeConflict if it was settled before.
-func (s *Service) Discard(ctx context.Context, by inspection.UserID, id inspection.DocID, comment string) (store.Record, error) {
+func (s *Service) Discard(ctx context.Context, by inspection.UserID, id inspection.DocID, comment string) ([]byte, error) {
 	if _, _, err := s.quarantined(ctx, id); err != nil {
-		return store.Record{}, err
+		return nil, err
 	}
 	return s.settleQuarantine(ctx, by, id, Discarded, nil, text(comment))
 }
@@ -137,7 +137,7 @@ func (s *Service) pushAgain(ctx context.Context, it *item) (inspection.Area, err
 
 // settleQuarantine ends what is held. The mutation itself stays in history,
 // where it is byte for byte as it was sent.
-func (s *Service) settleQuarantine(ctx context.Context, by inspection.UserID, id inspection.DocID, state string, outcome inspection.Object, comment any) (store.Record, error) {
+func (s *Service) settleQuarantine(ctx context.Context, by inspection.UserID, id inspection.DocID, state string, outcome inspection.Object, comment any) ([]byte, error) {
 	records, err := s.Act(ctx, Act{
 		Area: inspection.ReferenceArea, IDs: []inspection.DocID{id}, By: by, Kind: store.KindSettled,
 		Decide: func(at time.Time, drafts map[inspection.DocID]*Draft) error {
@@ -157,5 +157,5 @@ func (s *Service) settleQuarantine(ctx context.Context, by inspection.UserID, id
 			return nil
 		},
 	})
-	return records[id], err
+	return records[id].Doc, err
 }
