@@ -74,6 +74,8 @@ type decider struct {
 
 	entries []store.Entry
 	bytes   int
+	// judged are the documents whose fields an act changed.
+	judged []inspection.DocID
 }
 
 // decide settles one item and returns its outcome.
@@ -408,7 +410,7 @@ func (d *decider) mark(e *store.Entry, server inspection.Object) {
 	if e.Deleted {
 		server["deleted"] = true
 	}
-	if server["conflicts"] == nil {
+	if server["conflicts"] == nil && e.Collection.Writable() {
 		server["conflicts"] = []any{}
 	}
 }

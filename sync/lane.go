@@ -209,7 +209,7 @@ func (s *Service) tryCommit(ctx context.Context, area inspection.Area, items []*
 		return 0, err
 	}
 	s.hub.committed(area, commit.Last)
-	s.watch(area, d.entries)
+	s.watch(area, d)
 	return n, nil
 }
 
@@ -226,15 +226,17 @@ func (s *Service) stillTrue(ctx context.Context, d *decider, items []*item) erro
 	return err
 }
 
-// watch tells of documents that phones put and that name photos.
-func (s *Service) watch(area inspection.Area, entries []store.Entry) {
+// watch tells of documents that were put, or whose fields an act changed, and
+// that name photos.
+func (s *Service) watch(area inspection.Area, d *decider) {
 	if s.onPhotos == nil {
 		return
 	}
 	var ids []inspection.DocID
-	for i := range entries {
-		e := &entries[i]
-		if e.Kind == store.KindPut && e.Index.Names(store.TermPhoto) && !slices.Contains(ids, e.ID) {
+	for i := range d.entries {
+		e := &d.entries[i]
+		put := e.Kind == store.KindPut || slices.Contains(d.judged, e.ID)
+		if put && e.Index.Names(store.TermPhoto) && !slices.Contains(ids, e.ID) {
 			ids = append(ids, e.ID)
 		}
 	}
