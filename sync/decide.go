@@ -2,6 +2,7 @@ package sync
 
 import (
 	"cmp"
+	"log/slog"
 	"maps"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,7 @@ type decider struct {
 
 	entries []store.Entry
 	bytes   int
+	log     *slog.Logger
 }
 
 // decide settles one item and returns its outcome.
