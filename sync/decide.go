@@ -2,6 +2,7 @@ package sync
 
 import (
 	"cmp"
+	"log/slog"
 	"maps"
 	"sync/atomic"
 	"time"
@@ -76,6 +77,7 @@ type decider struct {
 	bytes   int
 	// judged are the documents whose fields an act changed.
 	judged []inspection.DocID
+	log    *slog.Logger
 }
 
 // decide settles one item and returns its outcome.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	gosync "sync"
@@ -245,8 +246,21 @@ func (s *Service) watch(area inspection.Area, d *decider) {
 	}
 }
 
-// settle decides an item the way its lane does.
+// settle decides an item the way its lane does. A mistake of ours in one item
+// must not hold up the others that share its commit, nor its phone for ever:
+// the item is set aside, and the log says why.
 func (d *decider) settle(it *item) {
+	defer func() {
+		if d.area == inspection.ReferenceArea && it.act == nil {
+			return // there is no other place to keep it: the whole push fails
+		}
+		if r := recover(); r != nil {
+			d.log.Error("deciding panicked", "area", d.area, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			it.failed = inspection.Errorf(inspection.CodeInternal, "%s", inspection.Codes[inspection.CodeInternal])
+			it.result = outcome{reject: inspection.Errorf(inspection.CodeInternal,
+				"The server could not handle this edit. It is kept aside; tell your administrator.")}
+		}
+	}()
 	switch {
 	case it.act != nil:
 		d.perform(it)
@@ -275,6 +289,7 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 		receipts: seen.Receipts,
 		history:  map[int64]*store.Entry{},
 		before:   seen.Records,
+		log:      s.log,
 	}
 	for id, r := range seen.Records {
 		// An id that this area claimed, but never wrote, is still new.
