@@ -2,16 +2,15 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/report"
+	"gridpatrol/store"
+	"gridpatrol/store/history"
 )
 
 type exportCommands struct {
@@ -22,6 +21,7 @@ type exportCommands struct {
 // exportFlags say what is exported.
 type exportFlags struct {
 	dataFlags `embed:""`
+	quietFlag `embed:""`
 	Month     string            `required:"" help:"Month that the window is named after, like 2026-10."`
 	Area      []inspection.Area `help:"Code of an area; all that there are by default. May be repeated."`
 	AsOf      string            `help:"Token of an earlier report, or a time: what was known then."`
@@ -59,53 +59,28 @@ func (f exportFlags) export(r *run, window string, make exporter) error {
 	if err != nil {
 		return err
 	}
-	if err := noDatabase(f.Data); err != nil {
-		return err
-	}
-	st, err := f.open(r.ctx)
-	if err != nil {
-		return err
-	}
-	defer closing(r, "store", st.Close)
-	reports, err := newReports(st, nil, f.Data, now)
-	if err != nil {
-		return err
-	}
-	file, err := make(reports, r.ctx, report.JointQuery{Window: w, Scope: f.Area, AsOf: f.AsOf, Progress: tellProgress(r.Stderr)}, format)
-	if err != nil {
-		return err
-	}
-	defer closing(r, "report", file.Close)
-	if err := writeWhole(f.Output, file); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(r.Stdout, "wrote %s\nas of %s\n", f.Output, file.AsOf.Token())
-	return err
-}
-
-// tellProgress tells a person once a second how far a long export is.
-func tellProgress(to io.Writer) report.Progress {
-	next := now().Add(time.Second)
-	return func(done, of int) {
-		if at := now(); at.After(next) {
-			next = at.Add(time.Second)
-			fmt.Fprintf(to, "%d of %d sessions\n", done, of)
+	return withStore(r, f.location(), true, func(st store.Store) error {
+		reports, err := newReports(st, nil, f.Data, now)
+		if err != nil {
+			return err
 		}
-	}
-}
-
-// writeWhole writes a file whole or not at all.
-func writeWhole(name string, from io.Reader) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".gridpatrol-*")
-	if err != nil {
+		p := f.progress(r, "export")
+		file, err := make(reports, r.ctx, report.JointQuery{
+			Window: w, Scope: f.Area, AsOf: f.AsOf,
+			Progress: func(done, of int) { p.tell(history.Progress{Step: "sessions", Done: int64(done), Total: int64(of)}) },
+		}, format)
+		p.end()
+		if err != nil {
+			return err
+		}
+		defer closing(r, "report", file.Close)
+		err = writeFile(f.Output, func(to io.Writer) error {
+			_, err := io.Copy(to, file)
+			return err
+		})
+		if err == nil {
+			_, err = fmt.Fprintf(r.Stdout, "wrote %s\nas of %s\n", f.Output, file.AsOf.Token())
+		}
 		return err
-	}
-	_, err = io.Copy(f, from)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	})
 }

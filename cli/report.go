@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"time"
 
@@ -45,12 +44,4 @@ type closings struct{ sync *sync.Service }
 // AddClosing implements report.Ledger.
 func (c closings) AddClosing(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) error {
 	return c.sync.Establish(ctx, by, store.KindClosing, sync.ReferenceDocument{Collection: inspection.Closings, ID: id, Doc: doc})
-}
-
-// noDatabase refuses to make a database where one is only read.
-func noDatabase(data string) error {
-	if _, err := os.Stat(data); err != nil {
-		return fmt.Errorf("there is no database in %s: name its folder with --data", data)
-	}
-	return nil
 }
