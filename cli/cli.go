@@ -43,11 +43,11 @@ type commands struct {
 	Demo  demoCommand  `cmd:"" help:"Serve the demo district on loopback, made on first start."`
 	User  userCommands `cmd:"" help:"Add, import, disable or reset accounts."`
 
+	Export  exportCommands `cmd:"" help:"Write a report to a file, beside a server that may be running."`
 	Verify  verifyCommand  `cmd:"" help:"Prove that the history is whole and unchanged. Exit status 3 means that it isn't."`
 	Backup  backupCommand  `cmd:"" help:"Write everything into one file, while the server runs."`
 	Restore restoreCommand `cmd:"" help:"Fill an empty database from a backup."`
 	Migrate migrateCommand `cmd:"" help:"Move a database to another store; phones go on where they were."`
-	Export  exportCommands `cmd:"" help:"Write a report to a file, beside a server that may be running."`
 
 	Health healthCommand `cmd:"" help:"Ask the server on this machine whether it is alive."`
 }
