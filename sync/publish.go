@@ -126,8 +126,7 @@ func (s *Service) tryPublish(ctx context.Context, by inspection.UserID, c inspec
 	if err != nil {
 		return Published{}, err
 	}
-	s.catalog.forget()
-	ref, err := s.catalog.current(ctx)
+	ref, err := s.catalog.upTo(ctx, head.Seq)
 	if err != nil {
 		return Published{}, err
 	}
@@ -140,6 +139,9 @@ func (s *Service) tryPublish(ctx context.Context, by inspection.UserID, c inspec
 		return Published{}, err
 	}
 	r := known[referenceID(c, id)]
+	if r.Seq > head.Seq {
+		return Published{}, store.ErrStale // another was first
+	}
 	var before inspection.Object
 	if r.Rev > 0 && !r.Deleted {
 		if before, err = inspection.ParseObject(r.Doc); err != nil {
