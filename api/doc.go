@@ -55,6 +55,7 @@ type Health interface {
 type Config struct {
 	Auth   Auth
 	Sync   Sync
+	Media  Media
 	Health Health
 	Log    *slog.Logger
 	// Now is the clock by which tokens expire and requests are timed. Sockets
@@ -92,7 +93,7 @@ const (
 )
 
 func (c Config) complete() (Config, error) {
-	if c.Auth == nil || c.Sync == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
+	if c.Auth == nil || c.Sync == nil || c.Media == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
 		return c, errors.New("api: the config lacks a service, a log, a clock or a maker of ids")
 	}
 	if c.Metrics == nil {

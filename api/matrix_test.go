@@ -24,11 +24,21 @@ var matrix = map[string][]int{
 	"POST /v1/sync/push":    {200, 200, 200, 401, 401},
 	"GET /v1/sync/pull":     {200, 200, 200, 401, 401},
 	"GET /v1/sync/stream":   {200, 200, 200, 401, 401},
-	"GET /v1/devices":       {403, 200, 200, 401, 401},
-	"GET /healthz":          {200, 200, 200, 200, 200},
-	"GET /readyz":           {200, 200, 200, 200, 200},
-	"GET /metrics":          {200, 200, 200, 200, 200},
-	"GET /openapi.json":     {200, 200, 200, 200, 200},
+	// Without the protocol's header, uploads get no further than that.
+	"OPTIONS /v1/uploads":     {204, 204, 204, 204, 204},
+	"OPTIONS /v1/uploads/:id": {204, 204, 204, 204, 204},
+	"POST /v1/uploads":        {412, 412, 412, 401, 401},
+	"HEAD /v1/uploads/:id":    {412, 412, 412, 401, 401},
+	"PATCH /v1/uploads/:id":   {412, 412, 412, 401, 401},
+	"DELETE /v1/uploads/:id":  {412, 412, 412, 401, 401},
+	"POST /v1/uploads/:id":    {412, 412, 412, 401, 401},
+	"POST /v1/media/missing":  {200, 200, 200, 401, 401},
+	"GET /v1/media/:sha256":   {404, 404, 404, 401, 401},
+	"GET /v1/devices":         {403, 200, 200, 401, 401},
+	"GET /healthz":            {200, 200, 200, 200, 200},
+	"GET /readyz":             {200, 200, 200, 200, 200},
+	"GET /metrics":            {200, 200, 200, 200, 200},
+	"GET /openapi.json":       {200, 200, 200, 200, 200},
 }
 
 // signedOut is a phone without a sign-in.
@@ -99,6 +109,8 @@ func (p *phone) bodyFor(path, person string) string {
 		return fmt.Sprintf(`{"refresh_token":%q}`, p.signIn.RefreshToken)
 	case "/v1/sync/push":
 		return `{"mutations":[]}`
+	case "/v1/media/missing":
+		return `{"sha256":[]}`
 	}
 	return ""
 }
