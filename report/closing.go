@@ -153,7 +153,7 @@ func (s *Service) stored(ctx context.Context, c *Closing) (*Joint, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	b, err := io.ReadAll(f)
 	if err != nil {
 		return nil, err

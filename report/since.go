@@ -72,7 +72,7 @@ func (s *Service) compare(ctx context.Context, sc *scene, j *Joint, topics []Top
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	then, err := readRoll(f)
 	if err != nil {
 		return err
