@@ -55,6 +55,7 @@ type district struct {
 func newDistrict(t *testing.T) *district {
 	d := &district{T: t, counter: &counter{}}
 	st := openIn(t, mongotest.Database(t), func(_ *Options, tw *tweaks) { tw.monitor = d.counter.monitor() })
+	st.quirks.points = false // what a real server is sent
 	clock := func() time.Time { return time.Date(2026, 10, 12, 10, 0, 0, 0, time.UTC) }
 	var err error
 	d.sync, err = sync.New(t.Context(), sync.Config{Store: st, Now: clock, Log: slog.New(slog.DiscardHandler), Poll: time.Hour})

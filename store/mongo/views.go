@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -29,19 +30,38 @@ func (s *Store) readRecords(ctx context.Context, ids []inspection.DocID) (map[in
 	if len(ids) == 0 {
 		return records, nil
 	}
-	list, err := s.findRecords(ctx, in("_id", recordKeys(ids)), findAll(len(ids)))
-	for i := range list {
-		records[list[i].ID] = list[i]
+	found, err := s.viewsAt(ctx, recordKeys(ids))
+	if err != nil {
+		return nil, err
 	}
-	return records, err
+	for i := range found {
+		r, err := found[i].record()
+		if err != nil {
+			return nil, err
+		}
+		records[r.ID] = r
+	}
+	return records, nil
 }
 
-// in asks for the documents whose field has one of the values.
-func in[T any](field string, values []T) bson.D {
-	if len(values) == 1 {
-		return bson.D{{Key: field, Value: values[0]}}
+// fewKeys is how many documents are read one by one where that is better.
+const fewKeys = 24
+
+// viewsAt reads the documents of the views that have one of the keys.
+func (s *Store) viewsAt(ctx context.Context, keys []string) ([]viewed, error) {
+	if !s.quirks.points || len(keys) > fewKeys {
+		filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}}
+		return collect[viewed](ctx, s.views, filter, findAll(len(keys)).SetProjection(withoutCopies))
 	}
-	return bson.D{{Key: field, Value: bson.D{{Key: "$in", Value: values}}}}
+	var list []viewed
+	for _, key := range slices.Compact(slices.Sorted(slices.Values(keys))) {
+		found, err := collect[viewed](ctx, s.views, bson.D{{Key: "_id", Value: key}}, findAll(1).SetProjection(withoutCopies))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return list, nil
 }
 
 // findAll asks for up to n documents in one answer.
@@ -72,7 +92,7 @@ func (s *Store) Receipts(ctx context.Context, device inspection.Device, ns []int
 		for i, n := range ns {
 			keys[i] = receiptKey(device, n)
 		}
-		found, err := collect[viewed](ctx, s.views, in("_id", keys), findAll(len(ns)))
+		found, err := s.viewsAt(ctx, keys)
 		for i := range found {
 			r := found[i].Receipt.decode()
 			receipts[r.N] = r
@@ -124,6 +144,10 @@ type viewed struct {
 	Applied *storedHead     `bson:"applied"`
 }
 
+func (v *viewed) record() (store.Record, error) {
+	return (&storedRecord{ID: v.ID, Area: v.Area, Latest: v.Latest}).decode()
+}
+
 // lookTries bounds how often a look is repeated because the area grew.
 const lookTries = 5
 
@@ -170,7 +194,7 @@ func (s *Store) look(ctx context.Context, q store.Question, sight *store.Sight) 
 			keys = append(keys, receiptKey(device, n))
 		}
 	}
-	found, err := collect[viewed](ctx, s.views, in("_id", keys), findAll(len(keys)).SetProjection(withoutCopies))
+	found, err := s.viewsAt(ctx, keys)
 	if err != nil {
 		return store.Head{}, err
 	}
@@ -189,7 +213,7 @@ func (s *Store) look(ctx context.Context, q store.Question, sight *store.Sight) 
 			sight.Receipts[r.Device][r.N] = r
 		case strings.HasPrefix(v.ID, recordPrefix):
 			var r store.Record
-			r, err = (&storedRecord{v.ID, v.Area, v.Latest}).decode()
+			r, err = v.record()
 			sight.Records[r.ID] = r
 		}
 		if err != nil {
