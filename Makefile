@@ -60,7 +60,7 @@ bin/golangci-lint: tools/lint/go.mod
 	cd tools/lint && go build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 # The tests of the Mongo engine run it, unless MONGODB_URI names a real server.
-bin/ferretdb: tools/ferretdb/main.go tools/ferretdb/go.mod
+bin/ferretdb: $(wildcard tools/ferretdb/*)
 	cd tools/ferretdb && go build -o ../../bin/ferretdb .
 
 .PHONY: clean

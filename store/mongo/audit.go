@@ -127,7 +127,10 @@ func (s *Store) StoredReceipts(ctx context.Context, after store.ReceiptKey, limi
 func (s *Store) SelfCheck(ctx context.Context) ([]string, error) {
 	var faults []string
 	err := s.within(ctx, "self check", func(ctx context.Context) error {
-		for c, list := range map[*driver.Collection][]index{s.log: logIndexes, s.views: viewIndexes} {
+		if s.quirks.idle {
+			return nil
+		}
+		for c, list := range s.indexes() {
 			there, err := c.Indexes().ListSpecifications(ctx)
 			if err != nil {
 				return err

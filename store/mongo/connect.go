@@ -105,6 +105,9 @@ type quirks struct {
 	// sharded: the parts of an ordered command go to several servers, and the
 	// last may be safe on one while the first is lost in another's election.
 	sharded bool
+	// idle: indexes beside that of _id are never used and only cost, so none
+	// are made.
+	idle bool
 	// points: only a query for one _id uses an index, so a few documents are
 	// read one by one.
 	points bool
@@ -116,7 +119,7 @@ type quirks struct {
 	many bool
 }
 
-// findQuirks asks the server what it is. FerretDB 1 has the last three.
+// findQuirks asks the server what it is. FerretDB 1 has the last four.
 func findQuirks(ctx context.Context, db *driver.Database) (quirks, error) {
 	var hello struct {
 		Message string `bson:"msg"`
@@ -131,5 +134,5 @@ func findQuirks(ctx context.Context, db *driver.Database) (quirks, error) {
 		return quirks{}, err
 	}
 	ferret := build.FerretDB != ""
-	return quirks{sharded: hello.Message == "isdbgrid", points: ferret, turns: ferret, many: ferret}, nil
+	return quirks{sharded: hello.Message == "isdbgrid", idle: ferret, points: ferret, turns: ferret, many: ferret}, nil
 }

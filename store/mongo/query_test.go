@@ -105,6 +105,12 @@ func withoutSession(command bson.Raw) bson.D {
 // check tells of one that was dropped.
 func TestIndexes(t *testing.T) {
 	st := openIn(t, mongotest.Database(t))
+	if st.quirks.idle {
+		if err := st.makeIndexes(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		st.quirks.idle = false
+	}
 	exercise(t, st)
 	if faults, err := st.SelfCheck(t.Context()); err != nil || len(faults) > 0 {
 		t.Fatalf("a new database has the faults %q, %v", faults, err)

@@ -102,14 +102,20 @@ var viewIndexes = []index{
 // makeIndexes makes one after the other: an index that another process is
 // making just now is waited for, and FerretDB fails over a list of those that
 // are there.
-func makeIndexes(ctx context.Context, c *driver.Collection, list []index) error {
-	for _, ix := range list {
-		model := driver.IndexModel{Keys: ix.keys, Options: options.Index().SetName(ix.name).SetSparse(ix.sparse)}
-		if _, err := c.Indexes().CreateOne(ctx, model); err != nil {
-			return err
+func (s *Store) makeIndexes(ctx context.Context) error {
+	for c, list := range s.indexes() {
+		for _, ix := range list {
+			model := driver.IndexModel{Keys: ix.keys, Options: options.Index().SetName(ix.name).SetSparse(ix.sparse)}
+			if _, err := c.Indexes().CreateOne(ctx, model); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (s *Store) indexes() map[*driver.Collection][]index {
+	return map[*driver.Collection][]index{s.log: logIndexes, s.views: viewIndexes}
 }
 
 // prepare makes what is missing in the database, or refuses it. Of several
@@ -141,11 +147,10 @@ func (s *Store) checkSchema(ctx context.Context) error {
 			"The database has schema %s, made by a newer version of this program, which knows schemas up to %s. Install the newer version, or name another database.",
 			version, schemaVersion)
 	}
-	if err := makeIndexes(ctx, s.log, logIndexes); err != nil {
-		return err
-	}
-	if err := makeIndexes(ctx, s.views, viewIndexes); err != nil {
-		return err
+	if !s.quirks.idle {
+		if err := s.makeIndexes(ctx); err != nil {
+			return err
+		}
 	}
 	if err := s.settleMeta(ctx, idName, s.newID()); err != nil {
 		return err

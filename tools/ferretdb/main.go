@@ -59,6 +59,7 @@ func run(listen, data string) error {
 	}()
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
+	go addIndexes(ctx, data)
 	fmt.Println(f.MongoDBURI())
 	return <-done
 }

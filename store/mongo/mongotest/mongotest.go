@@ -160,7 +160,7 @@ func build() (string, error) {
 	}
 	root := filepath.Join(filepath.Dir(here), "..", "..", "..")
 	source, binary := filepath.Join(root, "tools", "ferretdb"), filepath.Join(root, "bin", "ferretdb")
-	if current(binary, filepath.Join(source, "main.go"), filepath.Join(source, "go.mod")) {
+	if current(binary, filepath.Join(source, "main.go"), filepath.Join(source, "index.go"), filepath.Join(source, "go.mod")) {
 		return binary, nil
 	}
 	made := fmt.Sprintf("%s.%d", binary, os.Getpid())
