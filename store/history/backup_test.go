@@ -76,7 +76,7 @@ func TestCarriesEverything(t *testing.T) {
 	want := []string{
 		"reports", "families", "devices", // before the logs
 		"log",
-		"meta", "keys", "credentials", "usernames", // after them
+		"meta", "keys", "credentials", "usernames", "files", // after them
 	}
 	eachEngine(t, func(t *testing.T, e engine) {
 		source := e.fresh(t)
