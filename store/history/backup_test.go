@@ -76,7 +76,7 @@ func TestCarriesEverything(t *testing.T) {
 	want := []string{
 		"reports", "families", "devices", // before the logs
 		"log",
-		"meta", "keys", "credentials", "usernames", // after them
+		"meta", "keys", "credentials", "usernames", "files", // after them
 	}
 	eachEngine(t, func(t *testing.T, e engine) {
 		source := e.fresh(t)
@@ -144,6 +144,7 @@ func TestSQLiteHoldsNothingElse(t *testing.T) {
 // streams, and isn't read again where it is already.
 func TestBesideIsCarried(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
+		e.hasty(t)
 		source, target, moved := e.fresh(t), e.fresh(t), e.fresh(t)
 		populate(t, source)
 		pictures := &shelf{items: map[string]string{"a": strings.Repeat("picture", 1<<20), "b": "", "é": "\n{}\n"}}
@@ -197,6 +198,7 @@ func (s *shelf) Write(_ context.Context, item history.Item) error {
 // are sound, and hold at least what was there when they began.
 func TestBackupOnline(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
+		e.hasty(t)
 		place := e.place(t)
 		st := e.opened(t, place)
 		populate(t, st)
@@ -227,6 +229,7 @@ func TestBackupOnline(t *testing.T) {
 // on before that finds in no backup one without the other.
 func TestBackupIsOfOneMoment(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
+		e.hasty(t)
 		place := e.place(t)
 		st := e.opened(t, place)
 		populate(t, st)
@@ -344,7 +347,7 @@ func checkDependent(t *testing.T, st store.Store) {
 			t.Errorf("%s %s without its row in %s: %v", what, key, table, err)
 		}
 	}
-	reference, err := st.Commits(ctx, inspection.ReferenceArea, 0, 1<<30)
+	reference, err := st.Commits(ctx, inspection.ReferenceArea, 0, 10_000)
 	fatal(t, err)
 	users := map[inspection.UserID]bool{}
 	for _, c := range reference {
@@ -359,14 +362,14 @@ func checkDependent(t *testing.T, st store.Store) {
 			}
 		}
 	}
-	street, err := st.Commits(ctx, streets[0], 0, 1<<30)
+	street, err := st.Commits(ctx, streets[0], 0, 10_000)
 	fatal(t, err)
 	for _, c := range street {
 		if actor := c.Entries[0].Actor; strings.HasPrefix(string(actor), "user-") && !users[actor] {
 			t.Errorf("entry %d is by %s, who isn't there", c.First, actor)
 		}
 	}
-	families, err := st.Scan(ctx, store.TableFamilies, "user-", "", 1<<30)
+	families, err := st.Scan(ctx, store.TableFamilies, "user-", "", 10_000)
 	fatal(t, err)
 	for _, row := range families {
 		has("family", store.TableDevices, row.Key)
@@ -374,7 +377,7 @@ func checkDependent(t *testing.T, st store.Store) {
 			t.Errorf("family of %s, who isn't there", row.Key)
 		}
 	}
-	reports, err := st.Scan(ctx, store.TableReports, "report-", "", 1<<30)
+	reports, err := st.Scan(ctx, store.TableReports, "report-", "", 10_000)
 	fatal(t, err)
 	for _, row := range reports {
 		var seq int64

@@ -66,8 +66,8 @@ type Progress struct {
 // Pages of walks take about this many bytes of memory, or one item more.
 const pageBytes = 4 << 20
 
-// pageRows bounds pages of small rows.
-const pageRows = 500
+// rowsAtOnce bounds pages of plain rows: one may hold a MiB of a kept file.
+const rowsAtOnce = 16
 
 // checkSource refuses databases that must not be a source.
 func checkSource(ctx context.Context, st store.Store) error {

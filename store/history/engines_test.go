@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gridpatrol/store"
+	"gridpatrol/store/mongo"
+	"gridpatrol/store/mongo/mongotest"
 	"gridpatrol/store/sqlite"
 )
 
@@ -31,6 +34,7 @@ type engine struct {
 
 var engines = []engine{
 	{"sqlite", func(t testing.TB) string { return t.TempDir() }, openSQLite, damageSQLite, copySQLite},
+	{"mongo", mongotest.Database, openMongo, nil, nil},
 }
 
 var ids atomic.Int64
@@ -40,6 +44,10 @@ func newID() string { return fmt.Sprintf("%08x-0000-7000-8000-%012x", os.Getpid(
 
 func openSQLite(ctx context.Context, place string) (store.Store, error) {
 	return sqlite.Open(ctx, place, sqlite.Options{NewID: newID})
+}
+
+func openMongo(ctx context.Context, place string) (store.Store, error) {
+	return mongo.Open(ctx, place, mongo.Options{NewID: newID, Patience: 10 * time.Second})
 }
 
 func copySQLite(t testing.TB, place string) string {
@@ -72,6 +80,16 @@ func (e engine) fresh(t testing.TB) store.Store { return e.opened(t, e.place(t))
 func eachEngine(t *testing.T, run func(*testing.T, engine)) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) { run(t, e) })
+	}
+}
+
+// hasty skips what takes a Mongo server that isn't one minutes: dozens of
+// databases, writers all the while, or one more wait for calls under way
+// before a database is read-only.
+func (e engine) hasty(t *testing.T) {
+	t.Helper()
+	if e.name == "mongo" {
+		mongotest.NeedsReal(t, "it takes minutes there")
 	}
 }
 

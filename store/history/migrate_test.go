@@ -21,6 +21,7 @@ func migrate(t testing.TB, from, to store.Store) *history.Moved {
 
 func TestMigrate(t *testing.T) {
 	eachWay(t, func(t *testing.T, from, to engine) {
+		from.hasty(t) // the other way goes there and back
 		source, target := from.fresh(t), to.fresh(t)
 		populate(t, source)
 		want, id := whole(t, source), idOf(t, source)
@@ -64,6 +65,8 @@ func checkMoved(t *testing.T, source, target store.Store, id string, want []stri
 // go meanwhile, as long as the source takes writes.
 func TestMigrateAfterCrash(t *testing.T) {
 	eachWay(t, func(t *testing.T, from, to engine) {
+		from.hasty(t)
+		to.hasty(t)
 		for writes := 0; ; writes++ {
 			source, target := from.fresh(t), to.fresh(t)
 			sample(t, source)
@@ -123,6 +126,8 @@ func (s *shared) SetReadOnly(ctx context.Context, on bool) error {
 // under load is on the target.
 func TestMigrateOnline(t *testing.T) {
 	eachWay(t, func(t *testing.T, from, to engine) {
+		from.hasty(t)
+		to.hasty(t)
 		place := from.place(t)
 		source, target := from.opened(t, place), to.fresh(t)
 		populate(t, source)

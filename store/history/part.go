@@ -59,6 +59,7 @@ const logPart = "log"
 //     newer than its user's password would outlive a change of it.
 //   - Every account in the reference log has its name and password already,
 //     and the demo's accounts the mark that keeps them on loopback.
+//   - A closing in the reference log names files that were kept before it.
 //   - Records name pictures; these are kept before a record counts them.
 //
 // The reference log and the streets' logs point at each other (a closed month
@@ -147,7 +148,7 @@ func (t table) prune(ctx context.Context, source store.Tables) error {
 func scan(ctx context.Context, t store.Tables, table store.Table, each func(store.Row) error) error {
 	after := ""
 	for {
-		rows, err := t.Scan(ctx, table, "", after, pageRows)
+		rows, err := t.Scan(ctx, table, "", after, rowsAtOnce)
 		if err != nil {
 			return err
 		}
@@ -157,7 +158,7 @@ func scan(ctx context.Context, t store.Tables, table store.Table, each func(stor
 			}
 			after = row.Key
 		}
-		if len(rows) < pageRows {
+		if len(rows) < rowsAtOnce {
 			return nil
 		}
 	}

@@ -41,6 +41,7 @@ func checkBroken(t *testing.T, e engine, what string, file []byte, alsoRestore b
 
 func TestBrokenBackups(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
+		e.hasty(t)
 		source := e.fresh(t)
 		populate(t, source)
 		file := backup(t, source)
@@ -261,6 +262,7 @@ func (f *fragile) SetReadOnly(ctx context.Context, on bool) error {
 // is refused.
 func TestRestoreAfterCrash(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
+		e.hasty(t)
 		source := e.fresh(t)
 		sample(t, source)
 		want, file, other := whole(t, source), backup(t, source), backup(t, source)

@@ -30,8 +30,8 @@ const defaultDocuments = 200_000
 // meanwhile: what comes later than the heads at the beginning is checked as far
 // as the views show it already.
 //
-// Its memory is bounded by Documents, not by the database: some 500 bytes for
-// each document and 300 for each receipt, and one page. An error means that it
+// Its memory is bounded by Documents, not by the database: with the usual
+// 200,000 it stays below 300 MiB, pages included. An error means that it
 // could not look.
 func Verify(ctx context.Context, st store.Store, o VerifyOptions) (*Report, error) {
 	if err := checkSource(ctx, st); err != nil {

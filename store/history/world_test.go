@@ -184,7 +184,7 @@ func whole(t testing.TB, st store.Store) []string {
 	heads, err := st.Heads(ctx)
 	fatal(t, err)
 	for _, area := range slices.Sorted(maps.Keys(heads)) {
-		commits, err := st.Commits(ctx, area, 0, 1<<30)
+		commits, err := st.Commits(ctx, area, 0, 10_000)
 		fatal(t, err)
 		for _, c := range commits {
 			add("%s %d %d %s %s", area, c.First, c.Last, c.Hash, c.Bytes)
@@ -215,7 +215,7 @@ func whole(t testing.TB, st store.Store) []string {
 		}
 	}
 	for _, table := range store.AllTables {
-		rows, err := st.Scan(ctx, table, "", "", 1<<30)
+		rows, err := st.Scan(ctx, table, "", "", 10_000)
 		fatal(t, err)
 		for _, r := range rows {
 			add("%s %q %q", table, r.Key, r.Value)
