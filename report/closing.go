@@ -148,16 +148,16 @@ func (s *Service) seal(ctx context.Context, sc *scene, w Window) (c *Closing, er
 }
 
 // stored returns the report as it was when the window was closed.
-func (s *Service) stored(ctx context.Context, c *Closing) (*Joint, error) {
+func (s *Service) stored(ctx context.Context, c *Closing) (j *Joint, err error) {
 	f, err := s.open(ctx, *c.Files[FormatJSON])
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	b, err := io.ReadAll(f)
 	if err != nil {
 		return nil, err
 	}
-	j := &Joint{}
+	j = &Joint{}
 	return j, json.Unmarshal(b, j)
 }
