@@ -32,7 +32,8 @@ var rooms = map[string][]string{
 	"gridpatrol/auth":                  {"inspection", "store"},
 	"gridpatrol/seeds":                 {"inspection", "template"},
 	"gridpatrol/report":                {"inspection", "template", "store"},
-	"gridpatrol/api":                   {"inspection", "sync", "auth", "report"},
+	"gridpatrol/review":                {"inspection", "sync", "store"},
+	"gridpatrol/api":                   {"inspection", "sync", "auth", "report", "review"},
 	"gridpatrol/test/bench":            {"*"},
 	"gridpatrol/test/e2e":              {"*"},
 }

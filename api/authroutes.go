@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -145,64 +144,6 @@ func decodeRefresh(body []byte) (string, error) {
 		return "", err
 	}
 	return m.text("/refresh_token", "refresh_token"), m.err()
-}
-
-// members reads typed members of an object and gathers what is wrong.
-type members struct {
-	values inspection.Object
-	faults *[]problemInMember
-}
-
-func readMembers(body []byte) (members, error) {
-	o, err := inspection.ParseObject(body)
-	if err != nil {
-		return members{}, badBody("The body is not a JSON object in UTF-8.")
-	}
-	return members{values: o, faults: &[]problemInMember{}}, nil
-}
-
-func (m members) fault(pointer string, code inspection.Code, detail string) {
-	*m.faults = append(*m.faults, problemInMember{pointer, code, detail})
-}
-
-func (m members) text(pointer, name string) string {
-	if m.values[name] == nil {
-		m.fault(pointer, inspection.CodeRequired, "This member is required.")
-	}
-	return m.optional(pointer, name)
-}
-
-func (m members) optional(pointer, name string) string {
-	s, ok := m.values[name].(string)
-	if !ok && m.values[name] != nil {
-		m.fault(pointer, inspection.CodeWrongType, "This member must be a text.")
-	}
-	return s
-}
-
-// object returns a member's members. Where it is none, that is the one fault
-// told: what it should have held is not asked for any more.
-func (m members) object(pointer, name string) members {
-	o, ok := m.values[name].(inspection.Object)
-	switch {
-	case ok:
-		return members{values: o, faults: m.faults}
-	case m.values[name] == nil:
-		m.fault(pointer, inspection.CodeRequired, "This member is required.")
-	default:
-		m.fault(pointer, inspection.CodeWrongType, "This member must be an object.")
-	}
-	return members{faults: &[]problemInMember{}}
-}
-
-func (m members) err() error {
-	if len(*m.faults) == 0 {
-		return nil
-	}
-	return &memberErrors{
-		told:    inspection.Errorf(inspection.CodeBadRequest, "Some members of the body are missing or wrong; errors says which."),
-		members: slices.Clone(*m.faults),
-	}
 }
 
 // address is where the request comes from.

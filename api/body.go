@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (c *call) body() ([]byte, error) {
 	}
 	length := c.Request().Header.ContentLength()
 	if length != 0 {
-		if err := checkMediaType(c.Get(fiber.HeaderContentType)); err != nil {
+		if err := checkMediaType(c.Get(fiber.HeaderContentType), c.route.YAML); err != nil {
 			return nil, err
 		}
 	}
@@ -73,15 +74,26 @@ func orGzip(taken bool) string {
 	return ""
 }
 
-// checkMediaType takes application/json with any parameters but a charset
-// other than UTF-8.
-func checkMediaType(header string) error {
+// yamlTypes are the names that YAML goes by; the first is that of RFC 9512.
+var yamlTypes = []string{"application/yaml", "application/x-yaml", "text/yaml"}
+
+// checkMediaType takes application/json, and YAML where the route does, with
+// any parameters but a charset other than UTF-8.
+func checkMediaType(header string, yaml bool) error {
 	mediaType, params, err := mime.ParseMediaType(header)
 	charset := params["charset"]
-	if err != nil || mediaType != fiber.MIMEApplicationJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return inspection.Errorf(inspection.CodeMediaType, "Send the body as JSON, with Content-Type: application/json.")
+	known := mediaType == fiber.MIMEApplicationJSON || yaml && slices.Contains(yamlTypes, mediaType)
+	if err != nil || !known || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return inspection.Errorf(inspection.CodeMediaType, "Send the body as JSON, with Content-Type: application/json%s.", orYAML(yaml))
 	}
 	return nil
+}
+
+func orYAML(taken bool) string {
+	if taken {
+		return ", or as YAML, with application/yaml"
+	}
+	return ""
 }
 
 func tooLarge(limit int) error {

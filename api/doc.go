@@ -22,6 +22,7 @@ import (
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/report"
+	"gridpatrol/review"
 	"gridpatrol/sync"
 )
 
@@ -35,6 +36,11 @@ type Auth interface {
 	Recheck(ctx context.Context, session auth.Session) (auth.Session, error)
 	Users(ctx context.Context) ([]auth.User, error)
 	Devices(ctx context.Context) ([]auth.DeviceRow, error)
+	Managed(ctx context.Context, session auth.Session) ([]auth.User, error)
+	AddManaged(ctx context.Context, session auth.Session, in auth.NewUser) (auth.User, error)
+	UpdateManaged(ctx context.Context, session auth.Session, id inspection.UserID, patch auth.UserPatch) (auth.User, error)
+	// Manages returns what tells whether a user's areas all are the session's.
+	Manages(ctx context.Context, session auth.Session) (func(inspection.UserID) bool, error)
 	LoadDevice(ctx context.Context, device inspection.Device) (auth.DeviceRow, error)
 }
 
@@ -44,6 +50,11 @@ type Sync interface {
 	Pull(ctx context.Context, asker *sync.Asker, req sync.PullRequest) (*sync.PullAnswer, error)
 	Listen(ctx context.Context, asker *sync.Asker) (*sync.Stream, error)
 	Report(ctx context.Context, device inspection.Device) (sync.Report, error)
+	PublishTemplate(ctx context.Context, by inspection.UserID, name string, definition []byte) (sync.Published, error)
+	PublishLimit(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) (sync.Published, error)
+	PublishTarget(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) (sync.Published, error)
+	Release(ctx context.Context, by inspection.UserID, rights inspection.Rights, id inspection.DocID) (sync.Result, []byte, error)
+	Discard(ctx context.Context, by inspection.UserID, id inspection.DocID, comment string) ([]byte, error)
 }
 
 // Reports is what the API needs of reports.
@@ -65,6 +76,7 @@ type Config struct {
 	Auth    Auth
 	Sync    Sync
 	Reports Reports
+	Review  *review.Service
 	Health  Health
 	Log     *slog.Logger
 	// Now is the clock by which tokens expire and requests are timed. Sockets

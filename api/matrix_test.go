@@ -36,6 +36,41 @@ var matrix = map[string][]int{
 	"GET /readyz":       {200, 200, 200, 200, 200},
 	"GET /metrics":      {200, 200, 200, 200, 200},
 	"GET /openapi.json": {200, 200, 200, 200, 200},
+
+	// What is asked for doesn't exist, and what is sent is empty: the point is
+	// who gets as far as that.
+	"GET /v1/inspections":             {200, 200, 200, 401, 401},
+	"GET /v1/tasks":                   {200, 200, 200, 401, 401},
+	"GET /v1/inspections/:id":         {404, 404, 404, 401, 401},
+	"GET /v1/inspections/:id/history": {404, 404, 404, 401, 401},
+	"GET /v1/sessions/:id":            {404, 404, 404, 401, 401},
+	"GET /v1/sessions/:id/history":    {404, 404, 404, 401, 401},
+	"GET /v1/tasks/:id":               {404, 404, 404, 401, 401},
+	"GET /v1/tasks/:id/history":       {404, 404, 404, 401, 401},
+	"GET /v1/sites/:id":               {404, 404, 404, 401, 401},
+	"GET /v1/sites/:id/history":       {404, 404, 404, 401, 401},
+
+	"POST /v1/inspections/:id/review":       {403, 404, 404, 401, 401},
+	"POST /v1/tasks":                        {403, 400, 400, 401, 401},
+	"POST /v1/inspections/:id/conflicts/:k": {403, 404, 404, 401, 401},
+	"POST /v1/sessions/:id/conflicts/:k":    {403, 404, 404, 401, 401},
+	"POST /v1/tasks/:id/conflicts/:k":       {403, 404, 404, 401, 401},
+	"POST /v1/sites/:id/conflicts/:k":       {403, 404, 404, 401, 401},
+	"POST /v1/tasks/:id/assign":             {403, 404, 404, 401, 401},
+	"POST /v1/tasks/:id/rectify":            {403, 404, 404, 401, 401},
+	"POST /v1/tasks/:id/verify":             {403, 404, 404, 401, 401},
+	"POST /v1/tasks/:id/reopen":             {403, 404, 404, 401, 401},
+	"POST /v1/tasks/:id/close":              {403, 404, 404, 401, 401},
+
+	"GET /v1/users":                   {403, 403, 200, 401, 401},
+	"POST /v1/users":                  {403, 403, 400, 401, 401},
+	"PATCH /v1/users/:id":             {403, 403, 404, 401, 401},
+	"GET /v1/quarantine":              {403, 403, 200, 401, 401},
+	"POST /v1/quarantine/:id/release": {403, 403, 404, 401, 401},
+	"POST /v1/quarantine/:id/discard": {403, 403, 404, 401, 401},
+	"PUT /v1/templates/:name":         {403, 403, 400, 401, 401},
+	"PUT /v1/limits/:id":              {403, 403, 400, 401, 401},
+	"PUT /v1/targets/:id":             {403, 403, 400, 401, 401},
 }
 
 // signedOut is a phone without a sign-in.
@@ -116,7 +151,7 @@ func (p *phone) bodyFor(path, person string) string {
 		area := map[string]inspection.Area{"admin": "610102"}[person]
 		return fmt.Sprintf(`{"month":"2024-10","area":%q}`, cmp.Or(area, ownArea))
 	}
-	return ""
+	return "{}"
 }
 
 // TestAreas: what each role may do in an area of its own and in another.

@@ -38,6 +38,8 @@ var answers = map[inspection.Code]answerOf{
 	inspection.CodeAsOfReset:        {fiber.StatusConflict, "As_of reset"},
 	inspection.CodeWindowOpen:       {fiber.StatusConflict, "Window not over"},
 	inspection.CodeWindowClosed:     {fiber.StatusConflict, "Already closed"},
+	inspection.CodeLocked:           {fiber.StatusConflict, "Locked"},
+	inspection.CodeBadDocument:      {fiber.StatusBadRequest, "Bad document"},
 	inspection.CodeUnauthenticated:  {fiber.StatusUnauthorized, "Not signed in"},
 	inspection.CodeBadCredentials:   {fiber.StatusUnauthorized, "Bad credentials"},
 	inspection.CodeTokenExpired:     {fiber.StatusUnauthorized, "Token expired"},
@@ -108,6 +110,10 @@ func problemOf(err error) (p problem, hidden bool) {
 	var members *memberErrors
 	if errors.As(err, &members) {
 		p.Errors = members.members
+	}
+	var fault *inspection.Fault
+	if errors.As(err, &fault) {
+		p.Errors = []problemInMember{{fault.Pointer, fault.Code, fault.Detail}}
 	}
 	var throttled *auth.ThrottledError
 	if errors.As(err, &throttled) {

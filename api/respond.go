@@ -26,7 +26,16 @@ func (c *call) json(v any) error {
 	return c.sendJSON(body)
 }
 
-// sendJSON answers 200 with encoded JSON.
+// packed answers with the value, gzipped where the client takes it.
+func (c *call) packed(v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encoding an answer: %w", err)
+	}
+	return c.sendPacked(body)
+}
+
+// sendJSON answers 200, unless another status was set, with encoded JSON.
 func (c *call) sendJSON(body []byte) error {
 	c.Set(fiber.HeaderContentType, jsonType)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")

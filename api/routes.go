@@ -22,6 +22,10 @@ const (
 // Caps of bodies, in bytes.
 const (
 	credentialsCap = 16 << 10
+	// actCap holds a comment, or what was done about a task, with its photos.
+	actCap = 256 << 10
+	// definitionCap is the most that a template's definition has.
+	definitionCap = 1 << 20
 	// maxBatch is the most that a push holds, inflated. Source: the wire
 	// contract, section 3.
 	maxBatch = 8 << 20
@@ -36,13 +40,15 @@ type route struct {
 	Cap     int
 	Gzip    bool          // Content-Encoding: gzip is taken
 	Timeout time.Duration // what the services may take; 0 means requestTimeout
+	YAML    bool          // a body in YAML is taken besides JSON
 	Handler func(*call) error
 }
 
 // table lists all routes; the description and the tests follow it.
 func (s *Server) table() []route {
 	return slices.Concat(
-		s.authRoutes(), s.syncRoutes(), s.deviceRoutes(), s.reportRoutes(), s.operationsRoutes(),
+		s.authRoutes(), s.syncRoutes(), s.deviceRoutes(), s.reviewRoutes(), s.taskRoutes(),
+		s.reportRoutes(), s.adminRoutes(), s.operationsRoutes(),
 	)
 }
 

@@ -21,6 +21,7 @@ import (
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/report"
+	"gridpatrol/review"
 	"gridpatrol/store"
 	"gridpatrol/store/sqlite"
 	"gridpatrol/sync"
@@ -87,7 +88,8 @@ func newWorld(t testing.TB, adjust ...func(*Config)) *world {
 	w.must(err)
 	cfg := Config{
 		Auth: w.auth, Sync: w.sync, Reports: reports, Health: st, Now: w.now, NewID: uuid.NewString,
-		Log: slog.New(slog.NewTextHandler(w.log, nil)), Recheck: 20 * time.Millisecond,
+		Review: review.New(review.Config{Store: st, Acts: w.sync, People: w.auth, Now: w.now, NewID: uuid.NewString}),
+		Log:    slog.New(slog.NewTextHandler(w.log, nil)), Recheck: 20 * time.Millisecond,
 	}
 	for _, a := range adjust {
 		a(&cfg)

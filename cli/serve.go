@@ -15,6 +15,7 @@ import (
 	"gridpatrol/api"
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
+	"gridpatrol/review"
 	"gridpatrol/seeds"
 	"gridpatrol/store"
 	"gridpatrol/sync"
@@ -118,8 +119,9 @@ func wire(r *run, st store.Store, data string, f serveFlags, demo bool) (*servic
 		phones.Close()
 		return nil, err
 	}
+	supervisors := review.New(review.Config{Store: st, Acts: phones, People: accounts, Now: now, NewID: newID})
 	server, err := api.New(api.Config{
-		Auth: accounts, Sync: phones, Reports: reports, Health: st, Log: r.log, Now: now, NewID: newID,
+		Auth: accounts, Sync: phones, Reports: reports, Review: supervisors, Health: st, Log: r.log, Now: now, NewID: newID,
 		TrustedProxies: f.proxies(), Metrics: prometheus.NewRegistry(), Demo: demo,
 	})
 	if err != nil {

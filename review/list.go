@@ -26,12 +26,14 @@ type ListRequest struct {
 	Areas                              []inspection.Area
 	Template, Verdict, State, Evidence string
 	From, To                           time.Time // From ≤ start < To; zero is no bound
-	// Search is the beginning of a plate, a site's name or a title.
-	Search string
-	// Term, instead of Search, is what the documents carry.
-	Term   string
-	Cursor string
-	Limit  int
+	// Of these three, one may be asked for: the beginning of a plate, a site's
+	// name or a title; the session, or the site, that inspections name.
+	Search        string
+	Session, Site inspection.DocID
+	Cursor        string
+	Limit         int
+
+	term string // that tasks carry
 }
 
 // Page is one page of a list. Total is exact unless Capped: then there are
@@ -56,11 +58,12 @@ func (s *Service) list(ctx context.Context, asker Asker, c inspection.Collection
 	}
 	q := store.ListQuery{
 		Areas: areas, Collection: c, Template: req.Template, Verdict: req.Verdict, State: req.State, Evidence: req.Evidence,
-		From: req.From, To: req.To, Term: req.Term, Limit: req.Limit + 1, Count: exact + 1,
+		From: req.From, To: req.To, Limit: req.Limit + 1, Count: exact + 1,
 	}
-	if key := store.SearchKey(req.Search); key != "" {
-		q.Term, q.Prefix = store.TermText+key, true
-	} else if req.Search != "" {
+	if q.Term, q.Prefix, err = req.asked(); err != nil {
+		return Page{}, err
+	}
+	if req.Search != "" && q.Term == store.TermText {
 		return Page{}, nil // nothing in it that texts are searched by
 	}
 	if q.After, err = decodeCursor(req.Cursor); err != nil {
@@ -76,6 +79,28 @@ func (s *Service) list(ctx context.Context, asker Asker, c inspection.Collection
 		page.Cursor = encodeCursor(page.Records[req.Limit-1].Place())
 	}
 	return page, nil
+}
+
+// asked returns the term that the request asks for.
+func (req *ListRequest) asked() (term string, prefix bool, err error) {
+	terms := []string{req.term}
+	if req.Search != "" {
+		terms = append(terms, store.TermText+store.SearchKey(req.Search))
+	}
+	if req.Session != "" {
+		terms = append(terms, store.TermSession+string(req.Session))
+	}
+	if req.Site != "" {
+		terms = append(terms, store.TermSite+string(req.Site))
+	}
+	terms = slices.DeleteFunc(terms, func(t string) bool { return t == "" })
+	switch len(terms) {
+	case 0:
+		return "", false, nil
+	case 1:
+		return terms[0], req.Search != "", nil
+	}
+	return "", false, inspection.Errorf(inspection.CodeBadParameter, "Ask for a text, a session or a site, for one of them at a time.")
 }
 
 // areas returns the areas with documents that the asker may see and asked

@@ -170,9 +170,9 @@ func (s *Service) Tasks(ctx context.Context, asker Asker, req TasksRequest) (Pag
 	case req.Assignee != "" && req.Inspection != "":
 		return Page{}, inspection.Errorf(inspection.CodeBadParameter, "Ask for an assignee's tasks or for an inspection's, not for both.")
 	case req.Assignee != "":
-		q.Term = store.TermAssignee + string(req.Assignee)
+		q.term = store.TermAssignee + string(req.Assignee)
 	case req.Inspection != "":
-		q.Term = store.TermInspection + string(req.Inspection)
+		q.term = store.TermInspection + string(req.Inspection)
 	}
 	if req.Overdue {
 		if req.State != "" && req.State != inspection.TaskAssigned {

@@ -95,6 +95,9 @@ func (d *decider) perform(it *item) {
 	}
 	for _, e := range entries {
 		d.add(*e, d.currentOf(e.ID))
+		if drafts[e.ID].judge {
+			d.judged = append(d.judged, e.ID)
+		}
 	}
 	for _, id := range act.IDs {
 		if cur := d.known[id]; cur != nil {

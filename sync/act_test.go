@@ -202,3 +202,23 @@ func TestPhotosAreToldOf(t *testing.T) {
 	default:
 	}
 }
+
+// TestAnActThatPanicsFailsAlone: its error is told to whoever acted, and the
+// area takes pushes as before.
+func TestAnActThatPanicsFailsAlone(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("li", street)
+	id := newID()
+	p.one(store.Applied, p.put(id, 0, newInspection(nil)))
+	_, err := w.sync.Act(w.ctx, sync.Act{
+		Area: street, IDs: []inspection.DocID{inspection.DocID(id)}, Kind: store.KindReview,
+		Decide: func(time.Time, map[inspection.DocID]*sync.Draft) error { panic("a mistake") },
+	})
+	if inspection.CodeOf(err) != inspection.CodeInternal {
+		t.Errorf("got %v", err)
+	}
+	p.one(store.Applied, p.put(id, 1, edit{"note": "x"}))
+	if n := len(w.history(id)); n != 2 {
+		t.Errorf("%d revisions", n)
+	}
+}

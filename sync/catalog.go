@@ -40,9 +40,14 @@ func newCatalog(st Store, now func() time.Time) *catalog {
 
 // current returns the reference data, at most catalogAge old.
 func (c *catalog) current(ctx context.Context) (*Reference, error) {
+	return c.upTo(ctx, 0)
+}
+
+// upTo is current, with what the reference log holds up to seq at least.
+func (c *catalog) upTo(ctx context.Context, seq int64) (*Reference, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.known != nil && c.now().Sub(c.readAt) < catalogAge {
+	if c.known != nil && c.seq >= seq && c.now().Sub(c.readAt) < catalogAge {
 		return c.known, nil
 	}
 	changed, err := c.read(ctx)

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"cmp"
+	"log/slog"
 	"maps"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,9 @@ type decider struct {
 
 	entries []store.Entry
 	bytes   int
+	// judged are the documents whose fields an act changed.
+	judged []inspection.DocID
+	log    *slog.Logger
 }
 
 // decide settles one item and returns its outcome.
@@ -408,7 +412,7 @@ func (d *decider) mark(e *store.Entry, server inspection.Object) {
 	if e.Deleted {
 		server["deleted"] = true
 	}
-	if server["conflicts"] == nil {
+	if server["conflicts"] == nil && e.Collection.Writable() {
 		server["conflicts"] = []any{}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	gosync "sync"
@@ -209,7 +210,7 @@ func (s *Service) tryCommit(ctx context.Context, area inspection.Area, items []*
 		return 0, err
 	}
 	s.hub.committed(area, commit.Last)
-	s.watch(area, d.entries)
+	s.watch(area, d)
 	return n, nil
 }
 
@@ -226,15 +227,17 @@ func (s *Service) stillTrue(ctx context.Context, d *decider, items []*item) erro
 	return err
 }
 
-// watch tells of documents that phones put and that name photos.
-func (s *Service) watch(area inspection.Area, entries []store.Entry) {
+// watch tells of documents that were put, or whose fields an act changed, and
+// that name photos.
+func (s *Service) watch(area inspection.Area, d *decider) {
 	if s.onPhotos == nil {
 		return
 	}
 	var ids []inspection.DocID
-	for i := range entries {
-		e := &entries[i]
-		if e.Kind == store.KindPut && e.Index.Names(store.TermPhoto) && !slices.Contains(ids, e.ID) {
+	for i := range d.entries {
+		e := &d.entries[i]
+		put := e.Kind == store.KindPut || slices.Contains(d.judged, e.ID)
+		if put && e.Index.Names(store.TermPhoto) && !slices.Contains(ids, e.ID) {
 			ids = append(ids, e.ID)
 		}
 	}
@@ -243,8 +246,21 @@ func (s *Service) watch(area inspection.Area, entries []store.Entry) {
 	}
 }
 
-// settle decides an item the way its lane does.
+// settle decides an item the way its lane does. A mistake of ours in one item
+// must not hold up the others that share its commit, nor its phone for ever:
+// the item is set aside, and the log says why.
 func (d *decider) settle(it *item) {
+	defer func() {
+		if d.area == inspection.ReferenceArea && it.act == nil {
+			return // there is no other place to keep it: the whole push fails
+		}
+		if r := recover(); r != nil {
+			d.log.Error("deciding panicked", "area", d.area, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			it.failed = inspection.Errorf(inspection.CodeInternal, "%s", inspection.Codes[inspection.CodeInternal])
+			it.result = outcome{reject: inspection.Errorf(inspection.CodeInternal,
+				"The server could not handle this edit. It is kept aside; tell your administrator.")}
+		}
+	}()
 	switch {
 	case it.act != nil:
 		d.perform(it)
@@ -273,6 +289,7 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 		receipts: seen.Receipts,
 		history:  map[int64]*store.Entry{},
 		before:   seen.Records,
+		log:      s.log,
 	}
 	for id, r := range seen.Records {
 		// An id that this area claimed, but never wrote, is still new.

@@ -23,7 +23,8 @@ type Result struct {
 	Doc      json.RawMessage `json:"doc"`
 }
 
-func (r *Result) appendJSON(dst []byte) []byte {
+// AppendJSON appends the result as the wire contract has it.
+func (r *Result) AppendJSON(dst []byte) []byte {
 	bare := *r
 	bare.Doc = nil
 	head, err := json.Marshal(bare)
@@ -45,7 +46,7 @@ func (a *PushAnswer) AppendJSON(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = a.Results[i].appendJSON(dst)
+		dst = a.Results[i].AppendJSON(dst)
 	}
 	dst = append(dst, `],"server_time":`...)
 	return append(inspection.AppendString(dst, stamp(a.ServerTime)), '}')

@@ -30,12 +30,18 @@ func Parse(yaml []byte) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name := range doc {
+	return FromDefinition(doc)
+}
+
+// FromDefinition compiles a definition that has been decoded. Errors are
+// those of Parse.
+func FromDefinition(def inspection.Object) (*Template, error) {
+	for name := range def {
 		if !slices.Contains(definitionMembers, name) {
 			return nil, bad("there is no member %q in a definition", name)
 		}
 	}
-	return FromDocument(doc)
+	return FromDocument(def)
 }
 
 // FromDocument compiles a document of the templates collection, as Document

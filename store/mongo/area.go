@@ -204,6 +204,9 @@ func (s *Store) await(ctx context.Context, name inspection.Area, seq int64, pati
 	}
 }
 
+// closeCursor gives a cursor up. One that can't be told so ends by itself.
+func closeCursor(ctx context.Context, c *driver.Cursor) { _ = c.Close(ctx) }
+
 // collect returns all documents that a query finds.
 func collect[T any](ctx context.Context, c *driver.Collection, filter any, opts ...*options.FindOptions) ([]T, error) {
 	cursor, err := c.Find(ctx, filter, opts...)

@@ -24,7 +24,7 @@ func collectUpto[T any](ctx context.Context, c *driver.Collection, filter any, o
 	if err != nil {
 		return nil, err
 	}
-	defer cursor.Close(ctx)
+	defer closeCursor(ctx, cursor)
 	var list []T
 	for cursor.Next(ctx) {
 		var v T

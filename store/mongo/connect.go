@@ -100,8 +100,11 @@ func withoutSecrets(uri string, err error) string {
 	return text
 }
 
-// quirks are what a server does differently from Mongo.
+// quirks are what is different about a server.
 type quirks struct {
+	// sharded: the parts of an ordered command go to several servers, and the
+	// last may be safe on one while the first is lost in another's election.
+	sharded bool
 	// turns: the change of one document on a condition isn't atomic, so that
 	// writers of a row have to take turns.
 	turns bool
@@ -110,8 +113,14 @@ type quirks struct {
 	many bool
 }
 
-// findQuirks asks the server what it is. FerretDB 1 has both quirks.
+// findQuirks asks the server what it is. FerretDB 1 needs turns and many.
 func findQuirks(ctx context.Context, db *driver.Database) (quirks, error) {
+	var hello struct {
+		Message string `bson:"msg"`
+	}
+	if err := db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		return quirks{}, err
+	}
 	var build struct {
 		FerretDB string `bson:"ferretdbVersion"`
 	}
@@ -119,5 +128,5 @@ func findQuirks(ctx context.Context, db *driver.Database) (quirks, error) {
 		return quirks{}, err
 	}
 	ferret := build.FerretDB != ""
-	return quirks{turns: ferret, many: ferret}, nil
+	return quirks{sharded: hello.Message == "isdbgrid", turns: ferret, many: ferret}, nil
 }

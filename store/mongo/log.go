@@ -264,7 +264,7 @@ func (s *Store) firstEndingAt(ctx context.Context, name inspection.Area, t time.
 	if err != nil {
 		return nil, err
 	}
-	defer cursor.Close(ctx)
+	defer closeCursor(ctx, cursor)
 	for cursor.Next(ctx) {
 		var sc storedCommit
 		if err := cursor.Decode(&sc); err != nil {

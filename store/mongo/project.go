@@ -18,8 +18,9 @@ import (
 // else wrote the same at the same time.
 const projectTries = 20
 
-// project writes what a commit means to the views and moves the area's mark,
-// all in one command, in order. The views are at the commit before it; before
+// project writes what a commit means to the views and moves the area's mark:
+// all in one command, in order, but for shards, where the mark waits until the
+// rest is safe. The views are at the commit before it; before
 // holds the commit's records as they are then, nil if they have to be read.
 func (s *Store) project(ctx context.Context, c *store.Commit, before map[inspection.DocID]store.Record) error {
 	if before == nil {
@@ -60,18 +61,29 @@ func fold(c *store.Commit, before map[inspection.DocID]store.Record) map[inspect
 	return after
 }
 
-// sendProjection retries while others insert the same documents: what they
-// insert is what this would have.
 func (s *Store) sendProjection(ctx context.Context, c *store.Commit, after map[inspection.DocID]store.Record, copies bool) error {
 	models := s.projection(c, after, copies)
 	if s.tweaks.cut != nil {
 		models = s.tweaks.cut(models)
 	}
+	if s.quirks.sharded && len(models) > 1 {
+		mark := len(models) - 1
+		if err := s.writeViews(ctx, models[:mark], false); err != nil {
+			return err
+		}
+		models = models[mark:]
+	}
+	return s.writeViews(ctx, models, true)
+}
+
+// writeViews retries while others insert the same documents: what they insert
+// is what this would have.
+func (s *Store) writeViews(ctx context.Context, models []driver.WriteModel, ordered bool) error {
 	if len(models) == 0 {
 		return nil
 	}
 	for try := 1; ; try++ {
-		_, err := s.views.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(true))
+		_, err := s.views.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(ordered))
 		if !driver.IsDuplicateKeyError(err) || try == projectTries {
 			return err
 		}

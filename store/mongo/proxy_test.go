@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 
@@ -132,7 +133,7 @@ func (p *proxy) match(message []byte) *rule {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range p.rules {
-		if r.command == command && (r.collection == "" || r.collection == collection) && (r.times == 0 || r.used < r.times) {
+		if r.command == command && (r.collection == "" || r.collection == collection) && (r.times == 0 && (r.cut || r.answer != nil) || r.used < r.times) {
 			r.used++
 			return r
 		}
@@ -186,5 +187,26 @@ func TestLostReply(t *testing.T) {
 			}
 			storetest.Verify(t, st)
 		})
+	}
+}
+
+// TestMarkOfShards: on shards the mark is a command of its own, after the rest.
+// Whichever answer is lost, the views follow the log.
+func TestMarkOfShards(t *testing.T) {
+	for lost := range 3 {
+		p, uri := newProxy(t, mongotest.Database(t))
+		st := openIn(t, uri, func(o *Options, _ *tweaks) { o.Patience = 10 * time.Millisecond })
+		st.quirks.sharded = true
+		if lost > 0 {
+			p.add(&rule{command: "update", collection: "views", times: lost - 1})
+			p.add(&rule{command: "update", collection: "views", times: 1, cut: true})
+		}
+		if n, err := send(t.Context(), st, batch()); err != nil || lost == 0 && n != 3 {
+			t.Errorf("answer %d lost: %d entries appended: %v", lost, n, err)
+		}
+		if head, err := st.Head(t.Context(), street); err != nil || head.Seq != 3 {
+			t.Errorf("answer %d lost: the log ends at %d: %v", lost, head.Seq, err)
+		}
+		storetest.Verify(t, st)
 	}
 }

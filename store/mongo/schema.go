@@ -122,9 +122,6 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
-	if _, err := s.settledMeta(ctx, idName, s.newID); err != nil {
-		return err
-	}
 	// A user who may only read is found out now rather than at the first push.
 	if err := s.setMeta(ctx, "opened", s.newID()); err != nil {
 		return err
@@ -132,8 +129,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	return s.loadMarks(ctx)
 }
 
-// checkSchema makes the indexes of a new database. What says that it is
-// complete is written last.
+// checkSchema makes the indexes and the identity of a new database. What says
+// that it is complete is written last.
 func (s *Store) checkSchema(ctx context.Context) error {
 	version, err := s.readMeta(ctx, "schema")
 	if err != nil || version == schemaVersion {
@@ -150,8 +147,10 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	if err := makeIndexes(ctx, s.views, viewIndexes); err != nil {
 		return err
 	}
-	_, err = s.settledMeta(ctx, "schema", func() string { return schemaVersion })
-	return err
+	if err := s.settleMeta(ctx, idName, s.newID()); err != nil {
+		return err
+	}
+	return s.settleMeta(ctx, "schema", schemaVersion)
 }
 
 type metaValue struct {
@@ -168,19 +167,14 @@ func (s *Store) readMeta(ctx context.Context, name string) (string, error) {
 	return v.Value, err
 }
 
-// settledMeta returns the value of a name, which is made by the first of all
-// processes that ask.
-func (s *Store) settledMeta(ctx context.Context, name string, make func() string) (string, error) {
-	value, err := s.readMeta(ctx, name)
-	if err != nil || value != "" {
-		return value, err
-	}
-	value = make()
-	_, err = s.meta.InsertOne(ctx, bson.D{{Key: "_id", Value: name}, {Key: "value", Value: value}})
+// settleMeta gives a name a value for good: that of the first of all processes
+// that do so.
+func (s *Store) settleMeta(ctx context.Context, name, value string) error {
+	_, err := s.meta.InsertOne(ctx, bson.D{{Key: "_id", Value: name}, {Key: "value", Value: value}})
 	if driver.IsDuplicateKeyError(err) {
-		return s.readMeta(ctx, name)
+		return nil
 	}
-	return value, err
+	return err
 }
 
 func (s *Store) setMeta(ctx context.Context, name, value string) error {

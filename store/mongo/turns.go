@@ -30,7 +30,7 @@ func (s *Store) inTurn(ctx context.Context, id string, write func() error) error
 	}
 	turns := s.plain.Database().Collection("turns")
 	holder := s.newID()
-	if err := takeTurn(ctx, turns, id, holder); err != nil {
+	if err := takeTurn(ctx, turns, id, holder, turnLease); err != nil {
 		return err
 	}
 	err := write()
@@ -42,7 +42,9 @@ func heldBy(id, holder string) bson.D {
 	return bson.D{{Key: "_id", Value: id}, {Key: "holder", Value: holder}}
 }
 
-func takeTurn(ctx context.Context, turns *driver.Collection, id, holder string) error {
+// takeTurn waits for the turn. From a holder who keeps it for longer than a
+// lease it is taken.
+func takeTurn(ctx context.Context, turns *driver.Collection, id, holder string, lease time.Duration) error {
 	var other turn
 	waited := time.Duration(0)
 	for {
@@ -58,7 +60,7 @@ func takeTurn(ctx context.Context, turns *driver.Collection, id, holder string) 
 		if now != other {
 			other, waited = now, 0
 		}
-		if waited >= turnLease {
+		if waited >= lease {
 			if _, err := turns.DeleteOne(ctx, heldBy(id, other.Holder)); err != nil {
 				return err
 			}

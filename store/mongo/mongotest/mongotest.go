@@ -5,6 +5,7 @@ package mongotest
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,8 +47,6 @@ var shared = sync.OnceValues(func() (*Server, error) {
 	return start("", "127.0.0.1:0")
 })
 
-var databases atomic.Int64
-
 // Database returns the URI of a new database, which is dropped after the test.
 func Database(tb testing.TB) string {
 	tb.Helper()
@@ -56,7 +54,7 @@ func Database(tb testing.TB) string {
 	if err != nil {
 		tb.Fatalf("no Mongo server: %v", err)
 	}
-	name := fmt.Sprintf("gridpatrol_test_%d_%d_%d", os.Getpid(), time.Now().UnixNano(), databases.Add(1))
+	name := "gridpatrol_test_" + rand.Text()
 	if Real() { // the other one's databases end with it
 		tb.Cleanup(func() { drop(tb, server.URI, name) })
 	}
@@ -133,7 +131,7 @@ func start(folder, listen string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binary, "-data", folder, "-listen", listen)
+	cmd := exec.CommandContext(context.Background(), binary, "-data", folder, "-listen", listen)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -166,7 +164,7 @@ func build() (string, error) {
 		return binary, nil
 	}
 	made := fmt.Sprintf("%s.%d", binary, os.Getpid())
-	cmd := exec.Command("go", "build", "-o", made, ".")
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", made, ".")
 	cmd.Dir = source
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building FerretDB: %w\n%s", err, out)

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+	"gridpatrol/review"
+	"gridpatrol/sync"
+)
+
+func (s *Server) adminRoutes() []route {
+	return []route{
+		{Method: fiber.MethodGet, Path: "/v1/users", Action: auth.ActionUsers, Handler: s.users},
+		{Method: fiber.MethodPost, Path: "/v1/users", Action: auth.ActionUsers, Cap: credentialsCap, Handler: s.addUser},
+		{Method: fiber.MethodPatch, Path: "/v1/users/:id", Action: auth.ActionUsers, Cap: credentialsCap, Handler: s.patchUser},
+		{Method: fiber.MethodGet, Path: "/v1/quarantine", Action: auth.ActionQuarantine, Handler: s.quarantine},
+		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/release", Action: auth.ActionQuarantine, Handler: s.release},
+		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/discard", Action: auth.ActionQuarantine, Cap: actCap, Handler: s.discard},
+		{Method: fiber.MethodPut, Path: "/v1/templates/:name", Action: auth.ActionReference, Cap: definitionCap, YAML: true, Handler: s.putTemplate},
+		{Method: fiber.MethodPut, Path: "/v1/limits/:id", Action: auth.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishLimit)},
+		{Method: fiber.MethodPut, Path: "/v1/targets/:id", Action: auth.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishTarget)},
+	}
+}
+
+// accountJSON is a user as an administrator sees one.
+type accountJSON struct {
+	userJSON
+	Disabled bool `json:"disabled"`
+}
+
+func accountOf(u auth.User) accountJSON { return accountJSON{userOf(u), u.Disabled} }
+
+func (s *Server) users(c *call) error {
+	c.private()
+	users, err := s.cfg.Auth.Managed(c.ctx, c.session)
+	if err != nil {
+		return err
+	}
+	list := make([]accountJSON, len(users))
+	for i, u := range users {
+		list[i] = accountOf(u)
+	}
+	return c.packed(map[string]any{"users": list})
+}
+
+func (s *Server) addUser(c *call) error {
+	c.private()
+	m, err := c.members()
+	if err != nil {
+		return err
+	}
+	in := auth.NewUser{
+		Username: m.text("/username", "username"), Name: m.text("/name", "name"), Password: m.text("/password", "password"),
+		Role: auth.Role(m.text("/role", "role")), Areas: areasOf(m.texts("/areas", "areas")),
+	}
+	if err := m.err(); err != nil {
+		return err
+	}
+	u, err := s.cfg.Auth.AddManaged(c.ctx, c.session, in)
+	if err != nil {
+		return err
+	}
+	c.Status(fiber.StatusCreated)
+	return c.json(accountOf(u))
+}
+
+func areasOf(codes []string) []inspection.Area {
+	areas := make([]inspection.Area, len(codes))
+	for i, code := range codes {
+		areas[i] = inspection.Area(code)
+	}
+	return areas
+}
+
+func (s *Server) patchUser(c *call) error {
+	c.private()
+	m, err := c.members()
+	if err != nil {
+		return err
+	}
+	patch := auth.UserPatch{Name: m.perhaps("/name", "name"), Password: m.perhaps("/password", "password"), Disabled: m.flag("/disabled", "disabled")}
+	if role := m.perhaps("/role", "role"); role != nil {
+		r := auth.Role(*role)
+		patch.Role = &r
+	}
+	if m.values["areas"] != nil {
+		areas := areasOf(m.texts("/areas", "areas"))
+		patch.Areas = &areas
+	}
+	if err := m.err(); err != nil {
+		return err
+	}
+	u, err := s.cfg.Auth.UpdateManaged(c.ctx, c.session, inspection.UserID(c.Params("id")), patch)
+	if err != nil {
+		return err
+	}
+	return c.json(accountOf(u))
+}
+
+func (c *call) keeper() (review.Keeper, error) {
+	manages, err := c.server.cfg.Auth.Manages(c.ctx, c.session)
+	return review.Keeper{Asker: c.asker(), Manages: manages}, err
+}
+
+func (s *Server) quarantine(c *call) error {
+	c.private()
+	q := query{values: c.values}
+	state := q.choice("state", sync.Held, sync.Released, sync.Discarded)
+	cursor, limit := q.text("cursor"), q.number("limit", review.DefaultLimit, review.MaxLimit)
+	if q.err != nil {
+		return q.err
+	}
+	keeper, err := c.keeper()
+	if err != nil {
+		return err
+	}
+	page, err := s.cfg.Review.Quarantine(c.ctx, keeper, state, cursor, limit)
+	if err != nil {
+		return err
+	}
+	dst := []byte(`{"documents":[`)
+	for i := range page.Records {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, page.Records[i].Doc...)
+	}
+	return c.sendPacked(append(appendCursor(append(dst, ']'), page.Cursor), '}'))
+}
+
+// held returns the id in the address, if its keeper asks.
+func (c *call) held() (inspection.DocID, error) {
+	id, err := c.docID()
+	if err != nil {
+		return "", err
+	}
+	keeper, err := c.keeper()
+	if err != nil {
+		return "", err
+	}
+	_, err = c.server.cfg.Review.Quarantined(c.ctx, keeper, id)
+	return id, err
+}
+
+func (s *Server) release(c *call) error {
+	c.private()
+	id, err := c.held()
+	if err != nil {
+		return err
+	}
+	result, doc, err := s.cfg.Sync.Release(c.ctx, c.session.User.ID, c.session.Rights, id)
+	if err != nil {
+		return err
+	}
+	dst := result.AppendJSON([]byte(`{"result":`))
+	return c.sendPacked(append(append(append(dst, `,"quarantine":`...), doc...), '}'))
+}
+
+func (s *Server) discard(c *call) error {
+	c.private()
+	id, err := c.held()
+	if err != nil {
+		return err
+	}
+	m, err := c.members()
+	if err != nil {
+		return err
+	}
+	comment := m.optional("/comment", "comment")
+	if err := m.err(); err != nil {
+		return err
+	}
+	doc, err := s.cfg.Sync.Discard(c.ctx, c.session.User.ID, id, comment)
+	if err != nil {
+		return err
+	}
+	return c.sendPacked(doc)
+}
+
+func (s *Server) putTemplate(c *call) error {
+	c.private()
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	p, err := s.cfg.Sync.PublishTemplate(c.ctx, c.session.User.ID, c.Params("name"), body)
+	if err != nil {
+		return err
+	}
+	return c.sendPacked(p.Doc)
+}
+
+type publish func(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) (sync.Published, error)
+
+func (s *Server) putRow(put publish) func(*call) error {
+	return func(c *call) error {
+		c.private()
+		m, err := c.members()
+		if err != nil {
+			return err
+		}
+		p, err := put(c.ctx, c.session.User.ID, c.Params("id"), m.values)
+		if err != nil {
+			return err
+		}
+		return c.sendPacked(p.Doc)
+	}
+}

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"encoding/json"
+	"slices"
+
+	"gridpatrol/inspection"
+)
+
+// members reads the call's body; none is an empty object.
+func (c *call) members() (members, error) {
+	body, err := c.body()
+	if err != nil {
+		return members{}, err
+	}
+	if len(body) == 0 {
+		body = []byte("{}")
+	}
+	return readMembers(body)
+}
+
+// members reads typed members of an object and gathers what is wrong.
+type members struct {
+	values inspection.Object
+	faults *[]problemInMember
+}
+
+func readMembers(body []byte) (members, error) {
+	o, err := inspection.ParseObject(body)
+	if err != nil {
+		return members{}, badBody("The body is not a JSON object in UTF-8.")
+	}
+	return members{values: o, faults: &[]problemInMember{}}, nil
+}
+
+func (m members) fault(pointer string, code inspection.Code, detail string) {
+	*m.faults = append(*m.faults, problemInMember{pointer, code, detail})
+}
+
+func (m members) text(pointer, name string) string {
+	if m.values[name] == nil {
+		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+	}
+	return m.optional(pointer, name)
+}
+
+func (m members) optional(pointer, name string) string {
+	s, ok := m.values[name].(string)
+	if !ok && m.values[name] != nil {
+		m.fault(pointer, inspection.CodeWrongType, "This member must be a text.")
+	}
+	return s
+}
+
+// perhaps tells a member that isn't there from an empty one; null is the
+// empty text.
+func (m members) perhaps(pointer, name string) *string {
+	if _, given := m.values[name]; !given {
+		return nil
+	}
+	s := m.optional(pointer, name)
+	return &s
+}
+
+// integer reads a whole number; it is 0 where there is none.
+func (m members) integer(pointer, name string) int64 {
+	n, ok := m.values[name].(json.Number)
+	i, err := n.Int64()
+	switch {
+	case m.values[name] == nil:
+		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+	case !ok || err != nil:
+		m.fault(pointer, inspection.CodeWrongType, "This member must be a whole number.")
+	}
+	return i
+}
+
+// flag reads true or false; nil where there is neither.
+func (m members) flag(pointer, name string) *bool {
+	b, ok := m.values[name].(bool)
+	if !ok && m.values[name] != nil {
+		m.fault(pointer, inspection.CodeWrongType, "This member must be true or false.")
+	}
+	if !ok {
+		return nil
+	}
+	return &b
+}
+
+func (m members) texts(pointer, name string) []string {
+	list, ok := m.values[name].([]any)
+	if m.values[name] == nil {
+		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+	} else if !ok {
+		m.fault(pointer, inspection.CodeWrongType, "This member must be a list of texts.")
+	}
+	out := make([]string, 0, len(list))
+	for _, v := range list {
+		s, ok := v.(string)
+		if !ok {
+			m.fault(pointer, inspection.CodeWrongType, "This member must be a list of texts.")
+			break
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// object returns a member's members. Where it is none, that is the one fault
+// told: what it should have held is not asked for any more.
+func (m members) object(pointer, name string) members {
+	o, ok := m.values[name].(inspection.Object)
+	switch {
+	case ok:
+		return members{values: o, faults: m.faults}
+	case m.values[name] == nil:
+		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+	default:
+		m.fault(pointer, inspection.CodeWrongType, "This member must be an object.")
+	}
+	return members{faults: &[]problemInMember{}}
+}
+
+func (m members) err() error {
+	if len(*m.faults) == 0 {
+		return nil
+	}
+	return &memberErrors{
+		told:    inspection.Errorf(inspection.CodeBadRequest, "Some members of the body are missing or wrong; errors says which."),
+		members: slices.Clone(*m.faults),
+	}
+}

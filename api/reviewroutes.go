@@ -1,0 +1,188 @@
+package api
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+	"gridpatrol/review"
+)
+
+func (s *Server) reviewRoutes() []route {
+	routes := []route{
+		{Method: fiber.MethodGet, Path: "/v1/inspections", Action: auth.ActionRead, Handler: s.inspections},
+		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Action: auth.ActionReview, Cap: actCap, Handler: s.decide},
+	}
+	for _, c := range inspection.FieldCollections {
+		base := "/v1/" + string(c) + "/:id"
+		routes = append(routes,
+			route{Method: fiber.MethodGet, Path: base, Action: auth.ActionRead, Handler: s.document(c)},
+			route{Method: fiber.MethodGet, Path: base + "/history", Action: auth.ActionRead, Handler: s.history(c)},
+			route{Method: fiber.MethodPost, Path: base + "/conflicts/:k", Action: auth.ActionReview, Cap: actCap, Handler: s.settle(c)},
+		)
+	}
+	return routes
+}
+
+func (c *call) asker() review.Asker {
+	return review.Asker{User: c.session.User.ID, Areas: c.session.User.Areas}
+}
+
+// docID reads the id in the address. What is no UUID is nobody's id.
+func (c *call) docID() (inspection.DocID, error) {
+	id, err := inspection.ParseDocID(c.Params("id"))
+	if err != nil {
+		return "", inspection.Errorf(inspection.CodeNotFound, "There is no such document, or none that you may see.")
+	}
+	return id, nil
+}
+
+func (s *Server) inspections(c *call) error {
+	c.private()
+	req, err := decodeInspections(c.values)
+	if err != nil {
+		return err
+	}
+	page, err := s.cfg.Review.Inspections(c.ctx, c.asker(), req)
+	if err != nil {
+		return err
+	}
+	return c.sendPacked(appendPage(nil, page))
+}
+
+// appendPage writes a page of a list. Documents are copied as they are
+// stored.
+func appendPage(dst []byte, page review.Page) []byte {
+	dst = append(dst, `{"documents":[`...)
+	for i := range page.Records {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, page.Records[i].Doc...)
+	}
+	dst = append(dst, `],"total":`...)
+	dst = inspection.AppendJSON(dst, page.Total)
+	dst = append(dst, `,"total_capped":`...)
+	dst = inspection.AppendJSON(dst, page.Capped)
+	return append(appendCursor(dst, page.Cursor), '}')
+}
+
+func appendCursor(dst []byte, cursor string) []byte {
+	dst = append(dst, `,"cursor":`...)
+	if cursor == "" {
+		return append(dst, "null"...)
+	}
+	return inspection.AppendString(dst, cursor)
+}
+
+func (s *Server) document(collection inspection.Collection) func(*call) error {
+	return func(c *call) error {
+		c.private()
+		id, err := c.docID()
+		if err != nil {
+			return err
+		}
+		r, err := s.cfg.Review.Document(c.ctx, c.asker(), collection, id)
+		if err != nil {
+			return err
+		}
+		return c.sendPacked(r.Doc)
+	}
+}
+
+func (s *Server) decide(c *call) error {
+	c.private()
+	id, err := c.docID()
+	if err != nil {
+		return err
+	}
+	m, err := c.members()
+	if err != nil {
+		return err
+	}
+	in := review.Decision{
+		Event:   inspection.ReviewEvent(m.text("/decision", "decision")),
+		Comment: m.optional("/comment", "comment"), Rev: m.integer("/rev", "rev"),
+	}
+	if err := m.err(); err != nil {
+		return err
+	}
+	r, err := s.cfg.Review.Decide(c.ctx, c.asker(), id, in)
+	if err != nil {
+		return err
+	}
+	return c.sendPacked(r.Doc)
+}
+
+func (s *Server) settle(collection inspection.Collection) func(*call) error {
+	return func(c *call) error {
+		c.private()
+		id, err := c.docID()
+		if err != nil {
+			return err
+		}
+		m, err := c.members()
+		if err != nil {
+			return err
+		}
+		in := review.Settlement{Take: m.text("/take", "take"), Rev: m.integer("/rev", "rev")}
+		if err := m.err(); err != nil {
+			return err
+		}
+		r, err := s.cfg.Review.Settle(c.ctx, c.asker(), collection, id, c.Params("k"), in)
+		if err != nil {
+			return err
+		}
+		return c.sendPacked(r.Doc)
+	}
+}
+
+// revisionJSON is a revision with the name of who made it.
+type revisionJSON struct {
+	review.Revision
+	ByName *string `json:"by_name"`
+}
+
+func (s *Server) history(collection inspection.Collection) func(*call) error {
+	return func(c *call) error {
+		c.private()
+		id, err := c.docID()
+		if err != nil {
+			return err
+		}
+		q := query{values: c.values}
+		before, limit := q.number("before", 0, 1<<53), q.number("limit", review.DefaultRevisions, review.MaxRevisions)
+		if q.err != nil {
+			return q.err
+		}
+		h, err := s.cfg.Review.History(c.ctx, c.asker(), collection, id, int64(before), limit)
+		if err != nil {
+			return err
+		}
+		names, err := s.names(c)
+		if err != nil {
+			return err
+		}
+		list := make([]revisionJSON, len(h.Revisions))
+		for i, r := range h.Revisions {
+			list[i].Revision = r
+			if name, known := names[r.By]; known {
+				list[i].ByName = &name
+			}
+		}
+		var next *int64
+		if h.Next > 0 {
+			next = &h.Next
+		}
+		return c.packed(map[string]any{"revisions": list, "before": next})
+	}
+}
+
+func (s *Server) names(c *call) (map[inspection.UserID]string, error) {
+	users, err := s.cfg.Auth.Users(c.ctx)
+	names := make(map[inspection.UserID]string, len(users))
+	for _, u := range users {
+		names[u.ID] = u.Name
+	}
+	return names, err
+}

@@ -1,0 +1,91 @@
+package review
+
+import (
+	"context"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Keeper is an administrator who looks after what is in quarantine: what
+// names an area of theirs, and what names none that exists and comes from a
+// user whom they manage.
+type Keeper struct {
+	Asker
+	Manages func(inspection.UserID) bool
+}
+
+// Quarantine lists what is held, the newest first; state "" takes all that
+// was ever held. The page's total is not counted.
+func (s *Service) Quarantine(ctx context.Context, keeper Keeper, state, cursor string, limit int) (Page, error) {
+	after, err := decodeCursor(cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	q := store.ListQuery{
+		Areas: []inspection.Area{inspection.ReferenceArea}, Collection: inspection.Quarantine, State: state,
+		After: after, Limit: MaxLimit,
+	}
+	var page Page
+	for {
+		found, err := s.cfg.Store.List(ctx, q)
+		if err != nil {
+			return Page{}, err
+		}
+		for i := range found.Records {
+			r := found.Records[i]
+			visible, err := s.keeps(ctx, keeper, r)
+			if err != nil {
+				return Page{}, err
+			}
+			if !visible {
+				continue
+			}
+			if len(page.Records) == limit {
+				page.Cursor = encodeCursor(page.Records[limit-1].Place())
+				return page, nil
+			}
+			page.Records = append(page.Records, r)
+		}
+		if len(found.Records) < q.Limit {
+			return page, nil
+		}
+		mark := found.Records[q.Limit-1].Place()
+		q.After = &mark
+	}
+}
+
+// Quarantined returns one of what the keeper looks after. Returns
+// CodeNotFound.
+func (s *Service) Quarantined(ctx context.Context, keeper Keeper, id inspection.DocID) (store.Record, error) {
+	found, err := s.cfg.Store.Records(ctx, []inspection.DocID{id})
+	if err != nil {
+		return store.Record{}, err
+	}
+	r := found[id]
+	visible := false
+	if r.Rev > 0 && r.Collection == inspection.Quarantine {
+		if visible, err = s.keeps(ctx, keeper, r); err != nil {
+			return store.Record{}, err
+		}
+	}
+	if !visible {
+		return store.Record{}, inspection.Errorf(inspection.CodeNotFound, "There is nothing of this id in quarantine, or nothing that you may see.")
+	}
+	return r, nil
+}
+
+func (s *Service) keeps(ctx context.Context, keeper Keeper, r store.Record) (bool, error) {
+	ref, err := s.cfg.Acts.Reference(ctx)
+	if err != nil {
+		return false, err
+	}
+	doc, err := inspection.ParseObject(r.Doc)
+	if err != nil {
+		return false, inspection.Errorf(inspection.CodeInternal, "The quarantined document is not readable.")
+	}
+	if area := inspection.Area(textOf(doc["area"])); ref.Areas[area] {
+		return keeper.Covers(area), nil
+	}
+	return keeper.Manages(inspection.UserID(textOf(doc["user"]))), nil
+}

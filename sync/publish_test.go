@@ -1,0 +1,239 @@
+package sync_test
+
+import (
+	"encoding/json"
+	"strings"
+	gosync "sync"
+	"sync/atomic"
+	"testing"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+	"gridpatrol/sync"
+)
+
+const smallTemplate = `
+title: {zh: 散煤巡查, en: Coal patrol}
+source: 新城区大气污染治理专项行动2024年工作方案 三(二)4(1)
+flag: P
+instance_name: place
+task_due: burning_recheck_hours
+fields:
+  - {type: text, name: place, label: {zh: 地点, en: Place}}
+  - {type: boolean, name: coal, label: {zh: 散煤, en: Coal}}
+rules:
+  - {name: clean, label: {zh: 无散煤, en: No coal}, basis: 大气法, when: answered(coal), check: '!coal'}
+lead_unit: {default: ecology}
+`
+
+func TestPublishTemplate(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("li", street)
+	_, first := p.pull(sync.PullRequest{})
+	published, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(smallTemplate))
+	if err != nil || !published.Changed || at(t, published.Doc, "id") != `"coal_patrol@1"` || at(t, published.Doc, "server", "changed_by") != `"root"` {
+		t.Fatalf("%v, %s", err, published.Doc)
+	}
+	seen, _ := p.pull(sync.PullRequest{Checkpoint: first.Checkpoint})
+	if len(seen) != 1 || at(t, seen["coal_patrol@1"].Doc, "schema", "type") != `"object"` {
+		t.Errorf("the phone pulled %v", seen)
+	}
+	doc := edit{
+		"template": "coal_patrol", "template_version": 1, "area": street, "status": "submitted",
+		"started_at": "2026-10-12T17:31:07+08:00", "answers": edit{"place": "院内", "coal": true},
+	}
+	res := p.one(store.Applied, p.put(newID(), 0, doc))
+	if at(t, res.Doc, "server", "verdict") != `"fail"` || at(t, res.Doc, "server", "title") != `"院内"` {
+		t.Errorf("judged %s", res.Doc)
+	}
+	again, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte("version: 1\n"+smallTemplate))
+	if err != nil || again.Changed || string(again.Doc) != string(published.Doc) {
+		t.Errorf("sent again: %v, %s", err, again.Doc)
+	}
+	next, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(strings.Replace(smallTemplate, "'!coal'", "coal", 1)))
+	if err != nil || at(t, next.Doc, "id") != `"coal_patrol@2"` {
+		t.Errorf("the next version: %v, %s", err, next.Doc)
+	}
+	asJSON := `{"version":7,"title":{"zh":"x","en":"x"},"fields":[{"type":"text","name":"place","label":{"zh":"x","en":"x"}}]}`
+	if next, err = w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(asJSON)); err != nil || at(t, next.Doc, "id") != `"coal_patrol@7"` {
+		t.Errorf("in JSON: %v, %s", err, next.Doc)
+	}
+}
+
+func TestPublishTemplateRefused(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte("version: 3\n"+smallTemplate)); err != nil {
+		t.Fatal(err)
+	}
+	before := w.reference()
+	for name, c := range map[string]struct {
+		definition string
+		code       inspection.Code
+		says       string
+	}{
+		"not YAML":               {"{", inspection.CodeBadDocument, "YAML"},
+		"no mapping":             {"- a", inspection.CodeBadDocument, "mapping"},
+		"empty":                  {"", inspection.CodeBadDocument, "empty"},
+		"a misspelt member":      {smallTemplate + "rool: []\n", inspection.CodeBadDocument, "rool"},
+		"a broken rule":          {strings.Replace(smallTemplate, "'!coal'", "koal", 1), inspection.CodeBadDocument, "rule clean"},
+		"an unknown unit":        {strings.Replace(smallTemplate, "default: ecology", "default: navy", 1), inspection.CodeBadDocument, "navy"},
+		"another name":           {"name: burning\n" + smallTemplate, inspection.CodeBadDocument, "burning"},
+		"a title that's no text": {strings.Replace(smallTemplate, "instance_name: place", "instance_name: coal", 1), inspection.CodeBadDocument, "instance_name"},
+		"a limit's odd name":     {strings.Replace(smallTemplate, "task_due: burning_recheck_hours", "task_due: A B", 1), inspection.CodeBadDocument, "task_due"},
+		"an older version":       {"version: 2\n" + smallTemplate, inspection.CodeConflict, "above 3"},
+		"the same, changed":      {"version: 3\n" + strings.Replace(smallTemplate, "'!coal'", "coal", 1), inspection.CodeConflict, "never changes"},
+		"too large":              {smallTemplate + "# " + strings.Repeat("x", 1<<20), inspection.CodeBadDocument, "1 MiB"},
+	} {
+		_, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(c.definition))
+		if inspection.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if w.reference() != before {
+		t.Error("a refused definition left an entry")
+	}
+}
+
+func (w *world) reference() store.Head {
+	w.t.Helper()
+	h, err := w.store.Head(w.ctx, inspection.ReferenceArea)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return h
+}
+
+// limitRow is a row as an administrator writes it.
+func limitRow(more edit) inspection.Object {
+	row := inspection.Object{
+		"id": "test-hours", "name": "burning_recheck_hours", "value": json.Number("12"), "comparison": "<=", "unit": "h", "digits": json.Number("1"),
+		"source": "a decision of the district", "flag": "P", "enabled": true, "effective_from": "2026-10-01",
+	}
+	for name, v := range more {
+		row[name] = v
+	}
+	return row
+}
+
+func TestPublishLimit(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("li", street)
+	_, first := p.pull(sync.PullRequest{})
+	out, err := w.sync.PublishLimit(w.ctx, "root", "test-hours", limitRow(nil))
+	if err != nil || at(t, out.Doc, "server", "rev") != "1" {
+		t.Fatalf("%v, %s", err, out.Doc)
+	}
+	if seen, _ := p.pull(sync.PullRequest{Checkpoint: first.Checkpoint}); len(seen) != 1 {
+		t.Errorf("the phone pulled %v", seen)
+	}
+	ref, err := w.sync.Reference(w.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, ok := ref.Limits.Lookup("burning_recheck_hours", w.clock()); !ok || l.ID != "test-hours" {
+		t.Errorf("in force is %+v", l)
+	}
+	change := limitRow(edit{"enabled": false})
+	if _, err = w.sync.PublishLimit(w.ctx, "root", "test-hours", change); inspection.CodeOf(err) != inspection.CodeStale {
+		t.Errorf("changed by who has not seen it: %v", err)
+	}
+	change["server"] = inspection.Object{"rev": json.Number("1")}
+	out, err = w.sync.PublishLimit(w.ctx, "root", "test-hours", change)
+	if err != nil || at(t, out.Doc, "server", "rev") != "2" || at(t, out.Doc, "enabled") != "false" {
+		t.Errorf("changed: %v, %s", err, out.Doc)
+	}
+	change = limitRow(edit{"enabled": true, "server": inspection.Object{"rev": json.Number("1")}})
+	if _, err = w.sync.PublishLimit(w.ctx, "root", "test-hours", change); inspection.CodeOf(err) != inspection.CodeStale {
+		t.Errorf("changed by who saw an older one: %v", err)
+	}
+}
+
+func TestPublishRowsRefused(t *testing.T) {
+	w := newWorld(t)
+	target := func(more edit) inspection.Object {
+		row := inspection.Object{
+			"topic": "diesel_roadside", "area": "610102", "period": "month", "sessions": json.Number("8"), "source": "x", "flag": "P",
+			"enabled": true, "effective_from": "2027-01-01",
+		}
+		for name, v := range more {
+			row[name] = v
+		}
+		return row
+	}
+	for name, c := range map[string]struct {
+		target bool
+		id     string
+		row    inspection.Object
+		says   string
+	}{
+		"a limit without source":     {false, "x", limitRow(edit{"id": "x", "source": ""}), "source"},
+		"a limit without flag":       {false, "x", limitRow(edit{"id": "x", "flag": nil}), "flag"},
+		"an unknown flag":            {false, "x", limitRow(edit{"id": "x", "flag": "Q"}), "flag"},
+		"a limit without a day":      {false, "x", limitRow(edit{"id": "x", "effective_from": nil}), "effective_from"},
+		"no day":                     {false, "x", limitRow(edit{"id": "x", "effective_from": "soon"}), "effective_from"},
+		"it ends before it begins":   {false, "x", limitRow(edit{"id": "x", "effective_to": "2026-10-01"}), "effective_to"},
+		"neither on nor off":         {false, "x", limitRow(edit{"id": "x", "enabled": nil}), "enabled"},
+		"a misspelt member":          {false, "x", limitRow(edit{"id": "x", "sauce": "y"}), "sauce"},
+		"another id":                 {false, "y", limitRow(nil), "id"},
+		"an odd id":                  {false, "a b", limitRow(edit{"id": "a b"}), "id"},
+		"a comparison of its own":    {false, "x", limitRow(edit{"id": "x", "comparison": "=~"}), "comparison"},
+		"a value that's no number":   {false, "x", limitRow(edit{"id": "x", "value": "many"}), "value"},
+		"a broken pattern":           {false, "x", limitRow(edit{"id": "x", "pattern": "("}), "pattern"},
+		"a target of no checklist":   {true, "x", target(edit{"topic": "dancing"}), "topic"},
+		"a target of no area":        {true, "x", target(edit{"area": "999999"}), "area"},
+		"a target of a week":         {true, "x", target(edit{"period": "week"}), "period"},
+		"a target of nothing":        {true, "x", target(edit{"sessions": nil}), "sessions"},
+		"a target of half a session": {true, "x", target(edit{"sessions": json.Number("0.5")}), "sessions"},
+		"a target without source":    {true, "x", target(edit{"source": nil}), "source"},
+	} {
+		put := w.sync.PublishLimit
+		if c.target {
+			put = w.sync.PublishTarget
+		}
+		_, err := put(w.ctx, "root", c.id, c.row)
+		if code := inspection.CodeOf(err); err == nil || code != inspection.CodeBadRequest && code != inspection.CodeBadDocument || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	out, err := w.sync.PublishTarget(w.ctx, "root", "diesel_roadside-610102-2027", target(nil))
+	if err != nil || at(t, out.Doc, "id") != `"diesel_roadside-610102-2027"` {
+		t.Errorf("%v, %s", err, out.Doc)
+	}
+	if _, err := w.sync.Reference(w.ctx); err != nil {
+		t.Errorf("the reference data can't be read any more: %v", err)
+	}
+}
+
+// TestPublishContended: of many who publish the next version at once, through
+// two processes, each gets one of its own or finds its own published.
+func TestPublishContended(t *testing.T) {
+	w := newWorld(t)
+	second := w.serve(w.store)
+	defer second.Close()
+	var group gosync.WaitGroup
+	var made atomic.Int32
+	for i, s := range []*sync.Service{w.sync, second, w.sync, second} {
+		group.Go(func() {
+			definition := strings.Replace(smallTemplate, "Coal patrol", "Coal patrol "+string(rune('A'+i)), 1)
+			out, err := s.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(definition))
+			if err == nil && out.Changed {
+				made.Add(1)
+			} else if inspection.CodeOf(err) != inspection.CodeConflict {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	group.Wait()
+	ref, err := w.sync.Reference(w.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v := int32(1); v <= made.Load(); v++ {
+		if ref.Template(inspection.Object{"template": "coal_patrol", "template_version": json.Number(string(rune('0' + v)))}) == nil {
+			t.Errorf("%d were made, and version %d is missing", made.Load(), v)
+		}
+	}
+	if made.Load() != 4 {
+		t.Errorf("%d of 4 versions were made", made.Load())
+	}
+}
