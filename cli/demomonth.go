@@ -15,6 +15,7 @@ import (
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/report"
+	"gridpatrol/review"
 	"gridpatrol/seeds"
 	"gridpatrol/store"
 	"gridpatrol/sync"
@@ -65,8 +66,8 @@ func makeDemo(r *run, st demoStore, data string) error {
 // demoMonth returns the first of the demo's month: the one before now's, or the
 // one that an earlier start began with.
 func demoMonth(ctx context.Context, st store.Tables, at time.Time) (time.Time, error) {
-	y, m, _ := at.In(report.China).Date()
-	first := time.Date(y, m-1, 1, 0, 0, 0, 0, report.China)
+	y, m, _ := at.In(inspection.China).Date()
+	first := time.Date(y, m-1, 1, 0, 0, 0, 0, inspection.China)
 	_, err := st.Put(ctx, store.TableMeta, store.Row{Key: demoMonthMark, Value: []byte(first.Format("2006-01"))})
 	if !errors.Is(err, store.ErrStale) {
 		return first, err
@@ -75,16 +76,18 @@ func demoMonth(ctx context.Context, st store.Tables, at time.Time) (time.Time, e
 	if err != nil {
 		return first, err
 	}
-	return time.ParseInLocation("2006-01", string(row.Value), report.China)
+	return time.ParseInLocation("2006-01", string(row.Value), inspection.China)
 }
 
 // demo makes the demo district.
 type demo struct {
 	*run
-	store  demoStore
-	data   string
-	first  time.Time
-	people map[string]auth.User
+	store demoStore
+	data  string
+	first time.Time
+
+	accounts *auth.Service
+	people   map[string]auth.User
 }
 
 // demoAtOnce is how many streets are filled at the same time: they share the
@@ -131,7 +134,8 @@ func (d *demo) fill() error {
 
 // hire makes the accounts, a few at a time.
 func (d *demo) hire(at time.Time) error {
-	accounts, err := auth.New(d.ctx, d.store, auth.Config{Now: func() time.Time { return at }, Random: rand.Reader, Params: demoHash})
+	var err error
+	d.accounts, err = auth.New(d.ctx, d.store, auth.Config{Now: func() time.Time { return at }, Random: rand.Reader, Params: demoHash})
 	if err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func (d *demo) hire(at time.Time) error {
 	for i, p := range people {
 		slots <- struct{}{}
 		work.Go(func() {
-			errs[i] = addPerson(d.ctx, accounts, p)
+			errs[i] = addPerson(d.ctx, d.accounts, p)
 			<-slots
 		})
 	}
@@ -150,7 +154,7 @@ func (d *demo) hire(at time.Time) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	users, err := accounts.Users(d.ctx)
+	users, err := d.accounts.Users(d.ctx)
 	for _, u := range users {
 		d.people[u.Username] = u
 	}
@@ -176,15 +180,17 @@ func inLanes(lanes []*demoLane, steps []seeds.DemoStep) error {
 // demoLane is a server that lives in the demo's month.
 type demoLane struct {
 	*demo
-	at     time.Time
-	phones *sync.Service
-	n      map[inspection.Device]int64
+	at      time.Time
+	phones  *sync.Service
+	reviews *review.Service
+	n       map[inspection.Device]int64
 }
 
 func (d *demo) lane(begin time.Time) (*demoLane, error) {
 	l := &demoLane{demo: d, at: begin, n: map[inspection.Device]int64{}}
 	var err error
 	l.phones, err = sync.New(d.ctx, sync.Config{Store: d.store, Now: l.now, Log: d.log})
+	l.reviews = review.New(review.Config{Store: d.store, Acts: l.phones, People: d.accounts, Now: l.now, NewID: newID})
 	return l, err
 }
 
@@ -194,10 +200,13 @@ func (l *demoLane) carryOut(steps []seeds.DemoStep) error {
 	for _, s := range steps {
 		l.at = s.At
 		var err error
-		if s.Push != nil {
+		switch {
+		case s.Push != nil:
 			err = l.push(s.Area, s.Push)
-		} else {
-			err = l.review(s.Area, s.Review)
+		case s.Review != nil:
+			err = l.review(s.Review)
+		case s.Task != nil:
+			err = l.task(s.Task)
 		}
 		if err != nil {
 			return fmt.Errorf("%s at %s: %w", s.Area, s.At.Format(time.DateTime), err)
@@ -274,39 +283,59 @@ func demoDevice(name string) inspection.DeviceID {
 	return inspection.DeviceID(s[:8] + "-" + s[8:12] + "-8" + s[13:16] + "-8" + s[17:20] + "-" + s[20:])
 }
 
-// review carries out a decision of the supervisor.
-func (l *demoLane) review(area inspection.Area, v *seeds.DemoReview) error {
-	state := map[string]string{"approve": "approved", "reject": "rejected", "send_back": "has_issues"}[v.Decision]
-	by := l.people["supervisor"].ID
-	ids := make([]inspection.DocID, len(v.IDs))
-	for i, id := range v.IDs {
-		ids[i] = inspection.DocID(id)
-	}
-	_, err := l.phones.Act(l.ctx, sync.Act{
-		Area: area, IDs: ids, By: by, Kind: store.KindReview,
-		Decide: func(at time.Time, drafts map[inspection.DocID]*sync.Draft) error {
-			for _, id := range ids {
-				decide(drafts[id], inspection.Object{
-					"state": state, "by": string(by), "at": at.Format(time.RFC3339Nano), "comment": orNull(v.Comment),
-				})
-			}
-			return nil
-		},
-	})
-	return err
+// supervisor is who decides.
+func (l *demoLane) supervisor() review.Asker {
+	u := l.people["supervisor"]
+	return review.Asker{User: u.ID, Areas: u.Areas}
 }
 
-// decide sets a review, unless an earlier start did.
-func decide(draft *sync.Draft, review inspection.Object) {
-	if before, _ := draft.Server["review"].(inspection.Object); before["by"] == nil {
-		draft.Server["review"] = review
-		draft.ServerChanged()
+// review carries out a decision of the supervisor, unless an earlier start did.
+func (l *demoLane) review(v *seeds.DemoReview) error {
+	for _, id := range v.IDs {
+		r, err := l.record(id)
+		if err != nil {
+			return err
+		}
+		doc, err := inspection.ParseObject(r.Doc)
+		if err != nil {
+			return err
+		}
+		if decided(doc) {
+			continue
+		}
+		_, err = l.reviews.Decide(l.ctx, l.supervisor(), r.ID, review.Decision{Event: v.Decision, Comment: v.Comment, Rev: r.Rev})
+		if err != nil {
+			return fmt.Errorf("inspection %s: %w", id, err)
+		}
 	}
+	return nil
 }
 
-func orNull(s string) any {
-	if s == "" {
+func decided(doc inspection.Object) bool {
+	server, _ := doc["server"].(inspection.Object)
+	decision, _ := server["review"].(inspection.Object)
+	return decision["by"] != nil
+}
+
+func (l *demoLane) record(id string) (store.Record, error) {
+	records, err := l.store.Records(l.ctx, []inspection.DocID{inspection.DocID(id)})
+	return records[inspection.DocID(id)], err
+}
+
+// task carries out an act of the supervisor on a task. One that has no place
+// any more was carried out by an earlier start.
+func (l *demoLane) task(t *seeds.DemoTask) error {
+	if t.Event == inspection.TaskCreate {
+		_, err := l.reviews.CreateTask(l.ctx, l.supervisor(), review.NewTask{ID: t.ID, Inspection: t.Inspection, Due: t.Due})
+		return err
+	}
+	r, err := l.record(t.ID)
+	if err != nil {
+		return err
+	}
+	_, err = l.reviews.MoveTask(l.ctx, l.supervisor(), r.ID, review.TaskMove{Event: t.Event, Rev: r.Rev})
+	if inspection.CodeOf(err) == inspection.CodeConflict {
 		return nil
 	}
-	return s
+	return err
 }

@@ -65,7 +65,7 @@ func fillMonth(b *testing.B, data string) {
 	must(b, err)
 	phones, err := sync.New(ctx, sync.Config{
 		Store: st, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Now: func() time.Time { return time.Date(2026, 11, 2, 9, 0, 0, 0, report.China) },
+		Now: func() time.Time { return time.Date(2026, 11, 2, 9, 0, 0, 0, inspection.China) },
 	})
 	must(b, err)
 	docs, err := seeds.Reference()
@@ -85,7 +85,7 @@ func fillMonth(b *testing.B, data string) {
 
 func pushSession(ctx context.Context, phones *sync.Service, s int) error {
 	street := fmt.Sprintf("61010200%d", 1+s%9)
-	started := time.Date(2026, 10, 1, 8, 0, 0, 0, report.China).Add(time.Duration(s) * 40 * time.Minute).Format(time.RFC3339)
+	started := time.Date(2026, 10, 1, 8, 0, 0, 0, inspection.China).Add(time.Duration(s) * 40 * time.Minute).Format(time.RFC3339)
 	session := seeds.Fixture("session_joint")
 	session["id"], session["area"], session["started_at"] = uuid.Must(uuid.NewV7()).String(), street, started
 	id := session["id"].(string)

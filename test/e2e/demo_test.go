@@ -99,6 +99,15 @@ func TestTheDemoHoldsAMonth(t *testing.T) {
 	if conflicts != 3 || len(verdicts) != 5 {
 		t.Errorf("%d conflicts, verdicts %v", conflicts, verdicts)
 	}
+	_, units := s.call("GET", "/v1/reports/dispatch?window=second_half&month="+lastMonth(), boss.token, nil)
+	open, overdue, closed := 0.0, 0.0, 0.0
+	for _, u := range objects(units["units"]) {
+		tasks, _ := u["tasks"].(object)
+		open, overdue, closed = open+tasks["open"].(float64), overdue+tasks["overdue"].(float64), closed+tasks["closed"].(float64)
+	}
+	if open == 0 || overdue == 0 || closed == 0 || overdue >= open {
+		t.Errorf("tasks: %v open, %v overdue, %v closed", open, overdue, closed)
+	}
 	s.wantExports(j)
 }
 
