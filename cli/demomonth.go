@@ -40,22 +40,31 @@ type demoStore interface {
 	report.Store
 }
 
-// makeDemo fills the demo district on its first start with the month before
-// this one, pushed through sync as phones would have, by a clock of its own. A
-// start that was cut off is completed by the next one: what was pushed is a
-// replay then.
-func makeDemo(r *run, st demoStore, data string) error {
+// makeDemo makes the demo district: its people and sites and, on the first
+// start that wants it, the month before this one, pushed through sync as phones
+// would have, by a clock of its own. A start that was cut off is completed by
+// the next one: what was pushed is a replay then.
+func makeDemo(r *run, st demoStore, data string, month bool) error {
 	if _, err := st.Get(r.ctx, store.TableMeta, demoDoneMark); err == nil {
 		return nil
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
+	d := &demo{run: r, store: st, data: data, people: map[string]auth.User{}}
+	if !month {
+		return d.furnish(now(), seeds.DemoPeople(), 1, func([]*demoLane) error { return nil })
+	}
 	first, err := demoMonth(r.ctx, st, now())
 	if err != nil {
 		return err
 	}
-	d := &demo{run: r, store: st, data: data, first: first, people: map[string]auth.User{}}
-	if err := d.fill(); err != nil {
+	steps, err := seeds.DemoMonth(first, nil)
+	if err != nil {
+		return err
+	}
+	people := append(seeds.DemoPeople(), seeds.DemoCrew()...)
+	begin := first.AddDate(0, -1, -1).Add(8 * time.Hour)
+	if err := d.furnish(begin, people, demoAtOnce, func(lanes []*demoLane) error { return live(lanes, steps) }); err != nil {
 		return err
 	}
 	r.log.Info("the demo holds a month", "month", first.Format("2006-01"))
@@ -84,7 +93,6 @@ type demo struct {
 	*run
 	store demoStore
 	data  string
-	first time.Time
 
 	accounts *auth.Service
 	people   map[string]auth.User
@@ -94,18 +102,16 @@ type demo struct {
 // waits for the disk.
 const demoAtOnce = 3
 
-func (d *demo) fill() error {
-	steps, err := seeds.DemoMonth(d.first, nil)
-	if err != nil {
+// furnish makes the people and the sites as of a time, and lets the rest be
+// done in so many lanes.
+func (d *demo) furnish(at time.Time, people []seeds.Person, n int, rest func([]*demoLane) error) error {
+	if err := d.hire(at, people); err != nil {
 		return err
 	}
-	begin := d.first.AddDate(0, -1, -1).Add(8 * time.Hour)
-	if err := d.hire(begin); err != nil {
-		return err
-	}
-	lanes := make([]*demoLane, demoAtOnce)
+	lanes := make([]*demoLane, n)
 	for i := range lanes {
-		if lanes[i], err = d.lane(begin); err != nil {
+		var err error
+		if lanes[i], err = d.lane(at); err != nil {
 			return err
 		}
 		defer lanes[i].phones.Close()
@@ -116,8 +122,12 @@ func (d *demo) fill() error {
 	if err := lanes[0].sites(); err != nil {
 		return err
 	}
-	// The closing waits for all that happened before it, and all that comes
-	// later for the closing.
+	return rest(lanes)
+}
+
+// live carries the month's steps out. The closing waits for all that happened
+// before it, and all that comes later for the closing.
+func live(lanes []*demoLane, steps []seeds.DemoStep) error {
 	var part []seeds.DemoStep
 	for _, s := range steps {
 		if s.CloseFirstHalf {
@@ -133,13 +143,12 @@ func (d *demo) fill() error {
 }
 
 // hire makes the accounts, a few at a time.
-func (d *demo) hire(at time.Time) error {
+func (d *demo) hire(at time.Time, people []seeds.Person) error {
 	var err error
 	d.accounts, err = auth.New(d.ctx, d.store, auth.Config{Now: func() time.Time { return at }, Random: rand.Reader, Params: demoHash})
 	if err != nil {
 		return err
 	}
-	people := append(seeds.DemoPeople(), seeds.DemoCrew()...)
 	errs := make([]error, len(people))
 	slots := make(chan struct{}, demoAtOnce)
 	var work gosync.WaitGroup

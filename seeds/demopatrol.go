@@ -9,21 +9,16 @@ import (
 	"gridpatrol/inspection"
 )
 
-// On so many days of the month each inspector makes so many records beside the
-// sessions.
-const (
-	patrolDays  = 2
-	patrolsEach = 2
-)
+// patrolsEach is how many records each inspector makes beside the sessions, on
+// one day of the month.
+const patrolsEach = 4
 
 // patrols are the daily work of all streets: each inspector's records of a day
 // are handed in that evening.
 func (m *month) patrols() {
 	for _, st := range m.streets {
 		for _, username := range st.crew {
-			for range patrolDays {
-				m.patrolOf(st, username, 1+m.random.IntN(27))
-			}
+			m.patrolOf(st, username, 1+m.random.IntN(27))
 		}
 	}
 	slices.SortFunc(m.patrol, oldest)
@@ -34,7 +29,7 @@ func (m *month) patrolOf(st demoStreet, username string, day int) {
 	evening := m.at(m.first, day, 18, m.random.IntN(90))
 	var edits []DemoEdit
 	for i := range patrolsEach {
-		d := m.patrolRecord(st, m.at(m.first, day, 8+4*i+m.random.IntN(4), m.random.IntN(60)))
+		d := m.patrolRecord(st, m.at(m.first, day, 8+2*i+m.random.IntN(2), m.random.IntN(60)))
 		m.patrol = append(m.patrol, demoRecord{d, m.failed, st.area, username, evening})
 		edits = append(edits, DemoEdit{Document: d})
 	}
@@ -197,15 +192,15 @@ func (m *month) reviews() {
 				mended := Document{Collection: r.Collection, ID: r.ID, Doc: inspection.Object{"grid": string(r.area) + "-01"}}
 				m.push(r.pushed.Add(45*time.Hour), r.area, r.username, DemoEdit{Document: mended, Base: 2})
 			}
-		case i%31 == 7:
+		case i%23 == 7:
 			m.decide(r, inspection.ReviewReject, "重复记录")
-		case i%3 == 0:
+		case i%6 == 0:
 			m.decide(r, inspection.ReviewApprove, "")
 		}
 	}
 	for i, v := range m.vehicles {
 		switch {
-		case i%4 != 3 || slices.Contains(touched, i) || v.pushed.Day() > 22:
+		case i%16 != 3 && i != 11 && i != 103 || slices.Contains(touched, i) || v.pushed.Day() > 22:
 		case i == 11 || i == 103:
 			m.decide(v, inspection.ReviewReject, "读数与打印单不符")
 		default:
@@ -227,21 +222,19 @@ func (m *month) decide(r demoRecord, decision inspection.ReviewEvent, comment st
 	m.steps = append(m.steps, DemoStep{At: at, Area: r.area, Review: &DemoReview{IDs: []string{r.ID}, Decision: decision, Comment: comment}})
 }
 
-// everyFifth failure is left without a task.
-const everyFifth = 5
-
-// tasks: failures become tasks the morning after. Of three in turn one is
+// tasks: every other failure becomes a task the morning after. Of three in turn one is
 // rectified by the inspector, verified and closed, one rectified only, and one
 // left alone until it is overdue.
 func (m *month) tasks() {
-	made := 0
+	failures, made := 0, 0
 	for _, r := range slices.Concat(m.patrol, m.vehicles) {
 		if !r.failed || r.pushed.Day() > 18 {
 			continue
 		}
-		if made++; made%everyFifth == 0 {
+		if failures++; failures%2 == 0 {
 			continue
 		}
+		made++
 		at := r.pushed.Truncate(time.Hour).Add(15 * time.Hour)
 		id := m.id(at)
 		act := func(after time.Duration, e inspection.TaskEvent) {

@@ -53,7 +53,7 @@ func (a *account) joint(query string) joint {
 
 // The demo holds a month in which everything happens that a report tells of.
 func TestTheDemoHoldsAMonth(t *testing.T) {
-	s := startDemo(t)
+	s := startMonth(t)
 	boss := s.signIn("supervisor")
 	j := boss.joint("")
 	diesel := j.Topics[0]
@@ -113,9 +113,9 @@ func TestTheDemoHoldsAMonth(t *testing.T) {
 
 // A first start that is cut off is completed by the next one.
 func TestTheDemoSurvivesAPowerCut(t *testing.T) {
-	whole := startDemo(t).signIn("supervisor").joint("")
+	whole := startMonth(t).signIn("supervisor").joint("")
 	for _, after := range []time.Duration{300, 1200} {
-		s := &server{t: t, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
+		s := &server{t: t, month: true, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
 		s.launch("demo")
 		t.Cleanup(s.kill)
 		time.Sleep(after * time.Millisecond)
@@ -162,7 +162,7 @@ func (s *server) wantExports(j joint) {
 	export("month.geojson")
 	export("month.json")
 	for _, c := range []struct{ says, arg, value string }{
-		{".xlsx", "-o", filepath.Join(dir, "month.pdf")}, {"month", "--month", "10"}, {"--data", "--data", filepath.Join(dir, "none")}, {"area", "--area", "999999"},
+		{".xlsx", "-o", filepath.Join(dir, "month.pdf")}, {"month", "--month", "10"}, {"no database", "--data", filepath.Join(dir, "none")}, {"area", "--area", "999999"},
 	} {
 		args := []string{"export", "joint", "--data", s.data, "--month", lastMonth(), "-o", filepath.Join(dir, "x.csv"), c.arg, c.value}
 		if out, status := run(t, "", args...); status != 1 || !strings.Contains(out, c.says) {
