@@ -75,6 +75,7 @@ type Health interface {
 type Config struct {
 	Auth    Auth
 	Sync    Sync
+	Media   Media
 	Reports Reports
 	Review  *review.Service
 	Health  Health
@@ -114,7 +115,7 @@ const (
 )
 
 func (c Config) complete() (Config, error) {
-	if c.Auth == nil || c.Sync == nil || c.Reports == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
+	if c.Auth == nil || c.Sync == nil || c.Media == nil || c.Reports == nil || c.Review == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
 		return c, errors.New("api: the config lacks a service, a log, a clock or a maker of ids")
 	}
 	if c.Metrics == nil {

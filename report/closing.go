@@ -153,7 +153,7 @@ func (s *Service) stored(ctx context.Context, c *Closing) (j *Joint, err error) 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() { _ = f.Close() }()
 	b, err := io.ReadAll(f)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package report
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -64,7 +63,7 @@ func (s *Service) closedJoint(ctx context.Context, sc *scene, c *Closing, progre
 
 // compare adds to a report what changed between the closing of its window, if
 // it has one, and the scene.
-func (s *Service) compare(ctx context.Context, sc *scene, j *Joint, topics []Topic, now *roller) (err error) {
+func (s *Service) compare(ctx context.Context, sc *scene, j *Joint, topics []Topic, now *roller) error {
 	c := sc.closing(j.Window)
 	if c == nil {
 		return nil
@@ -73,7 +72,7 @@ func (s *Service) compare(ctx context.Context, sc *scene, j *Joint, topics []Top
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() { _ = f.Close() }()
 	then, err := readRoll(f)
 	if err != nil {
 		return err

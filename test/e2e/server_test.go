@@ -166,7 +166,7 @@ func (s *server) call(method, path, token string, body any) (int, object) {
 		}
 		in = bytes.NewReader(raw)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, s.url(path), in)
 	if err != nil {

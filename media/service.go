@@ -1,0 +1,56 @@
+package media
+
+import (
+	"context"
+	gosync "sync"
+	"time"
+
+	"gridpatrol/inspection"
+)
+
+// Service keeps photos. Close it to end its goroutines.
+type Service struct {
+	cfg      Config
+	likeness *likeness
+	darkroom *darkroom
+	counts   counts
+
+	mu    gosync.Mutex
+	holds map[string]*hold
+	due   map[inspection.DocID]inspection.Area
+	// photosSwept is when the photos were last gone through; trash is since
+	// when a sweep knows what is in the trash.
+	photosSwept time.Time
+	trash       map[string]time.Time
+
+	wake   chan struct{}
+	ctx    context.Context //nolint:containedctx // the parent of what the service does by itself
+	cancel context.CancelFunc
+	active gosync.WaitGroup
+}
+
+// New makes a service. What a crash left half done is finished in the
+// background from then on.
+func New(cfg Config) (*Service, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, likeness: &likeness{tables: cfg.Store, recent: map[string]bool{}},
+		darkroom: newDarkroom(cfg.Blobs, cfg.DecodeBudget),
+		holds:    map[string]*hold{}, due: map[inspection.DocID]inspection.Area{}, trash: map[string]time.Time{},
+		wake: make(chan struct{}, 1),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.active.Go(s.watch)
+	s.active.Go(s.sweepAgainAndAgain)
+	return s, nil
+}
+
+// Close ends what the service does by itself and waits for it. What is left
+// over is found by the next start.
+func (s *Service) Close() {
+	s.cancel()
+	s.active.Wait()
+}
