@@ -53,7 +53,7 @@ func TestReportsOverHTTP(t *testing.T) {
 	later := boss.get(joint + "?month=2024-10&area=" + string(ownArea)).ok(200)
 	s.check("GET", joint, later)
 	later.decode(&j)
-	if j.Topics[0].Sessions != 1 || len(j.Late) != 1 || j.Closed.ClosedBy != inspection.UserID(boss.signIn.User.ID) {
+	if j.Topics[0].Sessions != 1 || len(j.Late) != 1 || j.Closed.ClosedBy != boss.signIn.User.ID {
 		t.Errorf("%s", later.body)
 	}
 	asOf := boss.get(joint + "?month=2024-10&area=" + string(ownArea) + "&as_of=" + first.header.Get("X-As-Of")).ok(200)

@@ -15,6 +15,7 @@ import (
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/report"
+	"gridpatrol/review"
 	"gridpatrol/seeds"
 	"gridpatrol/store"
 	"gridpatrol/sync"
@@ -39,22 +40,31 @@ type demoStore interface {
 	report.Store
 }
 
-// makeDemo fills the demo district on its first start with the month before
-// this one, pushed through sync as phones would have, by a clock of its own. A
-// start that was cut off is completed by the next one: what was pushed is a
-// replay then.
-func makeDemo(r *run, st demoStore, data string) error {
+// makeDemo makes the demo district: its people and sites and, on the first
+// start that wants it, the month before this one, pushed through sync as phones
+// would have, by a clock of its own. A start that was cut off is completed by
+// the next one: what was pushed is a replay then.
+func makeDemo(r *run, st demoStore, data string, month bool) error {
 	if _, err := st.Get(r.ctx, store.TableMeta, demoDoneMark); err == nil {
 		return nil
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
+	d := &demo{run: r, store: st, data: data, people: map[string]auth.User{}}
+	if !month {
+		return d.furnish(now(), seeds.DemoPeople(), 1, func([]*demoLane) error { return nil })
+	}
 	first, err := demoMonth(r.ctx, st, now())
 	if err != nil {
 		return err
 	}
-	d := &demo{run: r, store: st, data: data, first: first, people: map[string]auth.User{}}
-	if err := d.fill(); err != nil {
+	steps, err := seeds.DemoMonth(first, nil)
+	if err != nil {
+		return err
+	}
+	people := append(seeds.DemoPeople(), seeds.DemoCrew()...)
+	begin := first.AddDate(0, -1, -1).Add(8 * time.Hour)
+	if err := d.furnish(begin, people, demoAtOnce, func(lanes []*demoLane) error { return live(lanes, steps) }); err != nil {
 		return err
 	}
 	r.log.Info("the demo holds a month", "month", first.Format("2006-01"))
@@ -65,8 +75,8 @@ func makeDemo(r *run, st demoStore, data string) error {
 // demoMonth returns the first of the demo's month: the one before now's, or the
 // one that an earlier start began with.
 func demoMonth(ctx context.Context, st store.Tables, at time.Time) (time.Time, error) {
-	y, m, _ := at.In(report.China).Date()
-	first := time.Date(y, m-1, 1, 0, 0, 0, 0, report.China)
+	y, m, _ := at.In(inspection.China).Date()
+	first := time.Date(y, m-1, 1, 0, 0, 0, 0, inspection.China)
 	_, err := st.Put(ctx, store.TableMeta, store.Row{Key: demoMonthMark, Value: []byte(first.Format("2006-01"))})
 	if !errors.Is(err, store.ErrStale) {
 		return first, err
@@ -75,34 +85,33 @@ func demoMonth(ctx context.Context, st store.Tables, at time.Time) (time.Time, e
 	if err != nil {
 		return first, err
 	}
-	return time.ParseInLocation("2006-01", string(row.Value), report.China)
+	return time.ParseInLocation("2006-01", string(row.Value), inspection.China)
 }
 
 // demo makes the demo district.
 type demo struct {
 	*run
-	store  demoStore
-	data   string
-	first  time.Time
-	people map[string]auth.User
+	store demoStore
+	data  string
+
+	accounts *auth.Service
+	people   map[string]auth.User
 }
 
 // demoAtOnce is how many streets are filled at the same time: they share the
 // waits for the disk.
 const demoAtOnce = 3
 
-func (d *demo) fill() error {
-	steps, err := seeds.DemoMonth(d.first, nil)
-	if err != nil {
+// furnish makes the people and the sites as of a time, and lets the rest be
+// done in so many lanes.
+func (d *demo) furnish(at time.Time, people []seeds.Person, n int, rest func([]*demoLane) error) error {
+	if err := d.hire(at, people); err != nil {
 		return err
 	}
-	begin := d.first.AddDate(0, -1, -1).Add(8 * time.Hour)
-	if err := d.hire(begin); err != nil {
-		return err
-	}
-	lanes := make([]*demoLane, demoAtOnce)
+	lanes := make([]*demoLane, n)
 	for i := range lanes {
-		if lanes[i], err = d.lane(begin); err != nil {
+		var err error
+		if lanes[i], err = d.lane(at); err != nil {
 			return err
 		}
 		defer lanes[i].phones.Close()
@@ -113,8 +122,12 @@ func (d *demo) fill() error {
 	if err := lanes[0].sites(); err != nil {
 		return err
 	}
-	// The closing waits for all that happened before it, and all that comes
-	// later for the closing.
+	return rest(lanes)
+}
+
+// live carries the month's steps out. The closing waits for all that happened
+// before it, and all that comes later for the closing.
+func live(lanes []*demoLane, steps []seeds.DemoStep) error {
 	var part []seeds.DemoStep
 	for _, s := range steps {
 		if s.CloseFirstHalf {
@@ -130,19 +143,19 @@ func (d *demo) fill() error {
 }
 
 // hire makes the accounts, a few at a time.
-func (d *demo) hire(at time.Time) error {
-	accounts, err := auth.New(d.ctx, d.store, auth.Config{Now: func() time.Time { return at }, Random: rand.Reader, Params: demoHash})
+func (d *demo) hire(at time.Time, people []seeds.Person) error {
+	var err error
+	d.accounts, err = auth.New(d.ctx, d.store, auth.Config{Now: func() time.Time { return at }, Random: rand.Reader, Params: demoHash})
 	if err != nil {
 		return err
 	}
-	people := append(seeds.DemoPeople(), seeds.DemoCrew()...)
 	errs := make([]error, len(people))
 	slots := make(chan struct{}, demoAtOnce)
 	var work gosync.WaitGroup
 	for i, p := range people {
 		slots <- struct{}{}
 		work.Go(func() {
-			errs[i] = addPerson(d.ctx, accounts, p)
+			errs[i] = addPerson(d.ctx, d.accounts, p)
 			<-slots
 		})
 	}
@@ -150,7 +163,7 @@ func (d *demo) hire(at time.Time) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	users, err := accounts.Users(d.ctx)
+	users, err := d.accounts.Users(d.ctx)
 	for _, u := range users {
 		d.people[u.Username] = u
 	}
@@ -176,15 +189,17 @@ func inLanes(lanes []*demoLane, steps []seeds.DemoStep) error {
 // demoLane is a server that lives in the demo's month.
 type demoLane struct {
 	*demo
-	at     time.Time
-	phones *sync.Service
-	n      map[inspection.Device]int64
+	at      time.Time
+	phones  *sync.Service
+	reviews *review.Service
+	n       map[inspection.Device]int64
 }
 
 func (d *demo) lane(begin time.Time) (*demoLane, error) {
 	l := &demoLane{demo: d, at: begin, n: map[inspection.Device]int64{}}
 	var err error
 	l.phones, err = sync.New(d.ctx, sync.Config{Store: d.store, Now: l.now, Log: d.log})
+	l.reviews = review.New(review.Config{Store: d.store, Acts: l.phones, People: d.accounts, Now: l.now, NewID: newID})
 	return l, err
 }
 
@@ -194,10 +209,13 @@ func (l *demoLane) carryOut(steps []seeds.DemoStep) error {
 	for _, s := range steps {
 		l.at = s.At
 		var err error
-		if s.Push != nil {
+		switch {
+		case s.Push != nil:
 			err = l.push(s.Area, s.Push)
-		} else {
-			err = l.review(s.Area, s.Review)
+		case s.Review != nil:
+			err = l.review(s.Review)
+		case s.Task != nil:
+			err = l.task(s.Task)
 		}
 		if err != nil {
 			return fmt.Errorf("%s at %s: %w", s.Area, s.At.Format(time.DateTime), err)
@@ -274,39 +292,59 @@ func demoDevice(name string) inspection.DeviceID {
 	return inspection.DeviceID(s[:8] + "-" + s[8:12] + "-8" + s[13:16] + "-8" + s[17:20] + "-" + s[20:])
 }
 
-// review carries out a decision of the supervisor.
-func (l *demoLane) review(area inspection.Area, v *seeds.DemoReview) error {
-	state := map[string]string{"approve": "approved", "reject": "rejected", "send_back": "has_issues"}[v.Decision]
-	by := l.people["supervisor"].ID
-	ids := make([]inspection.DocID, len(v.IDs))
-	for i, id := range v.IDs {
-		ids[i] = inspection.DocID(id)
-	}
-	_, err := l.phones.Act(l.ctx, sync.Act{
-		Area: area, IDs: ids, By: by, Kind: store.KindReview,
-		Decide: func(at time.Time, drafts map[inspection.DocID]*sync.Draft) error {
-			for _, id := range ids {
-				decide(drafts[id], inspection.Object{
-					"state": state, "by": string(by), "at": at.Format(time.RFC3339Nano), "comment": orNull(v.Comment),
-				})
-			}
-			return nil
-		},
-	})
-	return err
+// supervisor is who decides.
+func (l *demoLane) supervisor() review.Asker {
+	u := l.people["supervisor"]
+	return review.Asker{User: u.ID, Areas: u.Areas}
 }
 
-// decide sets a review, unless an earlier start did.
-func decide(draft *sync.Draft, review inspection.Object) {
-	if before, _ := draft.Server["review"].(inspection.Object); before["by"] == nil {
-		draft.Server["review"] = review
-		draft.ServerChanged()
+// review carries out a decision of the supervisor, unless an earlier start did.
+func (l *demoLane) review(v *seeds.DemoReview) error {
+	for _, id := range v.IDs {
+		r, err := l.record(id)
+		if err != nil {
+			return err
+		}
+		doc, err := inspection.ParseObject(r.Doc)
+		if err != nil {
+			return err
+		}
+		if decided(doc) {
+			continue
+		}
+		_, err = l.reviews.Decide(l.ctx, l.supervisor(), r.ID, review.Decision{Event: v.Decision, Comment: v.Comment, Rev: r.Rev})
+		if err != nil {
+			return fmt.Errorf("inspection %s: %w", id, err)
+		}
 	}
+	return nil
 }
 
-func orNull(s string) any {
-	if s == "" {
+func decided(doc inspection.Object) bool {
+	server, _ := doc["server"].(inspection.Object)
+	decision, _ := server["review"].(inspection.Object)
+	return decision["by"] != nil
+}
+
+func (l *demoLane) record(id string) (store.Record, error) {
+	records, err := l.store.Records(l.ctx, []inspection.DocID{inspection.DocID(id)})
+	return records[inspection.DocID(id)], err
+}
+
+// task carries out an act of the supervisor on a task. One that has no place
+// any more was carried out by an earlier start.
+func (l *demoLane) task(t *seeds.DemoTask) error {
+	if t.Event == inspection.TaskCreate {
+		_, err := l.reviews.CreateTask(l.ctx, l.supervisor(), review.NewTask{ID: t.ID, Inspection: t.Inspection, Due: t.Due})
+		return err
+	}
+	r, err := l.record(t.ID)
+	if err != nil {
+		return err
+	}
+	_, err = l.reviews.MoveTask(l.ctx, l.supervisor(), r.ID, review.TaskMove{Event: t.Event, Rev: r.Rev})
+	if inspection.CodeOf(err) == inspection.CodeConflict {
 		return nil
 	}
-	return s
+	return err
 }

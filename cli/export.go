@@ -50,7 +50,7 @@ func (c *exportDispatch) Run(r *run) error {
 
 type exporter func(s *report.Service, ctx context.Context, q report.JointQuery, format report.Format) (*report.File, error)
 
-func (f exportFlags) export(r *run, window string, make exporter) error {
+func (f exportFlags) export(r *run, window string, do exporter) error {
 	format := report.Format(strings.TrimPrefix(strings.ToLower(filepath.Ext(f.Output)), "."))
 	if !format.Valid() {
 		return fmt.Errorf("the file must end in .xlsx, .csv, .geojson or .json, not as %s", filepath.Base(f.Output))
@@ -65,7 +65,7 @@ func (f exportFlags) export(r *run, window string, make exporter) error {
 			return err
 		}
 		p := f.progress(r, "export")
-		file, err := make(reports, r.ctx, report.JointQuery{
+		file, err := do(reports, r.ctx, report.JointQuery{
 			Window: w, Scope: f.Area, AsOf: f.AsOf,
 			Progress: func(done, of int) { p.tell(history.Progress{Step: "sessions", Done: int64(done), Total: int64(of)}) },
 		}, format)

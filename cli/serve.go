@@ -29,6 +29,7 @@ type serveFlags struct {
 	TLSKey       string    `type:"existingfile" help:"The certificate's key in PEM." env:"GRIDPATROL_TLS_KEY"`
 	TrustedProxy []network `help:"Address or network of a proxy whose X-Forwarded-For counts, like 10.0.0.7 or 10.0.0.0/8. May be repeated." env:"GRIDPATROL_TRUSTED_PROXY"`
 	mediaFlags   `embed:"" prefix:"media-"`
+	DemoMonth    bool          `default:"true" negatable:"" help:"The demo district holds last month, made on first start; without it, people and sites only." env:"GRIDPATROL_DEMO_MONTH"`
 	StopTimeout  time.Duration `default:"30s" help:"How long a stop waits for requests under way." env:"GRIDPATROL_STOP_TIMEOUT"`
 }
 
@@ -78,7 +79,7 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 		return err
 	}
 	if demo {
-		if err := makeDemo(r, st, data.Data); err != nil {
+		if err := makeDemo(r, st, data.Data, f.DemoMonth); err != nil {
 			return fmt.Errorf("making the demo district: %w", err)
 		}
 	}

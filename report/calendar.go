@@ -123,8 +123,8 @@ func (s *Service) Day(ctx context.Context, date string, areas []inspection.Area)
 			return nil, inspection.Errorf(inspection.CodeBadParameter, "The parameter date must be a date like 2026-11-09.")
 		}
 	}
-	y, m, d := day.In(China).Date()
-	out := s.calendar.on(time.Date(y, m, d, 0, 0, 0, 0, China))
+	y, m, d := day.In(inspection.China).Date()
+	out := s.calendar.on(time.Date(y, m, d, 0, 0, 0, 0, inspection.China))
 	seq, err := s.newest(ctx, inspection.ReferenceArea)
 	if err != nil {
 		return nil, err

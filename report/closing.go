@@ -148,7 +148,7 @@ func (s *Service) seal(ctx context.Context, sc *scene, w Window) (c *Closing, er
 }
 
 // stored returns the report as it was when the window was closed.
-func (s *Service) stored(ctx context.Context, c *Closing) (*Joint, error) {
+func (s *Service) stored(ctx context.Context, c *Closing) (j *Joint, err error) {
 	f, err := s.open(ctx, *c.Files[FormatJSON])
 	if err != nil {
 		return nil, err
@@ -158,6 +158,6 @@ func (s *Service) stored(ctx context.Context, c *Closing) (*Joint, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Joint{}
+	j = &Joint{}
 	return j, json.Unmarshal(b, j)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"gridpatrol/inspection"
 )
 
 // table writes CSV: one line for each inspection of each session, so that the
@@ -137,9 +139,9 @@ func cell(f format, v any) string {
 		return string(v)
 	case time.Time:
 		if f == asDate {
-			return v.In(China).Format(time.DateOnly)
+			return v.In(inspection.China).Format(time.DateOnly)
 		}
-		return v.In(China).Format(time.DateTime)
+		return v.In(inspection.China).Format(time.DateTime)
 	case string:
 		return unformula(v)
 	}

@@ -140,21 +140,20 @@ func (t *unitTally) tasks(ctx context.Context, w Window) error {
 	return nil
 }
 
-// add counts one task. A day that it is due is over with the day's end.
+// add counts one task.
 func (p *TaskProgress) add(d *document, w Window, end time.Time) {
-	due := dayOf(d.Doc["due"])
-	closed := d.server()["state"] == "closed"
-	if !due.IsZero() && w.Holds(due) {
+	server := d.server()
+	if due := dayOf(d.Doc["due"]); !due.IsZero() && w.Holds(due) {
 		p.Due++
 	}
-	if closed {
-		if w.Holds(timeOf(d.server()["changed_at"])) {
+	if inspection.TaskOf(server) == inspection.TaskClosed {
+		if act := members(server["act"]); w.Holds(timeOf(act["at"])) {
 			p.Closed++
 		}
 		return
 	}
 	p.Open++
-	if !due.IsZero() && !due.AddDate(0, 0, 1).After(end) {
+	if due := timeOf(server["due_at"]); !due.IsZero() && !due.After(end) {
 		p.Overdue++
 	}
 }

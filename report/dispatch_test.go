@@ -20,8 +20,10 @@ func (w *world) task(n int, unit, due, state string) {
 		Area: street, IDs: []inspection.DocID{doc}, By: "boss", Kind: store.KindReview,
 		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
 			drafts[doc].Create(inspection.Tasks, inspection.Object{"id": string(doc), "area": string(street), "unit": unit, "due": due})
-			drafts[doc].Server["state"] = state
-			return nil
+			last, err := time.ParseInLocation(time.DateOnly, due, inspection.China)
+			drafts[doc].Server["state"], drafts[doc].Server["due_at"] = state, last.AddDate(0, 0, 1).Format(time.RFC3339)
+			drafts[doc].Server["act"] = inspection.Object{"act": "close", "at": w.clock().Format(time.RFC3339)}
+			return err
 		},
 	})
 	w.must(err)

@@ -104,7 +104,7 @@ func checkOf(d document) check {
 		Verdict: inspection.Verdict(textOf(server["verdict"])), LeadUnit: textOf(server["lead_unit"]),
 	}
 	c.Session, _ = inspection.ParseDocID(textOf(d.Doc["session"])) // what is no id names no session
-	c.Standing = d.Doc["status"] == "submitted" && members(server["review"])["state"] != "rejected"
+	c.Standing = d.Doc["status"] == "submitted" && inspection.ReviewOf(server) != inspection.ReviewRejected
 	if c.Template == topicVehicles {
 		c.Vehicle = vehicleOf(members(d.Doc["answers"]))
 	}

@@ -93,7 +93,7 @@ func (m *mapWriter) feature(d *document, kind, topic string) *feature {
 		Kind: kind, Area: d.Area, AreaName: m.sc.ref.area(d.Area), Topic: topic, CRS: crs,
 	}}
 	if t := timeOf(d.Doc["started_at"]); !t.IsZero() {
-		f.Properties.Started = t.In(China).Format(time.RFC3339)
+		f.Properties.Started = t.In(inspection.China).Format(time.RFC3339)
 	}
 	if n, ok := location["accuracy_m"].(json.Number); ok {
 		f.Properties.Accuracy = n

@@ -87,7 +87,7 @@ func (r *reference) take(d found) error {
 	case inspection.Users:
 		r.people[id] = name
 	case inspection.Templates:
-		r.checklists.add(d.Doc)
+		r.add(d.Doc)
 	case inspection.Targets:
 		if t, ok := targetOf(d.Doc); ok {
 			r.targets = append(r.targets, t)

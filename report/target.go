@@ -56,7 +56,7 @@ func numberOf(v any) *int64 {
 
 // dayOf reads a date in China; anything else is the zero time.
 func dayOf(v any) time.Time {
-	t, err := time.ParseInLocation(time.DateOnly, textOf(v), China)
+	t, err := time.ParseInLocation(time.DateOnly, textOf(v), inspection.China)
 	if err != nil {
 		return time.Time{}
 	}

@@ -8,10 +8,6 @@ import (
 	"gridpatrol/inspection"
 )
 
-// China is the zone of all windows, whatever a phone says. China has kept one
-// offset since 1991, so no zone database is needed.
-var China = time.FixedZone("Asia/Shanghai", 8*60*60)
-
 // Kind is how a window lies in its month.
 type Kind string
 
@@ -47,7 +43,7 @@ const (
 // ParseWindow returns the window of a month like "2026-10". An empty kind is
 // the whole month. Returns a CodeBadParameter error.
 func ParseWindow(month, kind string) (Window, error) {
-	first, err := time.ParseInLocation("2006-01", month, China)
+	first, err := time.ParseInLocation("2006-01", month, inspection.China)
 	if err != nil || first.Year() < firstYear || first.Year() > lastYear {
 		return Window{}, inspection.Errorf(inspection.CodeBadParameter, "The parameter month must be a month like 2026-10.")
 	}
@@ -64,7 +60,7 @@ func ParseWindow(month, kind string) (Window, error) {
 // windowOf makes the window of the month that begins with first.
 func windowOf(first time.Time, k Kind) Window {
 	day := func(month, d int) time.Time {
-		return time.Date(first.Year(), first.Month()+time.Month(month), d, 0, 0, 0, 0, China)
+		return time.Date(first.Year(), first.Month()+time.Month(month), d, 0, 0, 0, 0, inspection.China)
 	}
 	w := Window{Kind: k, Month: first.Format("2006-01"), From: day(0, 1), To: day(1, 1)}
 	switch k {
@@ -81,7 +77,7 @@ func windowOf(first time.Time, k Kind) Window {
 
 // first is the first of the window's month.
 func (w Window) first() time.Time {
-	t, _ := time.ParseInLocation("2006-01", w.Month, China) // a window's own month is one
+	t, _ := time.ParseInLocation("2006-01", w.Month, inspection.China) // a window's own month is one
 	return t
 }
 
@@ -128,4 +124,4 @@ func (w *Window) UnmarshalJSON(data []byte) error {
 }
 
 // stamp is a time on the wire, in China's zone.
-func stamp(t time.Time) string { return t.In(China).Format(time.RFC3339Nano) }
+func stamp(t time.Time) string { return t.In(inspection.China).Format(time.RFC3339Nano) }

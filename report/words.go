@@ -75,7 +75,7 @@ func (w Window) title() string {
 }
 
 // moment words a time to the minute in China.
-func momentWord(t time.Time) string { return t.In(China).Format("2006-01-02 15:04") }
+func momentWord(t time.Time) string { return t.In(inspection.China).Format("2006-01-02 15:04") }
 
 // finding is what a rule found, as far as people read it.
 type finding struct{ message, basis string }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/xuri/excelize/v2"
+
+	"gridpatrol/inspection"
 )
 
 // The sheets, in their order.
@@ -169,7 +171,7 @@ func shownIn(v any) any {
 		}
 		return string(v)
 	case time.Time:
-		return v.In(China)
+		return v.In(inspection.China)
 	}
 	return v
 }

@@ -99,7 +99,7 @@ func (w *world) at(t time.Time) {
 
 // local reads a time in China.
 func local(s string) time.Time {
-	t, err := time.ParseInLocation(time.DateTime, s, report.China)
+	t, err := time.ParseInLocation(time.DateTime, s, inspection.China)
 	if err != nil {
 		panic(err)
 	}

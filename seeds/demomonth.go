@@ -8,17 +8,20 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gridpatrol/inspection"
 )
 
-// DemoStep is one thing that happens in the demo's month: a push, a review or
-// the closing. What happens in one area does not depend on the others.
+// DemoStep is one thing that happens in the demo's month: a push, a review, an
+// act on a task or the closing. What happens in one area does not depend on the
+// others.
 type DemoStep struct {
 	At     time.Time       // when the server is told
 	Area   inspection.Area // "" for the closing
 	Push   *DemoPush
+	Task   *DemoTask
 	Review *DemoReview
 	// CloseFirstHalf: the district's first half of the month is closed.
 	CloseFirstHalf bool
@@ -38,12 +41,19 @@ type DemoEdit struct {
 	Delete bool
 }
 
-// DemoReview is the supervisor's decision on some inspections of one area:
-// approve, send_back or reject.
+// DemoReview is the supervisor's decision on some inspections.
 type DemoReview struct {
 	IDs      []string
-	Decision string
+	Decision inspection.ReviewEvent
 	Comment  string
+}
+
+// DemoTask is the supervisor's act on a task; the inspection is that from which
+// it is made. Due is its last day; "" where the limits tell.
+type DemoTask struct {
+	ID, Inspection string
+	Event          inspection.TaskEvent
+	Due            string
 }
 
 // DemoPhoto makes the entry of a photo of a field, taken at a time: one whose
@@ -72,6 +82,7 @@ func DemoMonth(first time.Time, photo DemoPhoto) ([]DemoStep, error) {
 	m.patrols()
 	m.quarrels()
 	m.reviews()
+	m.tasks()
 	m.steps = append(m.steps, DemoStep{At: m.at(m.first, 20, 17, 0), CloseFirstHalf: true})
 	slices.SortStableFunc(m.steps, func(a, b DemoStep) int { return a.At.Compare(b.At) })
 	return m.steps, nil
@@ -84,6 +95,8 @@ type month struct {
 	random  *rand.Rand
 	streets []demoStreet
 	steps   []DemoStep
+	// failed: the newest record was made from the fixture of a failure.
+	failed bool
 	// vehicles are those of the month's sessions, as they were pushed.
 	vehicles []demoRecord
 	patrol   []demoRecord
@@ -100,6 +113,7 @@ type demoStreet struct {
 // demoRecord is an inspection that was pushed.
 type demoRecord struct {
 	Document
+	failed   bool // made from the fixture of a failure
 	area     inspection.Area
 	username string
 	pushed   time.Time
@@ -188,6 +202,7 @@ func (m *month) place(st demoStreet) inspection.Object {
 // record makes an inspection from a fixture: what a time or a place is in it
 // becomes the demo's.
 func (m *month) record(fixture string, st demoStreet, started time.Time, answers inspection.Object) Document {
+	m.failed = strings.HasSuffix(fixture, "_fail")
 	doc := Fixture(fixture)
 	own, _ := doc["answers"].(inspection.Object)
 	for name, v := range answers {

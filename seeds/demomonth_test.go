@@ -58,6 +58,9 @@ func TestTheDemosMonthIsRealistic(t *testing.T) {
 			t.Errorf("a step at %v after %v", s.At, last)
 		}
 		last = s.At
+		if s.Task != nil {
+			ids[s.Task.ID] = true
+		}
 		if s.Push == nil {
 			continue
 		}

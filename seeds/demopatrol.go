@@ -9,21 +9,16 @@ import (
 	"gridpatrol/inspection"
 )
 
-// On so many days of the month each inspector makes so many records beside the
-// sessions.
-const (
-	patrolDays  = 2
-	patrolsEach = 2
-)
+// patrolsEach is how many records each inspector makes beside the sessions, on
+// one day of the month.
+const patrolsEach = 4
 
 // patrols are the daily work of all streets: each inspector's records of a day
 // are handed in that evening.
 func (m *month) patrols() {
 	for _, st := range m.streets {
 		for _, username := range st.crew {
-			for range patrolDays {
-				m.patrolOf(st, username, 1+m.random.IntN(27))
-			}
+			m.patrolOf(st, username, 1+m.random.IntN(27))
 		}
 	}
 	slices.SortFunc(m.patrol, oldest)
@@ -34,8 +29,8 @@ func (m *month) patrolOf(st demoStreet, username string, day int) {
 	evening := m.at(m.first, day, 18, m.random.IntN(90))
 	var edits []DemoEdit
 	for i := range patrolsEach {
-		d := m.patrolRecord(st, m.at(m.first, day, 8+4*i+m.random.IntN(4), m.random.IntN(60)))
-		m.patrol = append(m.patrol, demoRecord{d, st.area, username, evening})
+		d := m.patrolRecord(st, m.at(m.first, day, 8+2*i+m.random.IntN(2), m.random.IntN(60)))
+		m.patrol = append(m.patrol, demoRecord{d, m.failed, st.area, username, evening})
 		edits = append(edits, DemoEdit{Document: d})
 	}
 	m.push(evening, st.area, username, edits...)
@@ -192,30 +187,30 @@ func (m *month) reviews() {
 		switch {
 		case r.pushed.Day() > 24:
 		case i%9 == 4:
-			m.decide(r, "send_back", pick(m, "请补充处置后照片", "请核对地点和时间", "请补充检测报告编号"))
+			m.decide(r, inspection.ReviewSendBack, pick(m, "请补充处置后照片", "请核对地点和时间", "请补充检测报告编号"))
 			if i%2 == 0 {
 				mended := Document{Collection: r.Collection, ID: r.ID, Doc: inspection.Object{"grid": string(r.area) + "-01"}}
 				m.push(r.pushed.Add(45*time.Hour), r.area, r.username, DemoEdit{Document: mended, Base: 2})
 			}
-		case i%31 == 7:
-			m.decide(r, "reject", "重复记录")
-		case i%3 == 0:
-			m.decide(r, "approve", "")
+		case i%23 == 7:
+			m.decide(r, inspection.ReviewReject, "重复记录")
+		case i%6 == 0:
+			m.decide(r, inspection.ReviewApprove, "")
 		}
 	}
 	for i, v := range m.vehicles {
 		switch {
-		case i%2 == 0 || slices.Contains(touched, i) || v.pushed.Day() > 22:
-		case i == 11 || i == 101:
-			m.decide(v, "reject", "读数与打印单不符")
+		case i%16 != 3 && i != 11 && i != 103 || slices.Contains(touched, i) || v.pushed.Day() > 22:
+		case i == 11 || i == 103:
+			m.decide(v, inspection.ReviewReject, "读数与打印单不符")
 		default:
-			m.decide(v, "approve", "")
+			m.decide(v, inspection.ReviewApprove, "")
 		}
 	}
 }
 
 // decide adds to what the supervisor decides at one sitting on one street.
-func (m *month) decide(r demoRecord, decision, comment string) {
+func (m *month) decide(r demoRecord, decision inspection.ReviewEvent, comment string) {
 	at := r.pushed.Truncate(time.Hour).Add(38 * time.Hour)
 	for i := range m.steps {
 		v := m.steps[i].Review
@@ -225,4 +220,46 @@ func (m *month) decide(r demoRecord, decision, comment string) {
 		}
 	}
 	m.steps = append(m.steps, DemoStep{At: at, Area: r.area, Review: &DemoReview{IDs: []string{r.ID}, Decision: decision, Comment: comment}})
+}
+
+// tasks: every other failure becomes a task the morning after. Of three in turn one is
+// rectified by the inspector, verified and closed, one rectified only, and one
+// left alone until it is overdue.
+func (m *month) tasks() {
+	failures, made := 0, 0
+	for _, r := range slices.Concat(m.patrol, m.vehicles) {
+		if !r.failed || r.pushed.Day() > 18 {
+			continue
+		}
+		if failures++; failures%2 == 0 {
+			continue
+		}
+		made++
+		at := r.pushed.Truncate(time.Hour).Add(15 * time.Hour)
+		id := m.id(at)
+		act := func(after time.Duration, e inspection.TaskEvent) {
+			m.steps = append(m.steps, DemoStep{At: at.Add(after), Area: r.area, Task: &DemoTask{id, r.ID, e, dueOf(r, at)}})
+		}
+		act(0, inspection.TaskCreate)
+		if made%3 == 0 {
+			continue
+		}
+		done := at.Add(30 * time.Hour)
+		m.push(done, r.area, r.username, DemoEdit{Base: 1, Document: Document{Collection: inspection.Tasks, ID: id, Doc: inspection.Object{
+			"rectification": inspection.Object{"note": pick(m, "已清理完毕", "已更换滤网并清洗", "已复检合格", "已责令停用"), "done_at": wire(done.Add(-2 * time.Hour))},
+		}}})
+		if made%3 == 1 {
+			act(54*time.Hour, inspection.TaskVerify)
+			act(55*time.Hour, inspection.TaskClose)
+		}
+	}
+}
+
+// dueOf gives half a month to what no limit tells the time of.
+func dueOf(r demoRecord, at time.Time) string {
+	switch r.Doc["template"] {
+	case "restaurant_fume", voc:
+		return at.AddDate(0, 0, 15).Format(time.DateOnly)
+	}
+	return ""
 }

@@ -92,7 +92,7 @@ func (m *month) session(s demoSession, first time.Time) {
 			second = append(second, DemoEdit{Document: d})
 		}
 		if first.Equal(m.first) && s.topic == diesel {
-			m.vehicles = append(m.vehicles, demoRecord{d, st.area, username, pushed})
+			m.vehicles = append(m.vehicles, demoRecord{d, m.failed, st.area, username, pushed})
 		}
 	}
 	m.steps = append(m.steps, DemoStep{At: pushed, Area: st.area, Push: &DemoPush{Username: st.crew[0], Slow: s.slow, Edits: edits}})

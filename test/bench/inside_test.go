@@ -51,7 +51,7 @@ func inside(b *testing.B, data string) *server {
 	done := make(chan int, 1)
 	go func() {
 		done <- cli.Run(ctx, cli.Process{
-			Args:  []string{"serve", "--demo", "--data", data, "--listen", s.addr, "--log-level", "warn"},
+			Args:  []string{"serve", "--demo", "--no-demo-month", "--data", data, "--listen", s.addr, "--log-level", "warn"},
 			Stdin: bytes.NewReader(nil), Stdout: os.Stdout, Stderr: os.Stderr,
 		})
 	}()

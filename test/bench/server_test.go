@@ -33,7 +33,7 @@ func start(tb testing.TB, data string, more ...string) *server {
 	}
 	s := &server{tb: tb, addr: ln.Addr().String()}
 	ln.Close()
-	args := append([]string{"serve", "--demo", "--data", data, "--listen", s.addr, "--log-level", "warn"}, more...)
+	args := append([]string{"serve", "--demo", "--no-demo-month", "--data", data, "--listen", s.addr, "--log-level", "warn"}, more...)
 	s.cmd = exec.Command(binary, args...)
 	s.cmd.Stderr = os.Stderr
 	began := time.Now()

@@ -53,7 +53,7 @@ func (a *account) joint(query string) joint {
 
 // The demo holds a month in which everything happens that a report tells of.
 func TestTheDemoHoldsAMonth(t *testing.T) {
-	s := startDemo(t)
+	s := startMonth(t)
 	boss := s.signIn("supervisor")
 	j := boss.joint("")
 	diesel := j.Topics[0]
@@ -99,14 +99,23 @@ func TestTheDemoHoldsAMonth(t *testing.T) {
 	if conflicts != 3 || len(verdicts) != 5 {
 		t.Errorf("%d conflicts, verdicts %v", conflicts, verdicts)
 	}
+	_, units := s.call("GET", "/v1/reports/dispatch?window=second_half&month="+lastMonth(), boss.token, nil)
+	open, overdue, closed := 0.0, 0.0, 0.0
+	for _, u := range objects(units["units"]) {
+		tasks, _ := u["tasks"].(object)
+		open, overdue, closed = open+tasks["open"].(float64), overdue+tasks["overdue"].(float64), closed+tasks["closed"].(float64)
+	}
+	if open == 0 || overdue == 0 || closed == 0 || overdue >= open {
+		t.Errorf("tasks: %v open, %v overdue, %v closed", open, overdue, closed)
+	}
 	s.wantExports(j)
 }
 
 // A first start that is cut off is completed by the next one.
 func TestTheDemoSurvivesAPowerCut(t *testing.T) {
-	whole := startDemo(t).signIn("supervisor").joint("")
+	whole := startMonth(t).signIn("supervisor").joint("")
 	for _, after := range []time.Duration{300, 1200} {
-		s := &server{t: t, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
+		s := &server{t: t, month: true, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
 		s.launch("demo")
 		t.Cleanup(s.kill)
 		time.Sleep(after * time.Millisecond)
@@ -153,7 +162,7 @@ func (s *server) wantExports(j joint) {
 	export("month.geojson")
 	export("month.json")
 	for _, c := range []struct{ says, arg, value string }{
-		{".xlsx", "-o", filepath.Join(dir, "month.pdf")}, {"month", "--month", "10"}, {"--data", "--data", filepath.Join(dir, "none")}, {"area", "--area", "999999"},
+		{".xlsx", "-o", filepath.Join(dir, "month.pdf")}, {"month", "--month", "10"}, {"no database", "--data", filepath.Join(dir, "none")}, {"area", "--area", "999999"},
 	} {
 		args := []string{"export", "joint", "--data", s.data, "--month", lastMonth(), "-o", filepath.Join(dir, "x.csv"), c.arg, c.value}
 		if out, status := run(t, "", args...); status != 1 || !strings.Contains(out, c.says) {

@@ -21,7 +21,7 @@ func TestReadmeWalkThrough(t *testing.T) {
 	if len(steps) < 8 {
 		t.Fatalf("the README's walk-through has %d commands", len(steps))
 	}
-	s := startDemo(t)
+	s := startMonth(t)
 	var script strings.Builder
 	script.WriteString("cd ../..\nTMPDIR=" + t.TempDir() + "\nset -o pipefail\n")
 	for i, st := range steps {

@@ -48,6 +48,8 @@ type server struct {
 	addr string
 	cmd  *exec.Cmd
 	log  *logBuffer
+	// month: the demo holds one.
+	month bool
 }
 
 type logBuffer struct {
@@ -77,12 +79,24 @@ func freeAddress(t testing.TB) string {
 	return ln.Addr().String()
 }
 
-// startDemo starts the demo district in a folder of its own.
+// startDemo starts the demo district in a folder of its own, people and sites
+// only.
 func startDemo(t testing.TB) *server {
 	t.Helper()
-	s := &server{t: t, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
+	return (&server{t: t}).district()
+}
+
+// startMonth starts the demo district as a newcomer does.
+func startMonth(t testing.TB) *server {
+	t.Helper()
+	return (&server{t: t, month: true}).district()
+}
+
+func (s *server) district() *server {
+	s.t.Helper()
+	s.data, s.addr = filepath.Join(s.t.TempDir(), "data"), freeAddress(s.t)
 	s.start("demo")
-	t.Cleanup(s.kill)
+	s.t.Cleanup(s.kill)
 	return s
 }
 
@@ -90,7 +104,7 @@ func startDemo(t testing.TB) *server {
 func (s *server) start(args ...string) {
 	s.t.Helper()
 	s.launch(args...)
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		if r, err := http.Get(s.url("/readyz")); err == nil {
 			r.Body.Close()
@@ -107,6 +121,9 @@ func (s *server) start(args ...string) {
 func (s *server) launch(args ...string) {
 	s.t.Helper()
 	s.log = &logBuffer{}
+	if !s.month {
+		args = append(args, "--no-demo-month")
+	}
 	s.cmd = exec.Command(binary, append(args, "--data", s.data, "--listen", s.addr)...)
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
