@@ -161,16 +161,16 @@ func (s *Server) release(c *call) error {
 
 func (s *Server) discard(c *call) error {
 	c.private()
-	id, err := c.held()
-	if err != nil {
-		return err
-	}
 	m, err := c.members()
 	if err != nil {
 		return err
 	}
 	comment := m.optional("/comment", "comment")
 	if err := m.err(); err != nil {
+		return err
+	}
+	id, err := c.held()
+	if err != nil {
 		return err
 	}
 	doc, err := s.cfg.Sync.Discard(c.ctx, c.session.User.ID, id, comment)

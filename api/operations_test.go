@@ -24,7 +24,7 @@ import (
 
 // ofParts are the codes that never answer a whole request.
 var ofParts = []inspection.Code{
-	inspection.CodeBadID, inspection.CodeUnknownCollection, inspection.CodeUnknownOp,
+	inspection.CodeBadID, inspection.CodeBadDocument, inspection.CodeUnknownCollection, inspection.CodeUnknownOp,
 	inspection.CodeReadOnly, inspection.CodeAreaForbidden, inspection.CodeTooDeep, inspection.CodeDocumentTooLarge,
 	inspection.CodeNReused, inspection.CodeRequired, inspection.CodeWrongType, inspection.CodeOutOfRange,
 	inspection.CodeUnknownChoice, inspection.CodeUnknownField, inspection.CodeConstraint, inspection.CodeBigNumber,

@@ -39,7 +39,6 @@ var answers = map[inspection.Code]answerOf{
 	inspection.CodeWindowOpen:       {fiber.StatusConflict, "Window not over"},
 	inspection.CodeWindowClosed:     {fiber.StatusConflict, "Already closed"},
 	inspection.CodeLocked:           {fiber.StatusConflict, "Locked"},
-	inspection.CodeBadDocument:      {fiber.StatusBadRequest, "Bad document"},
 	inspection.CodeUnauthenticated:  {fiber.StatusUnauthorized, "Not signed in"},
 	inspection.CodeBadCredentials:   {fiber.StatusUnauthorized, "Bad credentials"},
 	inspection.CodeTokenExpired:     {fiber.StatusUnauthorized, "Token expired"},

@@ -43,6 +43,8 @@ type world struct {
 	sync   *sync.Service
 	media  *media.Service
 	blobs  store.Blobs
+	review *review.Service
+	field  *phone // whose documents tests look at
 	server *Server
 	addr   string
 	url    string
@@ -99,12 +101,12 @@ func newWorld(t testing.TB, adjust ...func(*Config)) *world {
 	})
 	w.must(err)
 	w.populate()
+	w.review = review.New(review.Config{Store: st, Acts: w.sync, People: w.auth, Now: w.now, NewID: uuid.NewString})
 	reports, err := report.New(report.Config{Store: st, Ledger: ledger{w.sync}, Now: w.now, Scratch: t.TempDir()})
 	w.must(err)
 	cfg := Config{
-		Auth: w.auth, Sync: w.sync, Media: w.media, Reports: reports, Health: st, Now: w.now, NewID: uuid.NewString,
-		Review: review.New(review.Config{Store: st, Acts: w.sync, People: w.auth, Now: w.now, NewID: uuid.NewString}),
-		Log:    slog.New(slog.NewTextHandler(w.log, nil)), Recheck: 20 * time.Millisecond,
+		Auth: w.auth, Sync: w.sync, Media: w.media, Review: w.review, Reports: reports, Health: st, Now: w.now, NewID: uuid.NewString,
+		Log: slog.New(slog.NewTextHandler(w.log, nil)), Recheck: 20 * time.Millisecond,
 	}
 	for _, a := range adjust {
 		a(&cfg)

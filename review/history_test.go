@@ -43,14 +43,14 @@ func TestHistory(t *testing.T) {
 func describe(r review.Revision) string {
 	var changes, offered []string
 	for _, c := range r.Changes {
-		switch before, after := c.Before, c.After; {
-		case c.Pointer == "/server/evidence":
-		case c.Pointer == "/server/review":
-			changes = append(changes, fmt.Sprintf("%s state %v → %v", c.Pointer, state(before), state(after)))
-		case c.Pointer == "/server/conflicts":
+		switch c.Pointer {
+		case "/server/evidence":
+		case "/server/review":
+			changes = append(changes, fmt.Sprintf("%s state %v → %v", c.Pointer, state(c.Before), state(c.After)))
+		case "/server/conflicts":
 			changes = append(changes, c.Pointer)
 		default:
-			changes = append(changes, fmt.Sprintf("%s %v → %v", c.Pointer, orNull(before), orNull(after)))
+			changes = append(changes, fmt.Sprintf("%s %v → %v", c.Pointer, orNull(c.Before), orNull(c.After)))
 		}
 	}
 	for _, c := range r.Offered {

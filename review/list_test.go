@@ -34,15 +34,15 @@ func TestInspectionsAreFound(t *testing.T) {
 	p := w.phone("li", street, elsewhere)
 	site := newID()
 	p.want(store.Applied, p.mutation("sites", "put", site, 0, edit{"area": street, "name": "西一路 老字号泡馍馆"}))
-	fire, diesel, fume, away, draft := newID(), "", "", newID(), newID()
+	fire, away, draft := newID(), newID(), newID()
 	doc := burning(edit{"place": "长乐路与金花路十字"})
 	doc["site"] = site
 	p.applied(fire, 0, doc)
-	diesel, doc = fixture("diesel_roadside_fail")
+	diesel, doc := fixture("diesel_roadside_fail")
 	doc["answers"].(inspection.Object)["plate"] = "陕A·D1234"
 	doc["started_at"] = "2026-10-13T09:00:00+08:00"
 	p.applied(diesel, 0, doc)
-	fume, doc = fixture("restaurant_fume_pass")
+	fume, doc := fixture("restaurant_fume_pass")
 	doc["started_at"], doc["session"] = "2026-10-14T09:00:00+08:00", away
 	p.applied(fume, 0, doc)
 	doc = burning(edit{"place": "长乐公园"})

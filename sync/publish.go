@@ -20,16 +20,16 @@ type Published struct {
 }
 
 // PublishTemplate adds the next version of a template: a definition in YAML,
-// or in JSON. Without a version it gets the next one. Returns CodeBadDocument,
-// which names what is wrong, and CodeConflict for a version that is not above
+// or in JSON. Without a version it gets the next one. Returns a Fault that
+// names what is wrong, and CodeConflict for a version that is not above
 // the newest: what is published never changes. The newest may be sent again
 // as it is.
 func (s *Service) PublishTemplate(ctx context.Context, by inspection.UserID, name string, definition []byte) (Published, error) {
-	def, err := template.DecodeYAML(definition) // JSON is YAML
-	if err != nil {
-		return Published{}, err
-	}
 	return s.publish(ctx, by, inspection.Templates, func(ref *Reference) (string, inspection.Object, error) {
+		def, err := template.DecodeYAML(definition) // JSON is YAML
+		if err != nil {
+			return "", nil, err
+		}
 		return nextVersion(ref, name, def)
 	}, publishOnce)
 }
@@ -74,8 +74,8 @@ func publishOnce(before, doc inspection.Object) error {
 
 // PublishLimit adds or changes a row of the limits. A row that is there is
 // changed only by who has seen it: doc carries its server.rev. Verdicts that
-// were given stay as they are. Returns CodeBadDocument, which names the member
-// at fault, and CodeStale.
+// were given stay as they are. Returns a Fault that names the member, and
+// CodeStale.
 func (s *Service) PublishLimit(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) (Published, error) {
 	return s.publishRow(ctx, by, inspection.Limits, id, doc, checkLimit)
 }
@@ -116,6 +116,10 @@ func (s *Service) publish(ctx context.Context, by inspection.UserID, c inspectio
 		out, err = s.tryPublish(ctx, by, c, draft, allowed)
 	}
 	s.catalog.forget()
+	var wrong *inspection.Error
+	if asFault(err, &wrong) && wrong.Code == inspection.CodeBadDocument {
+		err = inspection.FaultIn("", inspection.CodeBadDocument, wrong.Detail)
+	}
 	return out, err
 }
 

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	gosync "sync"
 	"sync/atomic"
@@ -71,18 +72,18 @@ func TestPublishTemplateRefused(t *testing.T) {
 		code       inspection.Code
 		says       string
 	}{
-		"not YAML":               {"{", inspection.CodeBadDocument, "YAML"},
-		"no mapping":             {"- a", inspection.CodeBadDocument, "mapping"},
-		"empty":                  {"", inspection.CodeBadDocument, "empty"},
-		"a misspelt member":      {smallTemplate + "rool: []\n", inspection.CodeBadDocument, "rool"},
-		"a broken rule":          {strings.Replace(smallTemplate, "'!coal'", "koal", 1), inspection.CodeBadDocument, "rule clean"},
-		"an unknown unit":        {strings.Replace(smallTemplate, "default: ecology", "default: navy", 1), inspection.CodeBadDocument, "navy"},
-		"another name":           {"name: burning\n" + smallTemplate, inspection.CodeBadDocument, "burning"},
-		"a title that's no text": {strings.Replace(smallTemplate, "instance_name: place", "instance_name: coal", 1), inspection.CodeBadDocument, "instance_name"},
-		"a limit's odd name":     {strings.Replace(smallTemplate, "task_due: burning_recheck_hours", "task_due: A B", 1), inspection.CodeBadDocument, "task_due"},
+		"not YAML":               {"{", inspection.CodeBadRequest, "YAML"},
+		"no mapping":             {"- a", inspection.CodeBadRequest, "mapping"},
+		"empty":                  {"", inspection.CodeBadRequest, "empty"},
+		"a misspelt member":      {smallTemplate + "rool: []\n", inspection.CodeBadRequest, "rool"},
+		"a broken rule":          {strings.Replace(smallTemplate, "'!coal'", "koal", 1), inspection.CodeBadRequest, "rule clean"},
+		"an unknown unit":        {strings.Replace(smallTemplate, "default: ecology", "default: navy", 1), inspection.CodeBadRequest, "navy"},
+		"another name":           {"name: burning\n" + smallTemplate, inspection.CodeBadRequest, "burning"},
+		"a title that's no text": {strings.Replace(smallTemplate, "instance_name: place", "instance_name: coal", 1), inspection.CodeBadRequest, "instance_name"},
+		"a limit's odd name":     {strings.Replace(smallTemplate, "task_due: burning_recheck_hours", "task_due: A B", 1), inspection.CodeBadRequest, "task_due"},
 		"an older version":       {"version: 2\n" + smallTemplate, inspection.CodeConflict, "above 3"},
 		"the same, changed":      {"version: 3\n" + strings.Replace(smallTemplate, "'!coal'", "coal", 1), inspection.CodeConflict, "never changes"},
-		"too large":              {smallTemplate + "# " + strings.Repeat("x", 1<<20), inspection.CodeBadDocument, "1 MiB"},
+		"too large":              {smallTemplate + "# " + strings.Repeat("x", 1<<20), inspection.CodeBadRequest, "1 MiB"},
 	} {
 		_, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(c.definition))
 		if inspection.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
@@ -191,7 +192,7 @@ func TestPublishRowsRefused(t *testing.T) {
 			put = w.sync.PublishTarget
 		}
 		_, err := put(w.ctx, "root", c.id, c.row)
-		if code := inspection.CodeOf(err); err == nil || code != inspection.CodeBadRequest && code != inspection.CodeBadDocument || !strings.Contains(err.Error(), c.says) {
+		if code := inspection.CodeOf(err); err == nil || code != inspection.CodeBadRequest || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -229,7 +230,7 @@ func TestPublishContended(t *testing.T) {
 		t.Fatal(err)
 	}
 	for v := int32(1); v <= made.Load(); v++ {
-		if ref.Template(inspection.Object{"template": "coal_patrol", "template_version": json.Number(string(rune('0' + v)))}) == nil {
+		if ref.Template(inspection.Object{"template": "coal_patrol", "template_version": json.Number(fmt.Sprint(v))}) == nil {
 			t.Errorf("%d were made, and version %d is missing", made.Load(), v)
 		}
 	}

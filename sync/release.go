@@ -84,9 +84,9 @@ func heldMutation(doc []byte) (Mutation, error) {
 		Mutation json.RawMessage `json:"mutation"`
 		Base64   string          `json:"mutation_base64"`
 	}
-	raw := []byte(nil)
 	err := json.Unmarshal(doc, &held)
-	if raw = held.Mutation; raw == nil && err == nil {
+	raw := []byte(held.Mutation)
+	if raw == nil && err == nil {
 		raw, err = base64.StdEncoding.DecodeString(held.Base64)
 	}
 	var o inspection.Object

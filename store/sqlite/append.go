@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,7 +19,7 @@ func (s *Store) Append(ctx context.Context, c *store.Commit) error {
 		return err
 	}
 	return s.write(ctx, "append", len(c.Bytes), func(ctx context.Context, q *statements) error {
-		return appendCommit(ctx, q, c, s.cuts)
+		return appendCommit(ctx, q, c, s.lists)
 	})
 }
 
@@ -39,7 +40,7 @@ func checkCommit(c *store.Commit) error {
 	return nil
 }
 
-func appendCommit(ctx context.Context, q *statements, c *store.Commit, cut cuts) error {
+func appendCommit(ctx context.Context, q *statements, c *store.Commit, l *lists) error {
 	head, err := readHead(ctx, q, c.Area)
 	if err != nil {
 		return err
@@ -47,7 +48,7 @@ func appendCommit(ctx context.Context, q *statements, c *store.Commit, cut cuts)
 	if head.Seq != c.First-1 || head.Hash != c.Previous {
 		return store.ErrStale
 	}
-	if err := updateRecords(ctx, q, c, cut); err != nil {
+	if err := l.update(ctx, q, c); err != nil {
 		return err
 	}
 	if err := insertReceipts(ctx, q, c); err != nil {
@@ -63,9 +64,9 @@ func appendCommit(ctx context.Context, q *statements, c *store.Commit, cut cuts)
 		string(c.Area), c.Last, c.Hash[:], toNanos(c.At))
 }
 
-// updateRecords folds the entries into the records that they touch and writes
-// each of these once.
-func updateRecords(ctx context.Context, q *statements, c *store.Commit, cut cuts) error {
+// update folds the entries into the records that they touch and writes each of
+// these once.
+func (l *lists) update(ctx context.Context, q *statements, c *store.Commit) error {
 	ids := map[inspection.DocID]bool{}
 	for i := range c.Entries {
 		if e := &c.Entries[i]; e.TouchesRecord() {
@@ -75,7 +76,7 @@ func updateRecords(ctx context.Context, q *statements, c *store.Commit, cut cuts
 	if len(ids) == 0 {
 		return nil
 	}
-	records, err := readRecords(ctx, q, slices.Sorted(maps.Keys(ids)))
+	rows, records, err := readRows(ctx, q, slices.Sorted(maps.Keys(ids)))
 	if err != nil {
 		return err
 	}
@@ -86,36 +87,24 @@ func updateRecords(ctx context.Context, q *statements, c *store.Commit, cut cuts
 	}
 	before := maps.Clone(records)
 	foldEntries(records, c)
-	return writeRecords(ctx, q, cut, before, records)
+	return l.write(ctx, q, rows, before, records)
 }
 
-// writeRecords writes the records with all that lists and look-ups read of
-// them.
-func writeRecords(ctx context.Context, q *statements, cut cuts, before, after map[inspection.DocID]store.Record) error {
-	facets, err := countFacets(ctx, q, tallies(facetOf, before, after))
+// readRows returns the records, and the row of each, which it keeps for ever.
+func readRows(ctx context.Context, q *statements, ids []inspection.DocID) (map[inspection.DocID]int64, map[inspection.DocID]store.Record, error) {
+	list, err := jsonList(ids)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := countShelves(ctx, q, tallies(shelfOf, before, after)); err != nil {
-		return err
-	}
-	blocks := newest{}
-	for _, id := range slices.Sorted(maps.Keys(after)) {
-		was, is := before[id], after[id]
-		row, err := writeRecord(ctx, q, is, facets[facetOf(is)])
-		if err != nil {
-			return err
-		}
-		if err := writeTerms(ctx, q, id, links(was.Index.Terms), links(is.Index.Terms)); err != nil {
-			return err
-		}
-		block := cut.block(row)
-		if err := writeWords(ctx, q, block, row, wordsOf(was, facets), wordsOf(is, facets)); err != nil {
-			return err
-		}
-		blocks.note(block, placeOf(is))
-	}
-	return blocks.write(ctx, q)
+	rows, records := map[inspection.DocID]int64{}, map[inspection.DocID]store.Record{}
+	_, err = collect(ctx, q, func(found *sql.Rows) (struct{}, error) {
+		var row int64
+		r, err := scanRecordAnd(found, &row)
+		rows[r.ID], records[r.ID] = row, r
+		return struct{}{}, err
+	}, `SELECT `+recordColumns+`, row FROM records INDEXED BY records_by_id
+		WHERE id IN (SELECT value FROM json_each(?))`, list)
+	return rows, records, err
 }
 
 func foldEntries(records map[inspection.DocID]store.Record, c *store.Commit) {
@@ -132,29 +121,23 @@ func foldEntries(records map[inspection.DocID]store.Record, c *store.Commit) {
 	}
 }
 
-// writeRecord returns the record's row, which it keeps for ever.
-func writeRecord(ctx context.Context, q *statements, r store.Record, facet int64) (int64, error) {
+// writeRecord writes the record to its row, or to a new one if row is 0, and
+// returns the row. Id and area of a record never change.
+func writeRecord(ctx context.Context, q *statements, row int64, r store.Record, facet int64) (int64, error) {
 	links, words := joinTerms(r.Index.Terms)
-	rows, err := collect(ctx, q, scanOne[int64], `INSERT INTO records
-		(id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
-			template, verdict, state, evidence, place, facet, links, words, doc)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET
-			collection = excluded.collection, rev = excluded.rev, seq = excluded.seq, at = excluded.at,
-			deleted = excluded.deleted, kept = excluded.kept,
-			revisions = excluded.revisions, marks = excluded.marks,
-			template = excluded.template, verdict = excluded.verdict, state = excluded.state,
-			evidence = excluded.evidence, place = excluded.place, facet = excluded.facet,
-			links = excluded.links, words = excluded.words, doc = excluded.doc
-		RETURNING row`,
-		string(r.ID), string(r.Area), string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Kept,
+	values := []any{
+		string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Kept,
 		store.PackSeqs(r.Revisions), encodeMarks(r.Marks),
-		r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence, placeOf(r), facet,
-		links, words, r.Doc)
-	if err != nil {
-		return 0, err
+		r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence, placeOf(r), facet, links, words, r.Doc,
 	}
-	return rows[0], nil
+	if row > 0 {
+		return row, q.exec(ctx, `UPDATE records SET collection = ?, rev = ?, seq = ?, at = ?,
+			deleted = ?, kept = ?, revisions = ?, marks = ?, template = ?, verdict = ?, state = ?, evidence = ?,
+			place = ?, facet = ?, links = ?, words = ?, doc = ? WHERE row = ?`, append(values, row)...)
+	}
+	return q.insert(ctx, `INSERT INTO records (collection, rev, seq, at, deleted, kept, revisions, marks,
+		template, verdict, state, evidence, place, facet, links, words, doc, id, area)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(values, string(r.ID), string(r.Area))...)
 }
 
 // writeTerms changes only the terms that came or went. Both lists are sorted.

@@ -46,6 +46,46 @@ type cuts struct {
 	streams int
 }
 
+// lists is what the writer knows of lists. Only its goroutine may use it, but
+// for the cuts, which never change.
+type lists struct {
+	cuts
+	facets map[facet]int64 // numbers of facets that were written before
+}
+
+// maxRemembered bounds the facets that are remembered.
+const maxRemembered = 10_000
+
+func newLists() *lists { return &lists{cuts: usualCuts, facets: map[facet]int64{}} }
+
+// write writes the records with all that lists and look-ups read of them.
+func (l *lists) write(ctx context.Context, q *statements, rows map[inspection.DocID]int64, before, after map[inspection.DocID]store.Record) error {
+	facets, err := l.count(ctx, q, tallies(facetOf, before, after))
+	if err != nil {
+		return err
+	}
+	if err := countShelves(ctx, q, tallies(shelfOf, before, after)); err != nil {
+		return err
+	}
+	blocks := newest{}
+	for _, id := range slices.Sorted(maps.Keys(after)) {
+		was, is := before[id], after[id]
+		row, err := writeRecord(ctx, q, rows[id], is, facets[facetOf(is)])
+		if err != nil {
+			return err
+		}
+		if err := writeTerms(ctx, q, id, links(was.Index.Terms), links(is.Index.Terms)); err != nil {
+			return err
+		}
+		block := l.block(row)
+		if err := writeWords(ctx, q, block, row, wordsOf(was, facets), wordsOf(is, facets)); err != nil {
+			return err
+		}
+		blocks.note(block, placeOf(is))
+	}
+	return blocks.write(ctx, q)
+}
+
 var usualCuts = cuts{blockBits: 16, few: 2000, dense: 10_001, scattered: 200, streams: 64}
 
 func (c cuts) block(row int64) int64 { return row >> c.blockBits }
@@ -113,23 +153,45 @@ func tallies[K comparable](key func(store.Record) K, before, after map[inspectio
 	return change
 }
 
-// countFacets brings the facets' rows up to date and returns the number of
-// each facet.
-func countFacets(ctx context.Context, q *statements, change map[facet]tally) (map[facet]int64, error) {
+// count brings the facets' rows up to date and returns the number of each
+// facet.
+func (l *lists) count(ctx context.Context, q *statements, change map[facet]tally) (map[facet]int64, error) {
 	numbers := make(map[facet]int64, len(change))
 	for f, t := range change {
-		rows, err := collect(ctx, q, scanOne[int64], `INSERT INTO facets
-			(area, collection, template, verdict, state, evidence, n, newest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (area, collection, template, verdict, state, evidence) DO UPDATE SET
-				n = n + excluded.n, newest = max(newest, excluded.newest)
-			RETURNING facet`,
-			string(f.area), string(f.collection), f.template, f.verdict, f.state, f.evidence, t.n, blob(t.newest))
+		number, err := l.countFacet(ctx, q, f, t)
 		if err != nil {
 			return nil, err
 		}
-		numbers[f] = rows[0]
+		numbers[f] = number
 	}
 	return numbers, nil
+}
+
+// countFacet goes by the number that it remembers, if the row still is that of
+// the facet: the transaction that made it may have been given up.
+func (l *lists) countFacet(ctx context.Context, q *statements, f facet, t tally) (int64, error) {
+	values := []any{t.n, blob(t.newest), string(f.area), string(f.collection), f.template, f.verdict, f.state, f.evidence}
+	if number, known := l.facets[f]; known {
+		changed, err := q.affect(ctx, `UPDATE facets SET n = n + ?, newest = max(newest, ?)
+			WHERE area = ? AND collection = ? AND template = ? AND verdict = ? AND state = ? AND evidence = ? AND facet = ?`,
+			append(values, number)...)
+		if err != nil || changed == 1 {
+			return number, err
+		}
+	}
+	rows, err := collect(ctx, q, scanOne[int64], `INSERT INTO facets
+		(n, newest, area, collection, template, verdict, state, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (area, collection, template, verdict, state, evidence) DO UPDATE SET
+			n = n + excluded.n, newest = max(newest, excluded.newest)
+		RETURNING facet`, values...)
+	if err != nil {
+		return 0, err
+	}
+	if len(l.facets) >= maxRemembered {
+		clear(l.facets)
+	}
+	l.facets[f] = rows[0]
+	return rows[0], nil
 }
 
 func countShelves(ctx context.Context, q *statements, change map[shelf]tally) error {

@@ -42,7 +42,7 @@ type Store struct {
 	writer *writer
 	db     *sql.DB // the readers
 	read   *statements
-	cuts   cuts
+	*lists
 }
 
 // Open opens the database in the folder dir and makes both if they don't
@@ -73,7 +73,7 @@ func open(ctx context.Context, dir string, opts Options, pragmas ...string) (*St
 	}
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	return &Store{writer: w, db: db, read: newStatements(db), cuts: usualCuts}, nil
+	return &Store{writer: w, db: db, read: newStatements(db), lists: newLists()}, nil
 }
 
 // readers bounds the connections that read at the same time.

@@ -71,6 +71,19 @@ func (s *statements) exec(ctx context.Context, text string, args ...any) error {
 	return err
 }
 
+// insert returns the new row.
+func (s *statements) insert(ctx context.Context, text string, args ...any) (int64, error) {
+	stmt, err := s.get(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
+}
+
 // affect returns how many rows the statement changed.
 func (s *statements) affect(ctx context.Context, text string, args ...any) (int64, error) {
 	stmt, err := s.get(ctx, text)

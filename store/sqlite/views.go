@@ -52,13 +52,19 @@ func jsonList[T any](list []T) (string, error) {
 	return string(b), err
 }
 
-func scanRecord(rows *sql.Rows) (store.Record, error) {
+func scanRecord(rows *sql.Rows) (store.Record, error) { return scanRecordAnd(rows) }
+
+// scanRecordAnd reads the record's columns and those that follow.
+func scanRecordAnd(rows *sql.Rows, more ...any) (store.Record, error) {
 	var r store.Record
 	var at int64
 	var revisions, marks, place []byte
 	var links, words string
-	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Kept, &revisions, &marks,
-		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &links, &words, &r.Doc)
+	columns := []any{
+		&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Kept, &revisions, &marks,
+		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &links, &words, &r.Doc,
+	}
+	err := rows.Scan(append(columns, more...)...)
 	if err != nil {
 		return r, err
 	}
