@@ -37,6 +37,16 @@ const (
 	CodeAccountDisabled Code = "account_disabled"
 	CodeThrottled       Code = "throttled"
 	CodeForbidden       Code = "forbidden"
+
+	CodeNotAPicture         Code = "not_a_picture"
+	CodeTooManyPixels       Code = "too_many_pixels"
+	CodeChecksumMismatch    Code = "checksum_mismatch"
+	CodeWrongOffset         Code = "wrong_offset"
+	CodeUploadLocked        Code = "upload_locked"
+	CodeTusVersion          Code = "unsupported_tus_version"
+	CodeQuotaExceeded       Code = "quota_exceeded"
+	CodeInsufficientStorage Code = "insufficient_storage"
+	CodeRange               Code = "range_not_satisfiable"
 )
 
 // The codes of single mutations and of problems inside a document.
@@ -89,6 +99,16 @@ var Codes = map[Code]string{
 	CodeAccountDisabled:  "This account is disabled. Ask an administrator.",
 	CodeThrottled:        "Too many failed attempts. Wait as long as Retry-After says.",
 	CodeForbidden:        "Your role does not allow this.",
+
+	CodeNotAPicture:         "The file is no JPEG, PNG or WebP picture that can be read to its end. Nothing of it was kept.",
+	CodeTooManyPixels:       "The picture has more pixels than are taken here. Nothing of it was kept.",
+	CodeChecksumMismatch:    "What arrived is not what its checksum says, and was thrown away. Send it again.",
+	CodeWrongOffset:         "The upload has another size than the request assumes. Ask for its offset and go on from there.",
+	CodeUploadLocked:        "Another request of this upload is still being put away. Try again in a moment.",
+	CodeTusVersion:          "This server speaks tus 1.0.0. Send Tus-Resumable: 1.0.0.",
+	CodeQuotaExceeded:       "You have sent as much as is taken from one account. Try again later.",
+	CodeInsufficientStorage: "The server has no room for more photos just now. Keep the file and try again later.",
+	CodeRange:               "The file has no such range of bytes.",
 
 	CodeBadID:             "The id is not a UUID.",
 	CodeBadDocument:       "The mutation or its document is not of that collection.",

@@ -139,12 +139,18 @@ const (
 	TableDevices     Table = "devices"     // user/device → as it signed in
 	TableReports     Table = "reports"     // user/device → what the phone last told of itself
 	TableFiles       Table = "files"       // SHA-256/part → what closed windows keep
+	TablePhotos      Table = "photos"      // SHA-256 → what is known of a photo, and who sent it
+	TableLikeness    Table = "likeness"    // when it came/SHA-256 → a photo's fingerprint
+	TableUploads     Table = "uploads"     // user/upload → an upload that is or was under way
+	TableUsage       Table = "usage"       // user → how much was uploaded on which day
+	TableMissing     Table = "missing"     // user/device/document → photos that it named and that aren't here
+	TableSwept       Table = "swept"       // area → up to which seq its evidence was looked through
 )
 
 // AllTables is the list of plain tables.
 var AllTables = []Table{
 	TableMeta, TableKeys, TableCredentials, TableUsernames, TableFamilies, TableDevices,
-	TableReports, TableFiles,
+		TableReports, TableFiles, TablePhotos, TableLikeness, TableUploads, TableUsage, TableMissing, TableSwept,
 }
 
 // Row is one row of a plain table. Versions start at 1 and grow by one.

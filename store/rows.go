@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// ErrUnchanged is what the edit of ChangeRow returns to leave a row alone.
+var ErrUnchanged = errors.New("store: unchanged")
+
+// rowTries bounds how often a row that others keep overtaking is edited
+// again. Each lost try means that someone else's edit went in.
+const rowTries = 64
+
+// ReadRow decodes a row that holds JSON. Returns ErrNotFound.
+func ReadRow[T any](ctx context.Context, t Tables, table Table, key string) (T, error) {
+	v, _, err := readRow[T](ctx, t, table, key)
+	return v, err
+}
+
+func readRow[T any](ctx context.Context, t Tables, table Table, key string) (v T, row Row, err error) {
+	row, err = t.Get(ctx, table, key)
+	if err == nil {
+		err = json.Unmarshal(row.Value, &v)
+	}
+	if err != nil {
+		return v, row, fmt.Errorf("reading a row of %s: %w", table, err)
+	}
+	return v, row, nil
+}
+
+// ChangeRow lets edit rewrite a row of JSON, the zero value if there is none,
+// again from the start whenever another writer was first. An error of edit
+// ends it with nothing written: ErrUnchanged is no failure, others are
+// returned as they are. Returns ErrStale if others were first again and again.
+func ChangeRow[T any](ctx context.Context, t Tables, table Table, key string, edit func(v *T, found bool) error) (T, error) {
+	for range rowTries {
+		v, row, err := readRow[T](ctx, t, table, key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return v, err
+		}
+		if edited := edit(&v, err == nil); errors.Is(edited, ErrUnchanged) {
+			return v, nil
+		} else if edited != nil {
+			return v, edited
+		}
+		row.Key = key
+		if row.Value, err = json.Marshal(v); err != nil {
+			return v, fmt.Errorf("encoding a row of %s: %w", table, err)
+		}
+		if _, err = t.Put(ctx, table, row); err == nil {
+			return v, nil
+		}
+		if !errors.Is(err, ErrStale) {
+			return v, fmt.Errorf("writing a row of %s: %w", table, err)
+		}
+	}
+	var none T
+	return none, fmt.Errorf("writing a row of %s: %w", table, ErrStale)
+}
+
+// scanPage is how many rows ScanRows asks for at once.
+const scanPage = 500
+
+// ScanRows calls each for all rows whose key has the prefix, in order of key,
+// until each returns an error. Rows may be changed meanwhile.
+func ScanRows(ctx context.Context, t Tables, table Table, prefix string, each func(Row) error) error {
+	after := ""
+	for {
+		rows, err := t.Scan(ctx, table, prefix, after, scanPage)
+		if err != nil {
+			return fmt.Errorf("scanning %s: %w", table, err)
+		}
+		for _, row := range rows {
+			if err := each(row); err != nil {
+				return err
+			}
+			after = row.Key
+		}
+		if len(rows) < scanPage {
+			return nil
+		}
+	}
+}
