@@ -18,7 +18,6 @@ const (
 	maxConflictBytes = 256 << 10
 	maxConflictPath  = 4 << 10 // bytes of the names that lead to a field
 	maxProblems      = 200
-	maxMissing       = 500
 )
 
 // clockTolerance is how far a phone's clock may be off before its times are
@@ -109,26 +108,8 @@ func evidence(before, doc inspection.Object, missingFields []string) inspection.
 			missing = append(missing, p.SHA256)
 		}
 	}
-	slices.Sort(missing)
-	missing = slices.Compact(missing) // one picture may answer two fields
 	flags, _ := known["flags"].([]any)
-	out := inspection.Object{
-		"complete": len(missing) == 0 && len(missingFields) == 0,
-		"missing":  texts(missing[:min(len(missing), maxMissing)]), "missing_fields": texts(missingFields),
-		"flags": append([]any{}, flags...),
-	}
-	if len(missing) > maxMissing {
-		out["missing_more"] = number(int64(len(missing) - maxMissing))
-	}
-	return out
-}
-
-func texts(list []string) []any {
-	out := make([]any, len(list))
-	for i, s := range list {
-		out[i] = s
-	}
-	return out
+	return inspection.Evidence{Missing: missing, MissingFields: missingFields, Flags: flags}.Object()
 }
 
 // judgement is what the template says of an inspection.

@@ -1,0 +1,280 @@
+package media
+
+import (
+	"context"
+	"slices"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Bounds of what one record is judged by. A record with more photos still has
+// them all counted as here or missing.
+const (
+	maxFlagged   = 200 // photos whose flags are looked at
+	maxTwins     = 5   // other records named per photo
+	judgingTries = 10
+)
+
+// seen is what is known of one photo that a record names.
+type seen struct {
+	here  bool
+	facts Facts
+	twins []twin
+}
+
+// judge makes a record's evidence what its photos say now. It is called when
+// either changed; whichever comes last sees both.
+func (s *Service) judge(ctx context.Context, area inspection.Area, id inspection.DocID) error {
+	for range judgingTries {
+		records, err := s.cfg.Store.Records(ctx, []inspection.DocID{id})
+		if err != nil {
+			return err
+		}
+		rec, ok := records[id]
+		if !ok || rec.Rev == 0 || rec.Area != area || !hasEvidence(rec.Collection) {
+			return nil
+		}
+		settled, err := s.judgeRecord(ctx, &rec)
+		if err != nil || settled {
+			return err
+		}
+	}
+	return nil // whoever keeps changing the record has it judged again
+}
+
+func hasEvidence(c inspection.Collection) bool {
+	return c == inspection.Inspections || c == inspection.Tasks
+}
+
+// judgeRecord judges a record as it was read. settled is false if someone
+// added photos meanwhile.
+func (s *Service) judgeRecord(ctx context.Context, rec *store.Record) (settled bool, err error) {
+	doc, err := inspection.ParseObject(rec.Doc)
+	if err != nil {
+		return true, nil //nolint:nilerr // what can't be read has no photos, and never gets better
+	}
+	known, err := s.look(ctx, rec, doc)
+	if err != nil {
+		return false, err
+	}
+	server, _ := doc["server"].(inspection.Object)
+	before := server["evidence"]
+	after := evidenceOf(rec, doc, server, known)
+	settled = true
+	if !rec.Deleted && !inspection.Equal(before, after) {
+		settled, err = s.amend(ctx, rec, known)
+	}
+	if err != nil || !settled {
+		return settled, err
+	}
+	if err := s.owe(ctx, rec, doc, known); err != nil {
+		return false, err
+	}
+	return true, s.tellTwins(ctx, rec, before, after)
+}
+
+// amend writes down the evidence of the document as it is at that point.
+func (s *Service) amend(ctx context.Context, rec *store.Record, known map[string]*seen) (settled bool, err error) {
+	err = s.cfg.Amender.Amend(ctx, rec.Area, rec.ID, func(now *store.Record, client, server inspection.Object) bool {
+		settled = true
+		for _, p := range inspection.Photos(client) {
+			settled = settled && known[p.SHA256] != nil
+		}
+		if !settled || now.Deleted {
+			return false
+		}
+		ev := evidenceOf(now, client, server, known)
+		if inspection.Equal(server["evidence"], ev) {
+			return false
+		}
+		server["evidence"] = ev
+		s.counts.judged.Add(1)
+		return true
+	})
+	return settled, err
+}
+
+// look finds out about each photo that the record names, and notes on those
+// that are here that a record does: from then on they are kept for ever.
+func (s *Service) look(ctx context.Context, rec *store.Record, doc inspection.Object) (map[string]*seen, error) {
+	known := map[string]*seen{}
+	for _, named := range inspection.Photos(doc) {
+		if known[named.SHA256] != nil {
+			continue
+		}
+		p, err := s.photo(ctx, named.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		if p.countsFor(rec) && !p.Named {
+			p, err = s.changePhoto(ctx, named.SHA256, func(p *photo) bool { p.Named = true; return true })
+			if err != nil {
+				return nil, err
+			}
+		}
+		k := &seen{here: p.countsFor(rec), facts: p.Facts}
+		if k.here && !rec.Deleted && len(known) < maxFlagged {
+			if k.twins, err = s.twins(ctx, rec, named.SHA256, p.Alike); err != nil {
+				return nil, err
+			}
+		}
+		known[named.SHA256] = k
+	}
+	return known, nil
+}
+
+// twins finds other records that the photo, or one like it, is on and counts
+// for. Deleted ones don't count: who makes a record anew takes its photos
+// along.
+func (s *Service) twins(ctx context.Context, rec *store.Record, sha string, alike []string) ([]twin, error) {
+	var found []twin
+	for _, picture := range append([]string{sha}, alike...) {
+		p, err := s.photo(ctx, picture)
+		if err != nil {
+			return nil, err
+		}
+		err = s.naming(ctx, picture, func(other *store.Record) error {
+			if len(found) >= maxTwins {
+				return errEnough
+			}
+			known := slices.ContainsFunc(found, func(t twin) bool { return t.id == other.ID })
+			if other.ID != rec.ID && !other.Deleted && !known && p.countsFor(other) && shows(other, picture) {
+				found = append(found, twin{id: other.ID, area: other.Area, sha: picture})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// shows reports whether the document itself names the photo: a record is also
+// found by photos that are parked in its conflicts.
+func shows(rec *store.Record, sha string) bool {
+	doc, err := inspection.ParseObject(rec.Doc)
+	return err == nil && slices.ContainsFunc(inspection.Photos(doc), func(p inspection.Photo) bool { return p.SHA256 == sha })
+}
+
+// evidenceOf is the evidence of a document, given what is known of its photos.
+// It is pure.
+func evidenceOf(rec *store.Record, client, server inspection.Object, known map[string]*seen) inspection.Object {
+	before, _ := server["evidence"].(inspection.Object)
+	ev := inspection.Evidence{MissingFields: textsOf(before["missing_fields"])}
+	at := situationOf(rec.Collection, client)
+	if at.mock {
+		ev.Flags = append(ev.Flags, inspection.Flag(inspection.FlagMockLocation, "", "", "The phone says that its location was made up by an app."))
+	}
+	done := map[string]bool{}
+	for _, p := range shownOf(client) {
+		k := known[p.sha]
+		if k == nil || done[p.sha] {
+			continue
+		}
+		done[p.sha] = true
+		if !k.here {
+			ev.Missing = append(ev.Missing, p.sha)
+			continue
+		}
+		if len(done) <= maxFlagged {
+			ev.Flags = append(ev.Flags, flagsOf(&at, rec.Area, p, &k.facts, k.twins)...)
+		}
+	}
+	return ev.Object()
+}
+
+// shownOf lists the photos that a document names, with what it says of them.
+func shownOf(client inspection.Object) []shown {
+	taken := map[string]any{}
+	rectification, _ := client["rectification"].(inspection.Object)
+	for _, v := range []any{client["photos"], rectification["photos"]} {
+		list, _ := v.([]any)
+		for _, x := range list {
+			o, _ := x.(inspection.Object)
+			if sha, ok := o["sha256"].(string); ok && taken[sha] == nil {
+				taken[sha] = o["taken_at"]
+			}
+		}
+	}
+	var out []shown
+	for _, p := range inspection.Photos(client) {
+		out = append(out, shown{sha: p.SHA256, taken: timeOf(taken[p.SHA256])})
+	}
+	return out
+}
+
+func textsOf(v any) []string {
+	list, _ := v.([]any)
+	var out []string
+	for _, x := range list {
+		if s, ok := x.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// tellTwins has the records judged again that share a photo with one whose
+// reused flags changed, or that was deleted: what is on both is flagged on
+// both, whichever came first.
+func (s *Service) tellTwins(ctx context.Context, rec *store.Record, before any, after inspection.Object) error {
+	was, _ := before.(inspection.Object)
+	old, now := reusedIn(was), reusedIn(after)
+	if rec.Deleted {
+		now = nil
+	}
+	if slices.Equal(old, now) {
+		return nil
+	}
+	told := map[string]bool{}
+	for _, r := range append(old, now...) {
+		if told[r.sha] {
+			continue
+		}
+		told[r.sha] = true
+		if err := s.tellSharing(ctx, rec.ID, r.sha); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) tellSharing(ctx context.Context, but inspection.DocID, sha string) error {
+	p, err := s.photo(ctx, sha)
+	if err != nil {
+		return err
+	}
+	for _, picture := range append([]string{sha}, p.Alike...) {
+		err := s.naming(ctx, picture, func(other *store.Record) error {
+			if other.ID != but && !other.Deleted {
+				s.later(other.Area, other.ID)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reuse is a reused flag.
+type reuse struct{ sha, other, detail string }
+
+func reusedIn(evidence inspection.Object) []reuse {
+	list, _ := evidence["flags"].([]any)
+	var out []reuse
+	for _, x := range list {
+		f, _ := x.(inspection.Object)
+		if f["flag"] == string(inspection.FlagReused) {
+			var r reuse
+			r.sha, _ = f["sha256"].(string)
+			r.other, _ = f["other"].(string)
+			r.detail, _ = f["detail"].(string)
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,220 @@
+package media
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/bep/imagemeta"
+)
+
+// Bounds of what is read of a file's EXIF. A phone writes some 60 tags.
+const (
+	exifTags     = 1000
+	exifTagBytes = 2 << 10
+	// exifReads bounds the work on files whose tags point in circles.
+	exifReads = 20_000
+	exifText  = 120
+)
+
+// EXIF is what evidence needs of a file's EXIF. Times are as the camera wrote
+// them; Zone is empty where it wrote none. Place is in WGS-84, as EXIF says.
+type EXIF struct {
+	Taken       string  `json:"taken,omitempty"` // "2006-01-02T15:04:05"
+	Zone        string  `json:"zone,omitempty"`  // "+08:00"
+	Place       *LatLon `json:"place,omitempty"`
+	AccuracyM   float64 `json:"accuracy_m,omitempty"`
+	Make        string  `json:"make,omitempty"`
+	Model       string  `json:"model,omitempty"`
+	Software    string  `json:"software,omitempty"`
+	Orientation int     `json:"orientation,omitempty"`
+}
+
+// LatLon is a place in decimal degrees.
+type LatLon struct {
+	Lat float64 `json:"lat"`
+	Lon float64 `json:"lon"`
+}
+
+var exifFormats = map[string]imagemeta.ImageFormat{
+	TypeJPEG: imagemeta.JPEG, TypePNG: imagemeta.PNG, TypeWebP: imagemeta.WebP,
+}
+
+// exifReader collects tags.
+type exifReader struct {
+	EXIF
+	latRef, lonRef string
+	lat, lon       float64
+	hasLat, hasLon bool
+	created        string
+}
+
+// readEXIF reads a picture's EXIF. A file whose EXIF is broken, or that has
+// none, gives what could be read: evidence says that it is missing, and no
+// photo is refused for it.
+func readEXIF(mediaType string, data []byte) (e EXIF) {
+	var r exifReader
+	defer func() {
+		_ = recover() // what was read before the reader broke counts
+		e = r.result()
+	}()
+	// A broken file gives an error after the tags that could be read.
+	_, _ = imagemeta.Decode(imagemeta.Options{
+		R: &metered{Reader: bytes.NewReader(data), left: exifReads}, ImageFormat: exifFormats[mediaType],
+		Sources: imagemeta.EXIF, LimitNumTags: exifTags, LimitTagSize: exifTagBytes,
+		ShouldHandleTag: func(t imagemeta.TagInfo) bool { return strings.HasPrefix(t.Namespace, "IFD0") },
+		HandleTag:       func(t imagemeta.TagInfo) error { r.take(t.Tag, t.Value); return nil },
+	})
+	return e
+}
+
+func (r *exifReader) take(tag string, value any) {
+	switch tag {
+	case "DateTimeOriginal":
+		r.Taken = plain(value)
+	case "DateTimeDigitized", "CreateDate":
+		r.created = plain(value)
+	case "OffsetTimeOriginal":
+		r.Zone = plain(value)
+	case "GPSLatitudeRef":
+		r.latRef = plain(value)
+	case "GPSLongitudeRef":
+		r.lonRef = plain(value)
+	case "GPSLatitude":
+		r.lat, r.hasLat = float(value)
+	case "GPSLongitude":
+		r.lon, r.hasLon = float(value)
+	case "GPSHPositioningError":
+		r.AccuracyM, _ = float(value)
+	case "Make":
+		r.Make = plain(value)
+	case "Model":
+		r.Model = plain(value)
+	case "Software":
+		r.Software = plain(value)
+	case "Orientation":
+		f, _ := float(value)
+		r.Orientation = int(f)
+	}
+}
+
+// result makes sense of the tags and drops what makes none.
+func (r *exifReader) result() EXIF {
+	e := r.EXIF
+	e.Taken = cameraTime(r.Taken)
+	if e.Taken == "" {
+		e.Taken = cameraTime(r.created)
+	}
+	if _, err := time.Parse("-07:00", e.Zone); err != nil {
+		e.Zone = ""
+	}
+	if !(e.AccuracyM > 0 && e.AccuracyM < 1e6) {
+		e.AccuracyM = 0
+	}
+	if e.Orientation < 1 || e.Orientation > 8 {
+		e.Orientation = 0
+	}
+	e.Place = r.place()
+	return e
+}
+
+func (r *exifReader) place() *LatLon {
+	p := LatLon{Lat: r.lat, Lon: r.lon}
+	if strings.HasPrefix(strings.ToUpper(r.latRef), "S") {
+		p.Lat = -p.Lat
+	}
+	if strings.HasPrefix(strings.ToUpper(r.lonRef), "W") {
+		p.Lon = -p.Lon
+	}
+	// Cameras without a fix write 0, 0.
+	if !r.hasLat || !r.hasLon || !p.valid() || p == (LatLon{}) {
+		return nil
+	}
+	return &p
+}
+
+func (p LatLon) valid() bool { return math.Abs(p.Lat) <= 90 && math.Abs(p.Lon) <= 180 }
+
+// cameraTime returns "2026:10:12 09:31:07" as RFC 3339 without a zone, "" if it
+// is no time. Cameras whose clock was never set write zeros.
+func cameraTime(s string) string {
+	if len(s) > len(exifTime) {
+		s = s[:len(exifTime)]
+	}
+	t, err := time.Parse(exifTime, s)
+	if err != nil || t.Year() < 1980 {
+		return ""
+	}
+	return t.Format(localTime)
+}
+
+const (
+	exifTime  = "2006:01:02 15:04:05"
+	localTime = "2006-01-02T15:04:05"
+)
+
+// plain returns a tag's text without what can't be printed, and not too much
+// of it.
+func plain(value any) string {
+	s, ok := value.(string)
+	if !ok {
+		s = fmt.Sprint(value)
+	}
+	runes := make([]rune, 0, exifText)
+	for _, c := range strings.TrimSpace(strings.ToValidUTF8(s, "")) {
+		if unicode.IsPrint(c) && len(runes) < exifText {
+			runes = append(runes, c)
+		}
+	}
+	return string(runes)
+}
+
+// float returns the number that a tag holds.
+func float(value any) (float64, bool) {
+	var f float64
+	switch v := value.(type) {
+	case interface{ Float64() float64 }:
+		f = v.Float64()
+	case float64:
+		f = v
+	case uint16:
+		f = float64(v)
+	case uint32:
+		f = float64(v)
+	default:
+		return 0, false
+	}
+	return f, !math.IsNaN(f) && !math.IsInf(f, 0)
+}
+
+// metered lets a parser read and seek only so often.
+type metered struct {
+	*bytes.Reader
+	left int
+}
+
+var errTooMuch = errors.New("media: the file's metadata asks for too much")
+
+func (m *metered) Read(p []byte) (int, error) {
+	if m.left--; m.left < 0 {
+		return 0, errTooMuch
+	}
+	return m.Reader.Read(p)
+}
+
+func (m *metered) Seek(offset int64, whence int) (int64, error) {
+	if m.left--; m.left < 0 {
+		return 0, errTooMuch
+	}
+	return m.Reader.Seek(offset, whence)
+}
+
+// WriteTo is hidden: it would read past the meter.
+func (m *metered) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{m})
+}

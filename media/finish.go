@@ -1,0 +1,165 @@
+package media
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"slices"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// refusals are the codes with which an upload ends for good.
+var refusals = []inspection.Code{
+	inspection.CodeChecksumMismatch, inspection.CodeNotAPicture, inspection.CodeTooManyPixels,
+}
+
+// finish checks a file whose last byte is here and keeps it. What is refused
+// is gone before the client hears of it.
+func (s *Service) finish(ctx context.Context, row *uploadRow) error {
+	var d *developed
+	if row.State == receiving {
+		var err error
+		d, err = s.inspect(ctx, row)
+		if code := inspection.CodeOf(err); slices.Contains(refusals, code) {
+			s.counts.refuse(code)
+			return errors.Join(err, s.discard(ctx, row))
+		}
+		if err != nil {
+			return err
+		}
+		err = s.changeUpload(ctx, row, func(u *uploadRow) { u.State, u.Facts = verified, &d.Facts })
+		if err != nil {
+			return err
+		}
+	}
+	return s.settle(ctx, row, d)
+}
+
+// developed is what is made of a file.
+type developed struct {
+	Facts
+	views
+}
+
+// inspect compares a part with its hash, then decodes it. Returns the
+// refusals.
+func (s *Service) inspect(ctx context.Context, row *uploadRow) (*developed, error) {
+	open := func() (io.ReadCloser, error) { return s.cfg.Blobs.Open(ctx, row.part(), 0, row.Length) }
+	sum, err := sumOf(open)
+	if err != nil {
+		return nil, err
+	}
+	if sum != row.SHA256 {
+		return nil, inspection.Errorf(inspection.CodeChecksumMismatch, "The file is not what its sha256 says, and was thrown away. Send it again from the start.")
+	}
+	return s.develop(ctx, open, row.Length)
+}
+
+func sumOf(open func() (io.ReadCloser, error)) (string, error) {
+	file, err := open()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, file)
+	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, file.Close())
+}
+
+// develop decodes a file of so many bytes and makes what people look at.
+// Returns CodeNotAPicture and CodeTooManyPixels.
+func (s *Service) develop(ctx context.Context, open func() (io.ReadCloser, error), size int64) (*developed, error) {
+	o, err := outlineOf(open)
+	if err != nil {
+		return nil, err
+	}
+	d := &developed{Facts: Facts{Type: o.mediaType, Bytes: size, Width: o.width, Height: o.height}}
+	err = s.queue.do(ctx, o.memory+size+shrinking, func() error {
+		data, err := readWhole(open, size)
+		if err != nil {
+			return err
+		}
+		d.EXIF = readEXIF(o.mediaType, data)
+		m, err := decode(ctx, o.mediaType, data)
+		if err != nil {
+			return err
+		}
+		d.views, err = makeViews(m, d.EXIF.Orientation)
+		return err
+	})
+	if err == nil {
+		s.counts.developed.Add(1)
+	}
+	return d, err
+}
+
+// shrinking is about how many bytes making the derivatives takes beside the
+// decoded picture.
+const shrinking = 28 << 20
+
+func readWhole(open func() (io.ReadCloser, error), size int64) ([]byte, error) {
+	file, err := open()
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, size)
+	_, err = io.ReadFull(file, data)
+	return data, errors.Join(err, file.Close())
+}
+
+// settle does what follows from a verified file; all of it may be done again.
+// First the photo becomes durable. What comes after can wait: if it fails, the
+// row stays "verified" and a sweep does it.
+func (s *Service) settle(ctx context.Context, row *uploadRow, d *developed) error {
+	if err := s.keep(ctx, row); err != nil {
+		return err
+	}
+	if err := s.makeKnown(ctx, row, d); err != nil {
+		s.cfg.Log.Warn("a photo is kept, but not yet known to all records", "upload", row.ID, "error", err)
+		return nil
+	}
+	s.counts.finished.Add(1)
+	expires := s.cfg.Now().UTC().Add(doneTTL)
+	return s.changeUpload(ctx, row, func(u *uploadRow) { u.State, u.Expires = done, expires })
+}
+
+// keep gives the file its name and writes down who sent it. An upload that was
+// done at its creation has no part.
+func (s *Service) keep(ctx context.Context, row *uploadRow) error {
+	if err := s.cfg.Blobs.Move(ctx, row.part(), original(row.SHA256)); err != nil {
+		return err
+	}
+	now := s.cfg.Now().UTC()
+	_, err := store.ChangeRow(ctx, s.cfg.Store, store.TablePhotos, row.SHA256, func(p *photo, _ bool) error {
+		if !p.here() {
+			*p = photo{Facts: *row.Facts, Received: now}
+		}
+		p.sent(row.User, now, row.Areas)
+		return nil
+	})
+	return err
+}
+
+// makeKnown makes what people look at, finds photos that look alike, and
+// judges the records that name any of them.
+func (s *Service) makeKnown(ctx context.Context, row *uploadRow, d *developed) error {
+	if d != nil {
+		if err := s.putViews(ctx, row.SHA256, d.views); err != nil {
+			return err
+		}
+	}
+	alike, err := s.liken(ctx, row.SHA256, d)
+	if err != nil {
+		return err
+	}
+	for _, sha := range append([]string{row.SHA256}, alike...) {
+		err := s.naming(ctx, sha, func(rec *store.Record) error { return s.judge(ctx, rec.Area, rec.ID) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package media
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"gridpatrol/inspection"
+)
+
+// Tolerances of the flags. They are wide: a flag asks a person to look, and
+// one that is often wrong is no longer looked at.
+const (
+	// windowTolerance is how long before its record began, or after it ended,
+	// a photo may have been taken.
+	windowTolerance = 30 * time.Minute
+	// takenTolerance is how far the camera may disagree with the record's own
+	// "taken_at".
+	takenTolerance = 10 * time.Minute
+	// openWindow is how long a record lasts that says no end.
+	openWindow = 12 * time.Hour
+	// placeTolerance is added to what both say of their accuracy, in metres,
+	// which counts up to maxAccuracy.
+	placeTolerance = 300
+	maxAccuracy    = 2000
+)
+
+// beijing is the zone of camera times that name none.
+var beijing = time.FixedZone("", 8*60*60)
+
+// taken returns when the photo was taken by its EXIF; the zero time if it
+// doesn't say.
+func (e *EXIF) taken() time.Time {
+	zone := beijing
+	if t, err := time.Parse("-07:00", e.Zone); err == nil {
+		zone = t.Location()
+	}
+	t, err := time.ParseInLocation(localTime, e.Taken, zone)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// shown is one photo as a record names it.
+type shown struct {
+	sha   string
+	taken time.Time // as the record says; zero if it doesn't
+}
+
+// situation is what of a record the flags look at.
+type situation struct {
+	from, to  time.Time // zero: unknown
+	place     *LatLon   // in WGS-84
+	accuracyM float64
+	mock      bool
+}
+
+func situationOf(c inspection.Collection, client inspection.Object) situation {
+	var s situation
+	if c == inspection.Inspections {
+		s.from, s.to = timeOf(client["started_at"]), timeOf(client["finished_at"])
+		if s.to.IsZero() && !s.from.IsZero() {
+			s.to = s.from.Add(openWindow)
+		}
+	}
+	location, _ := client["location"].(inspection.Object)
+	s.mock, _ = location["mock"].(bool)
+	lat, ok := numberOf(location["lat"])
+	lon, both := numberOf(location["lon"])
+	crs, _ := location["crs"].(string)
+	if p, known := toWGS84(LatLon{lat, lon}, strings.ToLower(crs)); ok && both && known && p.valid() {
+		s.place = &p
+	}
+	if a, ok := numberOf(location["accuracy_m"]); ok {
+		s.accuracyM = min(max(a, 0), maxAccuracy)
+	}
+	return s
+}
+
+func timeOf(v any) time.Time {
+	text, _ := v.(string)
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+func numberOf(v any) (float64, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	f, err := n.Float64()
+	return f, err == nil && !math.IsInf(f, 0)
+}
+
+// twin is another record that a photo, or one like it, is on.
+type twin struct {
+	id   inspection.DocID
+	area inspection.Area
+	// sha is the picture there.
+	sha string
+}
+
+// flagsOf lists what is odd about one photo of a record in area. It is pure.
+func flagsOf(s *situation, area inspection.Area, p shown, f *Facts, twins []twin) []any {
+	var out []any
+	flag := func(kind inspection.FlagKind, other inspection.DocID, format string, args ...any) {
+		out = append(out, inspection.Flag(kind, p.sha, other, fmt.Sprintf(format, args...)))
+	}
+	e := &f.EXIF
+	taken := e.taken()
+	if taken.IsZero() && e.Place == nil {
+		flag(inspection.FlagNoEXIF, "", "The file says neither when nor where it was taken.")
+	}
+	if detail := timeMismatch(s, p, taken); detail != "" {
+		flag(inspection.FlagTimeMismatch, "", "%s", detail)
+	}
+	if e.Place != nil && s.place != nil {
+		d := apart(*e.Place, *s.place)
+		if d > placeTolerance+s.accuracyM+min(e.AccuracyM, maxAccuracy) {
+			flag(inspection.FlagPlaceMismatch, "", "The photo was taken %s from the place of the record.", distance(d))
+		}
+	}
+	if editor := editorIn(e.Software); editor != "" {
+		flag(inspection.FlagEditedSoftware, "", "The file was written by %s.", editor)
+	}
+	for _, t := range twins {
+		other, detail := twinDetail(area, p.sha, t)
+		flag(inspection.FlagReused, other, "%s", detail)
+	}
+	return out
+}
+
+// timeMismatch compares the camera's time with the record's.
+func timeMismatch(s *situation, p shown, taken time.Time) string {
+	const form = "2006-01-02 15:04 -07:00"
+	if taken.IsZero() {
+		return ""
+	}
+	at := taken.In(beijing).Format(form)
+	if !s.from.IsZero() && taken.Before(s.from.Add(-windowTolerance)) {
+		return fmt.Sprintf("By its file the photo was taken at %s, before the record began.", at)
+	}
+	if !s.to.IsZero() && taken.After(s.to.Add(windowTolerance)) {
+		return fmt.Sprintf("By its file the photo was taken at %s, after the record ended.", at)
+	}
+	if !p.taken.IsZero() && taken.Sub(p.taken).Abs() > takenTolerance {
+		return fmt.Sprintf("By its file the photo was taken at %s, by the record at %s.", at, p.taken.In(beijing).Format(form))
+	}
+	return ""
+}
+
+func distance(m float64) string {
+	if m < 10_000 {
+		return fmt.Sprintf("%.0f m", math.Round(m/10)*10)
+	}
+	return fmt.Sprintf("%.0f km", m/1000)
+}
+
+// twinDetail words a reused flag. Whoever reads a record may read all of its
+// area, so a record of the same area is named; of another one only the
+// picture is, which opens nothing.
+func twinDetail(area inspection.Area, sha string, t twin) (other inspection.DocID, detail string) {
+	what := "The same picture"
+	if t.sha != sha {
+		what = "A near-identical picture (" + t.sha + ")"
+	}
+	if t.area != area {
+		return "", what + " is on a record of another area."
+	}
+	return t.id, what + " is on another record."
+}
+
+// editors are programs that change pictures, as they name themselves in EXIF.
+// Cameras put their firmware there, so only names that are no camera's count.
+var editors = []string{
+	"photoshop", "lightroom", "adobe", "gimp", "snapseed", "picsart", "pixlr", "canva", "affinity photo",
+	"paint.net", "paintshop", "pixelmator", "photoscape", "polish", "vsco", "facetune", "faceapp", "remini",
+	"photodirector", "luminar", "capture one", "darktable", "rawtherapee", "krita", "imagemagick", "acdsee",
+	"meitu", "美图", "meituxiuxiu", "beautycam", "美颜", "b612", "xingtu", "醒图", "轻颜", "faceu", "butter camera",
+	"黄油相机", "camera360", "相机360", "天天p图", "pitu", "picmonkey", "fotor", "photopea", "polarr", "stable diffusion",
+	"midjourney", "dall-e", "dall·e", "comfyui", "novelai",
+}
+
+// editorIn returns the Software text if it names an editor.
+func editorIn(software string) string {
+	low := strings.ToLower(software)
+	for _, name := range editors {
+		if strings.Contains(low, name) {
+			return software
+		}
+	}
+	return ""
+}

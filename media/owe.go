@@ -1,0 +1,151 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// owed is a row of the missing table, under "<user>/<device>/<document>":
+// photos that the device named in the document and that aren't here.
+type owed struct {
+	SHA256 []string `json:"sha256"`
+}
+
+func oweKey(d inspection.Device, id inspection.DocID) string {
+	return oweKeys(d) + string(id)
+}
+
+func oweKeys(d inspection.Device) string { return string(d.User) + "/" + string(d.ID) + "/" }
+
+// MissingPhotos counts the photos that a device named and that haven't
+// arrived from anywhere.
+func (s *Service) MissingPhotos(ctx context.Context, d inspection.Device) (int, error) {
+	missing := map[string]bool{}
+	err := store.ScanRows(ctx, s.cfg.Store, store.TableMissing, oweKeys(d), func(row store.Row) error {
+		list, err := readOwed(row)
+		for _, sha := range list {
+			missing[sha] = true
+		}
+		return err
+	})
+	return len(missing), err
+}
+
+// owe writes down which device still owes which photos of a record.
+func (s *Service) owe(ctx context.Context, rec *store.Record, doc inspection.Object, known map[string]*seen) error {
+	var missing []string
+	for _, p := range inspection.Photos(doc) {
+		if k := known[p.SHA256]; !rec.Deleted && k != nil && !k.here && !slices.Contains(missing, p.SHA256) {
+			missing = append(missing, p.SHA256)
+		}
+	}
+	held := map[inspection.Device][]string{}
+	unclaimed := slices.Clone(missing)
+	for _, m := range rec.Marks {
+		row, err := s.cfg.Store.Get(ctx, store.TableMissing, oweKey(m.Device, rec.ID))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if held[m.Device], err = readOwed(row); err != nil {
+			return err
+		}
+		unclaimed = slices.DeleteFunc(unclaimed, func(sha string) bool { return slices.Contains(held[m.Device], sha) })
+	}
+	fresh, err := s.namers(ctx, rec, unclaimed)
+	if err != nil {
+		return err
+	}
+	return s.writeOwed(ctx, rec, missing, held, fresh)
+}
+
+// writeOwed changes the rows that differ from what is owed now.
+func (s *Service) writeOwed(ctx context.Context, rec *store.Record, missing []string, held, fresh map[inspection.Device][]string) error {
+	for _, m := range rec.Marks {
+		before := held[m.Device]
+		now := slices.DeleteFunc(slices.Concat(before, fresh[m.Device]), func(sha string) bool { return !slices.Contains(missing, sha) })
+		switch {
+		case slices.Equal(before, now):
+		case len(now) == 0:
+			if err := s.cfg.Store.Delete(ctx, store.TableMissing, oweKey(m.Device, rec.ID)); err != nil {
+				return err
+			}
+		default:
+			_, err := store.ChangeRow(ctx, s.cfg.Store, store.TableMissing, oweKey(m.Device, rec.ID), func(o *owed, _ bool) error {
+				o.SHA256 = now
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Bounds of the search for who named a photo.
+const (
+	namerPage = 16
+	namerMax  = 128
+)
+
+// namers finds in the record's history which device first named each photo,
+// in the latest stretch of revisions that name it.
+func (s *Service) namers(ctx context.Context, rec *store.Record, photos []string) (map[inspection.Device][]string, error) {
+	found := map[string]inspection.Device{}
+	open := slices.Clone(photos)
+	revisions := rec.Revisions
+	for looked := 0; len(open) > 0 && len(revisions) > 0 && looked < namerMax; looked += namerPage {
+		from := max(len(revisions)-namerPage, 0)
+		entries, err := s.cfg.Store.Entries(ctx, rec.Area, revisions[from:])
+		if err != nil {
+			return nil, err
+		}
+		revisions = revisions[:from]
+		for i := len(entries) - 1; i >= 0; i-- {
+			open = namedStill(&entries[i], open, found)
+		}
+	}
+	out := map[inspection.Device][]string{}
+	for _, sha := range photos {
+		if d, ok := found[sha]; ok {
+			out[d] = append(out[d], sha)
+		}
+	}
+	return out, nil
+}
+
+// namedStill notes the entry's device for the photos that its document names,
+// and returns them: an older entry may have named them first.
+func namedStill(e *store.Entry, open []string, found map[string]inspection.Device) []string {
+	doc, err := inspection.ParseObject(e.Doc)
+	if err != nil {
+		return open
+	}
+	var still []string
+	for _, p := range inspection.Photos(doc) {
+		if slices.Contains(open, p.SHA256) && !slices.Contains(still, p.SHA256) {
+			still = append(still, p.SHA256)
+			if e.HasReceipt() {
+				found[p.SHA256] = e.By()
+			}
+		}
+	}
+	return still
+}
+
+func readOwed(row store.Row) ([]string, error) {
+	var o owed
+	if err := json.Unmarshal(row.Value, &o); err != nil {
+		return nil, fmt.Errorf("reading what a device owes: %w", err)
+	}
+	return o.SHA256, nil
+}

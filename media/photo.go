@@ -1,0 +1,154 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Facts are what a photo's file says of itself.
+type Facts struct {
+	Type   string `json:"type"`
+	Bytes  int64  `json:"bytes"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	EXIF   EXIF   `json:"exif"`
+}
+
+// photo is a row of the photos table. A row without senders is that of a photo
+// that was swept: as good as none.
+type photo struct {
+	Facts
+	Received time.Time `json:"received"`
+	Senders  []sender  `json:"senders,omitempty"`
+	// Named: a record names the photo, or did. It is kept for ever then.
+	Named bool `json:"named,omitempty"`
+	// Alike are near-identical photos, at most maxAlike.
+	Alike []string `json:"alike,omitempty"`
+}
+
+// sender is someone who uploaded the photo, all of it, and where this one
+// could write at that time.
+type sender struct {
+	User  inspection.UserID `json:"user"`
+	At    time.Time         `json:"at"`
+	Areas []inspection.Area `json:"areas"`
+}
+
+const maxAlike = 20
+
+func (p *photo) here() bool { return len(p.Senders) > 0 }
+
+// sentBy reports whether the user has uploaded the photo.
+func (p *photo) sentBy(user inspection.UserID) bool {
+	return slices.ContainsFunc(p.Senders, func(s sender) bool { return s.User == user })
+}
+
+// countsFor reports whether the photo is here as far as a record is concerned:
+// someone uploaded it who could write the record's area, or who did write that
+// record. So naming the hash of someone else's picture opens nothing.
+func (p *photo) countsFor(rec *store.Record) bool {
+	for _, s := range p.Senders {
+		if rec.Area.CoveredBy(s.Areas) {
+			return true
+		}
+		if slices.ContainsFunc(rec.Marks, func(m store.Mark) bool { return m.Device.User == s.User }) {
+			return true
+		}
+	}
+	return false
+}
+
+// sent notes that the user has uploaded the photo; areas add up.
+func (p *photo) sent(user inspection.UserID, at time.Time, areas []inspection.Area) {
+	i := slices.IndexFunc(p.Senders, func(s sender) bool { return s.User == user })
+	if i < 0 {
+		p.Senders = append(p.Senders, sender{User: user, At: at})
+		i = len(p.Senders) - 1
+	}
+	for _, a := range areas {
+		if !slices.Contains(p.Senders[i].Areas, a) {
+			p.Senders[i].Areas = append(p.Senders[i].Areas, a)
+		}
+	}
+}
+
+// photo reads a row. A photo that isn't here gives the zero photo.
+func (s *Service) photo(ctx context.Context, sha256 string) (photo, error) {
+	p, err := store.ReadRow[photo](ctx, s.cfg.Store, store.TablePhotos, sha256)
+	if errors.Is(err, store.ErrNotFound) {
+		return photo{}, nil
+	}
+	return p, err
+}
+
+// changePhoto changes the row of a photo that is here; of another it does
+// nothing.
+func (s *Service) changePhoto(ctx context.Context, sha256 string, change func(*photo) (changed bool)) (photo, error) {
+	return store.ChangeRow(ctx, s.cfg.Store, store.TablePhotos, sha256, func(p *photo, _ bool) error {
+		if !p.here() || !change(p) {
+			return store.ErrUnchanged
+		}
+		return nil
+	})
+}
+
+// knows reports whether all of areas are among those noted for a sender.
+func (p *photo) knows(user inspection.UserID, areas []inspection.Area) bool {
+	for _, s := range p.Senders {
+		if s.User == user {
+			return !slices.ContainsFunc(areas, func(a inspection.Area) bool { return !slices.Contains(s.Areas, a) })
+		}
+	}
+	return false
+}
+
+// mayRead reports whether the asker may see the photo: its senders, and whoever
+// reads a record for which it counts.
+func (s *Service) mayRead(ctx context.Context, asker Asker, sha256 string, p *photo) (bool, error) {
+	if !p.here() || p.sentBy(asker.User) {
+		return p.here(), nil
+	}
+	found := false
+	err := s.naming(ctx, sha256, func(rec *store.Record) error {
+		if rec.Area.CoveredBy(asker.Reads) && p.countsFor(rec) {
+			found = true
+			return errEnough
+		}
+		return nil
+	})
+	return found, err
+}
+
+// errEnough ends a walk early.
+var errEnough = errors.New("media: enough")
+
+// naming calls each for all records that name the photo, until it returns an
+// error; errEnough is none.
+func (s *Service) naming(ctx context.Context, sha256 string, each func(*store.Record) error) error {
+	const page = 100
+	var after inspection.DocID
+	for {
+		records, err := s.cfg.Store.Termed(ctx, store.TermPhoto+sha256, after, page)
+		if err != nil {
+			return err
+		}
+		for i := range records {
+			after = records[i].ID
+			if err := each(&records[i]); err != nil {
+				return ignoring(err, errEnough)
+			}
+		}
+		if len(records) < page {
+			return nil
+		}
+	}
+}
+
+func original(sha256 string) store.BlobName {
+	return store.BlobName{Kind: store.Originals, Key: sha256}
+}

@@ -1,0 +1,226 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// sweepUploads goes through all uploads: finishes those whose last byte is
+// here, ends those that expired, and drops parts that no upload knows.
+func (s *Service) sweepUploads(ctx context.Context) error {
+	known := map[string]bool{}
+	var failed error
+	err := store.ScanRows(ctx, s.cfg.Store, store.TableUploads, "", func(r store.Row) error {
+		var row uploadRow
+		if err := json.Unmarshal(r.Value, &row); err != nil {
+			return fmt.Errorf("reading an upload: %w", err)
+		}
+		known[row.ID] = true
+		failed = errors.Join(failed, s.sweepUpload(ctx, row.User, row.ID))
+		return ctx.Err()
+	})
+	return errors.Join(err, failed, s.sweepParts(ctx, known))
+}
+
+// sweepUpload looks at one upload, unless a client is at work on it.
+func (s *Service) sweepUpload(ctx context.Context, user inspection.UserID, id string) error {
+	key := uploadKey(user, id)
+	if s.tryHold(key, nil, false) != nil {
+		return nil
+	}
+	defer s.release(key)
+	row, err := store.ReadRow[uploadRow](ctx, s.cfg.Store, store.TableUploads, key)
+	if err != nil {
+		return ignoring(err, store.ErrNotFound)
+	}
+	expired := !s.cfg.Now().Before(row.Expires)
+	if row.State == done {
+		if expired {
+			return s.discard(ctx, &row)
+		}
+		return nil
+	}
+	offset, err := s.offset(ctx, &row)
+	switch {
+	case err != nil:
+		return err
+	case offset == row.Length:
+		if err := s.finish(ctx, &row); !slices.Contains(refusals, inspection.CodeOf(err)) {
+			return err
+		}
+		return nil // what was refused is gone
+	case expired:
+		return s.discard(ctx, &row)
+	}
+	return nil
+}
+
+// listPage is how many blobs a sweep asks for at once.
+const listPage = 500
+
+// eachBlob calls each for all blobs of a kind.
+func (s *Service) eachBlob(ctx context.Context, kind store.BlobKind, each func(store.BlobInfo) error) error {
+	after := ""
+	for {
+		list, err := s.cfg.Blobs.List(ctx, kind, after, listPage)
+		if err != nil {
+			return err
+		}
+		for _, info := range list {
+			if err := each(info); err != nil {
+				return err
+			}
+			after = info.Name.Key
+		}
+		if len(list) < listPage {
+			return nil
+		}
+	}
+}
+
+// sweepParts drops parts whose upload is unknown, when they are old enough not
+// to be one that was made meanwhile.
+func (s *Service) sweepParts(ctx context.Context, known map[string]bool) error {
+	return s.eachBlob(ctx, store.Parts, func(info store.BlobInfo) error {
+		if known[info.Name.Key] || s.cfg.Now().Sub(info.Written) < s.cfg.UploadTTL {
+			return nil
+		}
+		return s.cfg.Blobs.Delete(ctx, info.Name)
+	})
+}
+
+// photoSweeps is how often the photos are gone through: what is looked for
+// takes a month to come about.
+const photoSweeps = 24 * time.Hour
+
+// sweepPhotos puts out what nobody ever named.
+func (s *Service) sweepPhotos(ctx context.Context) error {
+	now := s.cfg.Now()
+	s.mu.Lock()
+	due := now.Sub(s.photosSwept) >= photoSweeps
+	if due {
+		s.photosSwept = now
+	}
+	s.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return store.ScanRows(ctx, s.cfg.Store, store.TablePhotos, "", func(r store.Row) error {
+		var p photo
+		if err := json.Unmarshal(r.Value, &p); err != nil {
+			return fmt.Errorf("reading a photo: %w", err)
+		}
+		if !s.unnamed(&p, now) {
+			return nil
+		}
+		return s.putOut(ctx, r.Key)
+	})
+}
+
+// unnamed reports whether no record was ever seen to name the photo, in all
+// the time since it was sent last.
+func (s *Service) unnamed(p *photo, now time.Time) bool {
+	if !p.here() || p.Named {
+		return false
+	}
+	for _, sender := range p.Senders {
+		if now.Sub(sender.At) < s.cfg.UnnamedTTL {
+			return false
+		}
+	}
+	return true
+}
+
+// putOut takes a photo out of use. First its row stops saying that it is here,
+// on condition that no record was found to name it meanwhile; then the file
+// goes to the trash, from where it comes back if someone sends it again at
+// this moment.
+func (s *Service) putOut(ctx context.Context, sha string) error {
+	named := false
+	err := s.naming(ctx, sha, func(*store.Record) error {
+		named = true
+		return errEnough
+	})
+	if err != nil || named {
+		return err
+	}
+	var was photo
+	_, err = store.ChangeRow(ctx, s.cfg.Store, store.TablePhotos, sha, func(p *photo, _ bool) error {
+		if was = *p; !s.unnamed(p, s.cfg.Now()) {
+			was = photo{}
+			return store.ErrUnchanged
+		}
+		*p = photo{}
+		return nil
+	})
+	if err != nil || !was.here() {
+		return err
+	}
+	s.cfg.Log.Info("a photo that nothing names is put out", "sha256", sha)
+	return errors.Join(
+		s.likeness.drop(ctx, was.Received, sha),
+		s.cfg.Blobs.Delete(ctx, viewName(store.Large, sha)),
+		s.cfg.Blobs.Delete(ctx, viewName(store.Small, sha)),
+		ignoring(s.cfg.Blobs.Move(ctx, original(sha), trashed(sha)), store.ErrNotFound),
+	)
+}
+
+func trashed(sha string) store.BlobName { return store.BlobName{Kind: store.Trash, Key: sha} }
+
+// trashTTL is how long a file stays in the trash at least, from when a sweep
+// first saw it there: longer than any upload takes from moving its file to
+// writing its row.
+const trashTTL = time.Hour
+
+// sweepTrash empties the trash, and takes out of it what someone has sent
+// again.
+func (s *Service) sweepTrash(ctx context.Context) error {
+	return s.eachBlob(ctx, store.Trash, func(info store.BlobInfo) error {
+		sha := info.Name.Key
+		p, err := s.photo(ctx, sha)
+		if err != nil {
+			return err
+		}
+		if p.here() {
+			_, err := s.findOriginal(ctx, sha)
+			if err != nil {
+				return err
+			}
+			return s.cfg.Blobs.Delete(ctx, info.Name)
+		}
+		now := s.cfg.Now()
+		s.mu.Lock()
+		since, seen := s.trash[sha]
+		if !seen {
+			s.trash[sha] = now
+		}
+		s.mu.Unlock()
+		if !seen || now.Sub(since) < trashTTL {
+			return nil
+		}
+		s.mu.Lock()
+		delete(s.trash, sha)
+		s.mu.Unlock()
+		return s.cfg.Blobs.Delete(ctx, info.Name)
+	})
+}
+
+// Rebuild makes all derivatives anew from their originals and tells of each
+// photo whether that went well. Returns an error only if it can't go on.
+func (s *Service) Rebuild(ctx context.Context, each func(sha256 string, err error)) error {
+	return s.eachBlob(ctx, store.Originals, func(info store.BlobInfo) error {
+		_, err := s.remake(ctx, info.Name.Key)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		each(info.Name.Key, err)
+		return nil
+	})
+}

@@ -1,0 +1,243 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// NewUpload is what a client says of a file before it sends it.
+type NewUpload struct {
+	Length int64  // bytes
+	SHA256 string // of the whole file, lower-case hex
+	Type   string // as the client believes
+	// Metadata is what the client said, verbatim: it gets it back.
+	Metadata string
+}
+
+// Upload is a file on its way. Offset is how many bytes of it are here and
+// durable; at Length it is done: checked, kept and known to records.
+type Upload struct {
+	ID       string
+	Offset   int64
+	Length   int64
+	Expires  time.Time
+	Metadata string
+}
+
+// uploadRow is a row of the uploads table, under "<user>/<id>".
+type uploadRow struct {
+	User     inspection.UserID `json:"user"`
+	ID       string            `json:"id"`
+	SHA256   string            `json:"sha256"`
+	Length   int64             `json:"length"`
+	Metadata string            `json:"metadata"`
+	Created  time.Time         `json:"created"`
+	Expires  time.Time         `json:"expires"`
+	// Areas are those that the user could write when the upload was made.
+	Areas []inspection.Area `json:"areas"`
+	State uploadState       `json:"state"`
+	// Facts are known from "verified" on.
+	Facts *Facts `json:"facts,omitempty"`
+}
+
+// uploadState says how far an upload has come.
+type uploadState string
+
+const (
+	receiving uploadState = ""
+	// verified: the file is whole and a picture. From here on everything may
+	// be done again after a crash.
+	verified uploadState = "verified"
+	// done: the row only answers a client that lost the last reply.
+	done uploadState = "done"
+)
+
+func (u *uploadRow) key() string { return uploadKey(u.User, u.ID) }
+
+func uploadKey(user inspection.UserID, id string) string { return string(user) + "/" + id }
+
+func (u *uploadRow) part() store.BlobName { return store.BlobName{Kind: store.Parts, Key: u.ID} }
+
+func (u *uploadRow) at(offset int64) Upload {
+	return Upload{ID: u.ID, Offset: offset, Length: u.Length, Expires: u.Expires, Metadata: u.Metadata}
+}
+
+// doneTTL is how long the row of a finished upload answers a client that lost
+// the last reply. Later, beginning it anew is answered as done at once.
+const doneTTL = time.Hour
+
+// Create begins an upload. One of a photo that the same user has sent before
+// is done at once. Returns CodeBadRequest, CodeMediaType, CodeTooLarge,
+// CodeNotAPicture, CodeQuotaExceeded, CodeInsufficientStorage.
+func (s *Service) Create(ctx context.Context, asker Asker, n NewUpload) (Upload, error) {
+	if err := n.check(); err != nil {
+		return Upload{}, err
+	}
+	now := s.cfg.Now().UTC()
+	row := uploadRow{
+		User: asker.User, ID: s.cfg.NewID(), SHA256: n.SHA256, Length: n.Length, Metadata: n.Metadata,
+		Created: now, Expires: now.Add(s.cfg.UploadTTL), Areas: asker.Writes,
+	}
+	p, err := s.photo(ctx, n.SHA256)
+	if err != nil {
+		return Upload{}, err
+	}
+	if p.sentBy(asker.User) {
+		// A file that was lost from under its row is sent anew.
+		if _, err := s.findOriginal(ctx, n.SHA256); inspection.CodeOf(err) != inspection.CodeNotFound {
+			return s.createDone(ctx, row, &p, err)
+		}
+	}
+	if err := s.mayStart(ctx, &row); err != nil {
+		return Upload{}, err
+	}
+	if err := s.putUpload(ctx, &row); err != nil {
+		return Upload{}, err
+	}
+	s.counts.created.Add(1)
+	return row.at(0), nil
+}
+
+// check refuses what can never become a photo.
+func (n *NewUpload) check() error {
+	switch {
+	case !inspection.IsSHA256(n.SHA256):
+		return inspection.Errorf(inspection.CodeBadRequest, "Upload-Metadata must name the file's sha256, 64 lower-case hex digits.")
+	case n.Length == 0:
+		return notAPicture("it is empty")
+	case n.Length < 0:
+		return inspection.Errorf(inspection.CodeBadRequest, "Upload-Length must be the file's size in bytes.")
+	case n.Length > MaxBytes:
+		return inspection.Errorf(inspection.CodeTooLarge, "A photo may have at most %d bytes. Take it with a lower quality or fewer pixels.", MaxBytes)
+	}
+	switch strings.ToLower(n.Type) {
+	case TypeJPEG, TypePNG, TypeWebP, "image/jpg":
+		return nil
+	}
+	return inspection.Errorf(inspection.CodeMediaType, "Photos are taken as image/jpeg, image/png or image/webp; say which as filetype in Upload-Metadata.")
+}
+
+// createDone makes an upload of what is here: the user's own photo, maybe for
+// an area that is new to the user.
+func (s *Service) createDone(ctx context.Context, row uploadRow, p *photo, err error) (Upload, error) {
+	if err != nil {
+		return Upload{}, err
+	}
+	row.State, row.Facts = verified, &p.Facts
+	row.Length = p.Bytes
+	if p.knows(row.User, row.Areas) {
+		row.State, row.Expires = done, row.Created.Add(doneTTL)
+		return row.at(row.Length), s.putUpload(ctx, &row)
+	}
+	if err := s.putUpload(ctx, &row); err != nil {
+		return Upload{}, err
+	}
+	return row.at(row.Length), s.settle(ctx, &row, nil)
+}
+
+// putUpload writes a new row.
+func (s *Service) putUpload(ctx context.Context, row *uploadRow) error {
+	_, err := store.ChangeRow(ctx, s.cfg.Store, store.TableUploads, row.key(), func(v *uploadRow, _ bool) error {
+		*v = *row
+		return nil
+	})
+	return err
+}
+
+// changeUpload changes a row that is there.
+func (s *Service) changeUpload(ctx context.Context, row *uploadRow, change func(*uploadRow)) error {
+	changed, err := store.ChangeRow(ctx, s.cfg.Store, store.TableUploads, row.key(), func(v *uploadRow, found bool) error {
+		if !found {
+			return store.ErrUnchanged
+		}
+		change(v)
+		return nil
+	})
+	if err == nil && changed.ID != "" {
+		*row = changed
+	}
+	return err
+}
+
+// upload reads the row of an upload of the asker's. Returns CodeNotFound for
+// one that is someone else's, that ended or that expired.
+func (s *Service) upload(ctx context.Context, user inspection.UserID, id string) (uploadRow, error) {
+	row, err := store.ReadRow[uploadRow](ctx, s.cfg.Store, store.TableUploads, uploadKey(user, id))
+	gone := errors.Is(err, store.ErrNotFound)
+	if err != nil && !gone {
+		return row, err
+	}
+	if gone || !s.cfg.Now().Before(row.Expires) {
+		return row, inspection.Errorf(inspection.CodeNotFound, "There is no such upload, or it has expired or failed. Begin it anew.")
+	}
+	return row, nil
+}
+
+// offset returns how much of an upload is here.
+func (s *Service) offset(ctx context.Context, row *uploadRow) (int64, error) {
+	if row.State != receiving {
+		return row.Length, nil
+	}
+	info, err := s.cfg.Blobs.Stat(ctx, row.part())
+	return info.Size, ignoring(err, store.ErrNotFound)
+}
+
+// Upload tells how far an upload is. A server that was killed after the last
+// byte finishes it here, so an offset of Length always means done. Returns
+// CodeNotFound, CodeUploadLocked, and what the end of Receive returns.
+func (s *Service) Upload(ctx context.Context, asker Asker, id string) (Upload, error) {
+	release, err := s.hold(ctx, uploadKey(asker.User, id), nil)
+	if err != nil {
+		return Upload{}, err
+	}
+	defer release()
+	row, err := s.upload(ctx, asker.User, id)
+	if err != nil {
+		return Upload{}, err
+	}
+	offset, err := s.offset(ctx, &row)
+	if err != nil {
+		return Upload{}, err
+	}
+	return s.reached(ctx, &row, offset)
+}
+
+// reached finishes an upload whose last byte is here.
+func (s *Service) reached(ctx context.Context, row *uploadRow, offset int64) (Upload, error) {
+	if offset < row.Length || row.State == done {
+		return row.at(offset), nil
+	}
+	if err := s.finish(ctx, row); err != nil {
+		return Upload{}, err
+	}
+	return row.at(row.Length), nil
+}
+
+// Abandon ends an upload and drops what came of it; a photo that is done
+// stays. Returns CodeNotFound, CodeUploadLocked.
+func (s *Service) Abandon(ctx context.Context, asker Asker, id string) error {
+	release, err := s.hold(ctx, uploadKey(asker.User, id), nil)
+	if err != nil {
+		return err
+	}
+	defer release()
+	row, err := s.upload(ctx, asker.User, id)
+	if err != nil {
+		return err
+	}
+	return s.discard(ctx, &row)
+}
+
+// discard drops an upload: first its bytes, so that none are left that no row
+// knows.
+func (s *Service) discard(ctx context.Context, row *uploadRow) error {
+	if err := s.cfg.Blobs.Delete(ctx, row.part()); err != nil {
+		return err
+	}
+	return s.cfg.Store.Delete(ctx, store.TableUploads, row.key())
+}

@@ -1,0 +1,172 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// ViewKinds are the widths that a photo can be asked for in, as long edges.
+var ViewKinds = map[int]store.BlobKind{largeEdge: store.Large, smallEdge: store.Small}
+
+func viewName(kind store.BlobKind, sha string) store.BlobName {
+	return store.BlobName{Kind: kind, Key: sha}
+}
+
+func (s *Service) putViews(ctx context.Context, sha string, v views) error {
+	err := s.cfg.Blobs.Put(ctx, viewName(store.Large, sha), bytes.NewReader(v.large))
+	if err != nil {
+		return err
+	}
+	return s.cfg.Blobs.Put(ctx, viewName(store.Small, sha), bytes.NewReader(v.small))
+}
+
+// view returns a derivative, and makes it if it is missing: once, however many
+// ask. Returns CodeNotFound if the original isn't here.
+func (s *Service) view(ctx context.Context, sha string, kind store.BlobKind) ([]byte, error) {
+	data, err := s.readBlob(ctx, viewName(kind, sha))
+	if !errors.Is(err, store.ErrNotFound) {
+		return data, err
+	}
+	// Those who ask later share the work of the first, so it doesn't end with
+	// the first one's patience.
+	made, err, _ := s.making.Do(sha, func() (any, error) {
+		return s.remake(context.WithoutCancel(ctx), sha)
+	})
+	if err != nil {
+		return nil, err
+	}
+	v, _ := made.(views)
+	if kind == store.Large {
+		return v.large, nil
+	}
+	return v.small, nil
+}
+
+// remake makes a photo's derivatives from its original.
+func (s *Service) remake(ctx context.Context, sha string) (views, error) {
+	size, err := s.findOriginal(ctx, sha)
+	if err != nil {
+		return views{}, err
+	}
+	open := func() (io.ReadCloser, error) { return s.cfg.Blobs.Open(ctx, original(sha), 0, size) }
+	d, err := s.develop(ctx, open, size)
+	if err != nil {
+		return views{}, err
+	}
+	return d.views, s.putViews(ctx, sha, d.views)
+}
+
+// findOriginal returns the size of a photo's file. One that is in the trash
+// although someone has sent it again comes back.
+func (s *Service) findOriginal(ctx context.Context, sha string) (int64, error) {
+	info, err := s.cfg.Blobs.Stat(ctx, original(sha))
+	if errors.Is(err, store.ErrNotFound) {
+		if err = s.cfg.Blobs.Move(ctx, store.BlobName{Kind: store.Trash, Key: sha}, original(sha)); err == nil {
+			info, err = s.cfg.Blobs.Stat(ctx, original(sha))
+		}
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, notFound()
+	}
+	return info.Size, err
+}
+
+func notFound() error {
+	return inspection.Errorf(inspection.CodeNotFound, "%s", inspection.Codes[inspection.CodeNotFound])
+}
+
+func (s *Service) readBlob(ctx context.Context, name store.BlobName) ([]byte, error) {
+	r, err := s.cfg.Blobs.Open(ctx, name, 0, MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(r)
+	return data, errors.Join(err, r.Close())
+}
+
+// Picture is a file to look at. ETag stands for its bytes, without quotes.
+type Picture struct {
+	Type string
+	Size int64
+	ETag string
+
+	data  []byte
+	blobs store.Blobs
+	name  store.BlobName
+}
+
+// Open reads a range of the file. The reader outlives ctx.
+func (p *Picture) Open(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+	if p.blobs == nil {
+		return io.NopCloser(bytes.NewReader(p.data[offset : offset+length])), nil
+	}
+	return p.blobs.Open(ctx, p.name, offset, length)
+}
+
+// viewVersion changes when derivatives are made in another way: then what
+// clients have cached isn't what they would get.
+const viewVersion = "1"
+
+// Picture returns a photo's original, or with an edge of ViewKinds a view of
+// it. Returns CodeNotFound for what isn't here or not for the asker's eyes.
+func (s *Service) Picture(ctx context.Context, asker Asker, sha string, edge int) (*Picture, error) {
+	if !inspection.IsSHA256(sha) {
+		return nil, notFound()
+	}
+	p, err := s.photo(ctx, sha)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := s.mayRead(ctx, asker, sha, &p)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, notFound()
+	}
+	if kind, small := ViewKinds[edge]; small {
+		data, err := s.view(ctx, sha, kind)
+		return &Picture{Type: TypeJPEG, Size: int64(len(data)), ETag: sha + "-" + string(kind) + viewVersion, data: data}, err
+	}
+	size, err := s.findOriginal(ctx, sha)
+	return &Picture{Type: p.Type, Size: size, ETag: sha, blobs: s.cfg.Blobs, name: original(sha)}, err
+}
+
+// MaxMissing is how many photos may be asked for at once.
+const MaxMissing = 1000
+
+// Missing returns those of the photos that the asker has still to upload, in
+// order, each once: what the asker has neither sent nor may see. Returns
+// CodeBadRequest for what is no hash.
+func (s *Service) Missing(ctx context.Context, asker Asker, list []string) ([]string, error) {
+	if len(list) > MaxMissing {
+		return nil, inspection.Errorf(inspection.CodeBadRequest, "Ask for at most %d photos at once.", MaxMissing)
+	}
+	missing, seen := []string{}, map[string]bool{}
+	for _, sha := range list {
+		if !inspection.IsSHA256(sha) {
+			return nil, inspection.Errorf(inspection.CodeBadRequest, "Each of sha256 must have 64 lower-case hex digits.")
+		}
+		if seen[sha] {
+			continue
+		}
+		seen[sha] = true
+		p, err := s.photo(ctx, sha)
+		if err != nil {
+			return nil, err
+		}
+		here, err := s.mayRead(ctx, asker, sha, &p)
+		if err != nil {
+			return nil, err
+		}
+		if !here {
+			missing = append(missing, sha)
+		}
+	}
+	return missing, nil
+}

@@ -1,0 +1,172 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// Put tells that documents which name photos were put. It doesn't wait: they
+// are judged in the background, and if the process ends before, by a sweep.
+func (s *Service) Put(area inspection.Area, ids []inspection.DocID) {
+	for _, id := range ids {
+		s.later(area, id)
+	}
+}
+
+// later has a record judged soon.
+func (s *Service) later(area inspection.Area, id inspection.DocID) {
+	s.put(area, id)
+	s.rouse()
+}
+
+// put has a record judged when watch wakes next.
+func (s *Service) put(area inspection.Area, id inspection.DocID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.due[id] = area
+}
+
+func (s *Service) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// watch judges what is due.
+func (s *Service) watch() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.wake:
+			s.work()
+		}
+	}
+}
+
+// work judges what is due. What fails waits until a sweep rouses it again.
+func (s *Service) work() {
+	s.mu.Lock()
+	due := s.due
+	s.due = map[inspection.DocID]inspection.Area{}
+	s.mu.Unlock()
+	for id, area := range due {
+		err := s.safely(func() error { return s.judge(s.ctx, area, id) })
+		if s.ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.cfg.Log.Warn("a record's evidence waits for the next sweep", "area", area, "id", id, "error", err)
+			s.put(area, id)
+		}
+	}
+}
+
+// safely turns a panic in the background into an error: one odd document must
+// not end the process.
+func (s *Service) safely(work func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return work()
+}
+
+// Sweeps are what repairs the rest: they run at the start and again and again.
+func (s *Service) sweepAgainAndAgain() {
+	tick := time.NewTicker(s.cfg.Sweep)
+	defer tick.Stop()
+	for {
+		if err := s.safely(func() error { return s.Sweep(s.ctx) }); err != nil && s.ctx.Err() == nil {
+			s.cfg.Log.Warn("a sweep failed and is repeated", "error", err)
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Sweep finishes uploads that a crash left verified, drops those that expired,
+// judges the records that changed since the last sweep, and puts out what
+// nothing names.
+func (s *Service) Sweep(ctx context.Context) error {
+	defer s.rouse()
+	return errors.Join(s.sweepUploads(ctx), s.sweepRecords(ctx), s.sweepPhotos(ctx), s.sweepTrash(ctx))
+}
+
+// sweepRecords judges what changed in each area since it was last looked
+// through. Usually that was done before: then nothing is written but the
+// position.
+func (s *Service) sweepRecords(ctx context.Context) error {
+	heads, err := s.cfg.Store.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for area, head := range heads {
+		if area != inspection.ReferenceArea {
+			failed = errors.Join(failed, s.sweepArea(ctx, area, head.Seq))
+		}
+	}
+	return failed
+}
+
+// swept is a row of the swept table: all records up to Seq have been judged.
+type swept struct {
+	Seq int64 `json:"seq"`
+}
+
+func (s *Service) sweepArea(ctx context.Context, area inspection.Area, head int64) error {
+	row, err := store.ReadRow[swept](ctx, s.cfg.Store, store.TableSwept, string(area))
+	if err = ignoring(err, store.ErrNotFound); err != nil || row.Seq >= head {
+		return err
+	}
+	from := row.Seq
+	for more := true; more; {
+		page, err := s.cfg.Store.Changes(ctx, store.ChangesQuery{
+			Area: area, Collections: []inspection.Collection{inspection.Inspections, inspection.Tasks}, After: from, Limit: 200,
+		})
+		if err != nil {
+			return err
+		}
+		for i := range page.Records {
+			if err := s.sweepRecord(ctx, &page.Records[i]); err != nil {
+				return fmt.Errorf("judging %s: %w", page.Records[i].ID, err)
+			}
+		}
+		from, more = page.Seq, page.More
+		if err := s.noteSwept(ctx, area, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noteSwept moves the position up, never down: another process may be ahead.
+func (s *Service) noteSwept(ctx context.Context, area inspection.Area, seq int64) error {
+	_, err := store.ChangeRow(ctx, s.cfg.Store, store.TableSwept, string(area), func(row *swept, _ bool) error {
+		if row.Seq >= seq {
+			return store.ErrUnchanged
+		}
+		row.Seq = seq
+		return nil
+	})
+	return err
+}
+
+// sweepRecord judges a record unless it certainly has no evidence.
+func (s *Service) sweepRecord(ctx context.Context, rec *store.Record) error {
+	if !rec.Index.Names(store.TermPhoto) && !rec.Index.Names(store.TermFlag) && rec.Index.Evidence == "" {
+		return nil
+	}
+	return s.judge(ctx, rec.Area, rec.ID)
+}
