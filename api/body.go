@@ -113,9 +113,8 @@ func (c *call) raw(length int) ([]byte, error) {
 	patient := &patientReader{r: stream, silence: c.server.cfg.ReadTimeout, began: time.Now(), extend: c.Context().SetReadDeadline}
 	var buf bytes.Buffer
 	_, err := buf.ReadFrom(io.LimitReader(patient, int64(c.route.Cap)+1))
-	var timeout net.Error
 	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case isTimeout(err):
 		return nil, late(c.server.cfg.ReadTimeout)
 	case err != nil || length > 0 && buf.Len() < length:
 		return nil, fmt.Errorf("body ends after %d bytes: %w", buf.Len(), badBody("The body is cut off or wrongly framed. Send it again."))
@@ -124,6 +123,11 @@ func (c *call) raw(length int) ([]byte, error) {
 	}
 	c.bodyRead = true
 	return buf.Bytes(), nil
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 func badBody(detail string) error { return inspection.Errorf(inspection.CodeBadRequest, "%s", detail) }

@@ -25,11 +25,16 @@ func (s *Server) devices(c *call) error {
 	}
 	list := make([]deviceJSON, 0, len(rows))
 	for _, row := range rows {
-		report, err := s.cfg.Sync.Report(c.ctx, inspection.Device{User: row.User, ID: row.Device})
+		device := inspection.Device{User: row.User, ID: row.Device}
+		report, err := s.cfg.Sync.Report(c.ctx, device)
 		if err != nil {
 			return err
 		}
-		list = append(list, deviceOf(row, report))
+		missing, err := s.cfg.Media.MissingPhotos(c.ctx, device)
+		if err != nil {
+			return err
+		}
+		list = append(list, deviceOf(row, report, missing))
 	}
 	return c.json(map[string]any{"devices": list})
 }
@@ -70,15 +75,19 @@ type deviceJSON struct {
 	LastSeen     time.Time           `json:"last_seen"`
 	ClockOffsetS *int64              `json:"clock_offset_s"`
 	Backlog      *sync.Backlog       `json:"backlog"`
-	// Empty: the backlog is known, and nothing is in it.
+	// Empty: the backlog is known, nothing is in it, and no photo is missing.
 	Empty bool `json:"empty"`
+	// MissingPhotos counts the photos that records from this device name and
+	// that haven't arrived.
+	MissingPhotos int `json:"missing_photos"`
 }
 
-func deviceOf(row auth.DeviceRow, report sync.Report) deviceJSON {
+func deviceOf(row auth.DeviceRow, report sync.Report, missing int) deviceJSON {
 	d := deviceJSON{
 		ID: row.Device, User: row.User, Name: row.Name, AppVersion: row.AppVersion,
 		LastSeen: row.LastSeen.UTC(), ClockOffsetS: report.ClockOffsetS, Backlog: report.Backlog,
-		Empty: report.Backlog != nil && *report.Backlog == sync.Backlog{},
+		Empty:         report.Backlog != nil && *report.Backlog == sync.Backlog{} && missing == 0,
+		MissingPhotos: missing,
 	}
 	if report.LastSeen.After(d.LastSeen) {
 		d.LastSeen = report.LastSeen.UTC()

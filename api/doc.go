@@ -76,6 +76,7 @@ type Config struct {
 	Auth    Auth
 	Sync    Sync
 	Reports Reports
+	Media   Media
 	Review  *review.Service
 	Health  Health
 	Log     *slog.Logger
@@ -114,7 +115,7 @@ const (
 )
 
 func (c Config) complete() (Config, error) {
-	if c.Auth == nil || c.Sync == nil || c.Reports == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
+	if c.Auth == nil || c.Sync == nil || c.Reports == nil || c.Media == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
 		return c, errors.New("api: the config lacks a service, a log, a clock or a maker of ids")
 	}
 	if c.Metrics == nil {

@@ -71,6 +71,17 @@ var matrix = map[string][]int{
 	"PUT /v1/templates/:name":         {403, 403, 400, 401, 401},
 	"PUT /v1/limits/:id":              {403, 403, 400, 401, 401},
 	"PUT /v1/targets/:id":             {403, 403, 400, 401, 401},
+
+	// Without the protocol's header, uploads get no further than that.
+	"OPTIONS /v1/uploads":     {204, 204, 204, 204, 204},
+	"OPTIONS /v1/uploads/:id": {204, 204, 204, 204, 204},
+	"POST /v1/uploads":        {412, 412, 412, 401, 401},
+	"HEAD /v1/uploads/:id":    {412, 412, 412, 401, 401},
+	"PATCH /v1/uploads/:id":   {412, 412, 412, 401, 401},
+	"DELETE /v1/uploads/:id":  {412, 412, 412, 401, 401},
+	"POST /v1/uploads/:id":    {412, 412, 412, 401, 401},
+	"POST /v1/media/missing":  {200, 200, 200, 401, 401},
+	"GET /v1/media/:sha256":   {404, 404, 404, 401, 401},
 }
 
 // signedOut is a phone without a sign-in.
@@ -150,6 +161,8 @@ func (p *phone) bodyFor(path, person string) string {
 	case "/v1/reports/joint/close":
 		area := map[string]inspection.Area{"admin": "610102"}[person]
 		return fmt.Sprintf(`{"month":"2024-10","area":%q}`, cmp.Or(area, ownArea))
+	case "/v1/media/missing":
+		return `{"sha256":[]}`
 	}
 	return "{}"
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
+	"gridpatrol/media"
 	"gridpatrol/sync"
 )
 
@@ -27,7 +28,7 @@ type metrics struct {
 	page     fasthttp.RequestHandler
 }
 
-func newMetrics(reg *prometheus.Registry) (*metrics, error) {
+func newMetrics(reg *prometheus.Registry, photos Media) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gridpatrol_http_requests_total", Help: "Requests answered.",
@@ -47,8 +48,33 @@ func newMetrics(reg *prometheus.Registry) (*metrics, error) {
 		}, []string{"status"}),
 		page: fasthttpadaptor.NewFastHTTPHandler(promhttp.HandlerFor(reg, promhttp.HandlerOpts{})),
 	}
+	if err := register(reg, photoMetrics(photos)...); err != nil {
+		return m, err
+	}
 	return m, register(reg, m.requests, m.duration, m.inFlight, m.streams, m.pushed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
+// photoMetrics tells what the media room counts.
+func photoMetrics(photos Media) []prometheus.Collector {
+	counter := func(name, help string, value func(media.Counts) int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 {
+			return float64(value(photos.Counts()))
+		})
+	}
+	list := []prometheus.Collector{
+		counter("gridpatrol_uploads_created_total", "Uploads begun.", func(c media.Counts) int64 { return c.UploadsCreated }),
+		counter("gridpatrol_uploads_finished_total", "Uploads checked, kept and known to records.", func(c media.Counts) int64 { return c.UploadsFinished }),
+		counter("gridpatrol_upload_bytes_total", "Bytes of uploads received.", func(c media.Counts) int64 { return c.BytesReceived }),
+		counter("gridpatrol_pictures_decoded_total", "Pictures decoded for their derivatives.", func(c media.Counts) int64 { return c.PicturesDecoded }),
+		counter("gridpatrol_evidence_entries_total", "Entries that changed the evidence of a record.", func(c media.Counts) int64 { return c.EvidenceEntries }),
+	}
+	for code := range photos.Counts().Refused {
+		list = append(list, prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "gridpatrol_uploads_refused_total", Help: "Uploads refused, by code.", ConstLabels: prometheus.Labels{"code": string(code)},
+		}, func() float64 { return float64(photos.Counts().Refused[code]) }))
+	}
+	return list
 }
 
 // register adds the collectors. The process's own may be there already.

@@ -47,7 +47,20 @@ var answers = map[inspection.Code]answerOf{
 	inspection.CodeAccountDisabled:  {fiber.StatusUnauthorized, "Account disabled"},
 	inspection.CodeForbidden:        {fiber.StatusForbidden, "Forbidden"},
 	inspection.CodeThrottled:        {fiber.StatusTooManyRequests, "Throttled"},
+
+	inspection.CodeNotAPicture:         {fiber.StatusUnsupportedMediaType, "Not a picture"},
+	inspection.CodeTooManyPixels:       {fiber.StatusRequestEntityTooLarge, "Too many pixels"},
+	inspection.CodeChecksumMismatch:    {statusChecksumMismatch, "Checksum mismatch"},
+	inspection.CodeWrongOffset:         {fiber.StatusConflict, "Wrong offset"},
+	inspection.CodeUploadLocked:        {fiber.StatusLocked, "Upload locked"},
+	inspection.CodeTusVersion:          {fiber.StatusPreconditionFailed, "Unsupported tus version"},
+	inspection.CodeQuotaExceeded:       {fiber.StatusInsufficientStorage, "Quota exceeded"},
+	inspection.CodeInsufficientStorage: {fiber.StatusInsufficientStorage, "Insufficient storage"},
+	inspection.CodeRange:               {fiber.StatusRequestedRangeNotSatisfiable, "Range not satisfiable"},
 }
+
+// statusChecksumMismatch is the tus protocol's own.
+const statusChecksumMismatch = 460
 
 // unavailableRetry is what a client is asked to wait when the store is out of
 // reach, in seconds.

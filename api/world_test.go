@@ -20,9 +20,11 @@ import (
 
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
+	"gridpatrol/media"
 	"gridpatrol/report"
 	"gridpatrol/review"
 	"gridpatrol/store"
+	"gridpatrol/store/files"
 	"gridpatrol/store/sqlite"
 	"gridpatrol/sync"
 )
@@ -39,6 +41,8 @@ type world struct {
 	ctx    context.Context
 	auth   *auth.Service
 	sync   *sync.Service
+	media  *media.Service
+	blobs  store.Blobs
 	server *Server
 	addr   string
 	url    string
@@ -76,7 +80,18 @@ func newWorld(t testing.TB, adjust ...func(*Config)) *world {
 	w := &world{t: t, ctx: context.Background(), log: &syncBuffer{}, served: make(chan error, 1)}
 	st, err := sqlite.Open(w.ctx, t.TempDir(), sqlite.Options{NewID: uuid.NewString})
 	w.must(err)
-	w.sync, err = sync.New(w.ctx, sync.Config{Store: st, Now: w.now, Log: slog.New(slog.DiscardHandler), Poll: 5 * time.Millisecond})
+	quiet := slog.New(slog.DiscardHandler)
+	w.sync, err = sync.New(w.ctx, sync.Config{
+		Store: st, Now: w.now, Log: quiet, Poll: 5 * time.Millisecond,
+		OnPhotos: func(area inspection.Area, ids []inspection.DocID) { w.media.Put(area, ids) },
+	})
+	w.must(err)
+	w.blobs, err = files.Open(t.TempDir(), w.now())
+	w.must(err)
+	w.media, err = media.New(media.Config{
+		Store: st, Blobs: w.blobs, Amender: amender{w.sync}, Now: w.now, NewID: func() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }, Log: quiet,
+		DailyQuota: 64 << 20, Floor: 1,
+	})
 	w.must(err)
 	w.auth, err = auth.New(w.ctx, st, auth.Config{
 		Now: w.now, Random: rand.Reader,
@@ -87,7 +102,7 @@ func newWorld(t testing.TB, adjust ...func(*Config)) *world {
 	reports, err := report.New(report.Config{Store: st, Ledger: ledger{w.sync}, Now: w.now, Scratch: t.TempDir()})
 	w.must(err)
 	cfg := Config{
-		Auth: w.auth, Sync: w.sync, Reports: reports, Health: st, Now: w.now, NewID: uuid.NewString,
+		Auth: w.auth, Sync: w.sync, Media: w.media, Reports: reports, Health: st, Now: w.now, NewID: uuid.NewString,
 		Review: review.New(review.Config{Store: st, Acts: w.sync, People: w.auth, Now: w.now, NewID: uuid.NewString}),
 		Log:    slog.New(slog.NewTextHandler(w.log, nil)), Recheck: 20 * time.Millisecond,
 	}
@@ -99,6 +114,7 @@ func newWorld(t testing.TB, adjust ...func(*Config)) *world {
 	w.listen()
 	t.Cleanup(func() {
 		w.shutdown()
+		w.media.Close()
 		w.sync.Close()
 		w.must(st.Close())
 	})
@@ -110,6 +126,22 @@ type ledger struct{ sync *sync.Service }
 
 func (l ledger) AddClosing(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) error {
 	return l.sync.Establish(ctx, by, store.KindClosing, sync.ReferenceDocument{Collection: inspection.Closings, ID: id, Doc: doc})
+}
+
+// amender appends evidence as the command line wires it.
+type amender struct{ sync *sync.Service }
+
+func (a amender) Amend(ctx context.Context, area inspection.Area, id inspection.DocID, decide media.Decide) error {
+	_, err := a.sync.Act(ctx, sync.Act{
+		Area: area, IDs: []inspection.DocID{id}, Kind: store.KindEvidence,
+		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
+			if d := drafts[id]; d.Record.Rev > 0 && decide(&d.Record, d.Client, d.Server) {
+				d.ServerChanged()
+			}
+			return nil
+		},
+	})
+	return err
 }
 
 func (w *world) listen() {

@@ -49,6 +49,8 @@ type commands struct {
 	Restore restoreCommand `cmd:"" help:"Fill an empty database from a backup."`
 	Migrate migrateCommand `cmd:"" help:"Move a database to another store; phones go on where they were."`
 
+	Media mediaCommands `cmd:"" help:"Look after the photos' derivatives."`
+
 	Health healthCommand `cmd:"" help:"Ask the server on this machine whether it is alive."`
 }
 

@@ -15,6 +15,7 @@ import (
 	"gridpatrol/api"
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
+	"gridpatrol/media"
 	"gridpatrol/review"
 	"gridpatrol/seeds"
 	"gridpatrol/store"
@@ -23,10 +24,11 @@ import (
 
 // serveFlags are the flags of all that serves.
 type serveFlags struct {
-	Listen       string        `default:"127.0.0.1:8080" help:"Address to listen on." env:"GRIDPATROL_LISTEN"`
-	TLSCert      string        `type:"existingfile" help:"Certificate chain in PEM." env:"GRIDPATROL_TLS_CERT"`
-	TLSKey       string        `type:"existingfile" help:"The certificate's key in PEM." env:"GRIDPATROL_TLS_KEY"`
-	TrustedProxy []network     `help:"Address or network of a proxy whose X-Forwarded-For counts, like 10.0.0.7 or 10.0.0.0/8. May be repeated." env:"GRIDPATROL_TRUSTED_PROXY"`
+	Listen       string    `default:"127.0.0.1:8080" help:"Address to listen on." env:"GRIDPATROL_LISTEN"`
+	TLSCert      string    `type:"existingfile" help:"Certificate chain in PEM." env:"GRIDPATROL_TLS_CERT"`
+	TLSKey       string    `type:"existingfile" help:"The certificate's key in PEM." env:"GRIDPATROL_TLS_KEY"`
+	TrustedProxy []network `help:"Address or network of a proxy whose X-Forwarded-For counts, like 10.0.0.7 or 10.0.0.0/8. May be repeated." env:"GRIDPATROL_TRUSTED_PROXY"`
+	mediaFlags   `embed:"" prefix:"media-"`
 	StopTimeout  time.Duration `default:"30s" help:"How long a stop waits for requests under way." env:"GRIDPATROL_STOP_TIMEOUT"`
 }
 
@@ -80,11 +82,15 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 			return fmt.Errorf("making the demo district: %w", err)
 		}
 	}
-	s, err := wire(r, st, data.Data, f, demo)
+	blobs, err := data.openBlobs()
 	if err != nil {
 		return err
 	}
-	defer s.sync.Close()
+	s, err := wire(r, st, blobs, data.Data, f, demo)
+	if err != nil {
+		return err
+	}
+	defer s.close()
 	return s.serve(r, f)
 }
 
@@ -96,39 +102,52 @@ func closing(r *run, what string, end func() error) {
 
 // services is everything that serves, wired.
 type services struct {
-	auth *auth.Service
-	sync *sync.Service
-	http *api.Server
+	auth  *auth.Service
+	sync  *sync.Service
+	media *media.Service
+	http  *api.Server
 }
 
-func wire(r *run, st store.Store, data string, f serveFlags, demo bool) (*services, error) {
+// close ends what works in the background: first what appends through sync.
+func (s *services) close() {
+	if s.media != nil {
+		s.media.Close()
+	}
+	s.sync.Close()
+}
+
+func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, demo bool) (_ *services, err error) {
 	accounts, err := auth.New(r.ctx, st, auth.Config{Now: now, Random: rand.Reader})
 	if err != nil {
 		return nil, err
 	}
-	phones, err := sync.New(r.ctx, sync.Config{Store: st, Now: now, Log: r.log})
+	s := &services{auth: accounts}
+	photos := &photoWatch{}
+	if s.sync, err = sync.New(r.ctx, sync.Config{Store: st, Now: now, Log: r.log, OnPhotos: photos.put}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err := seedReference(r, s.sync); err != nil {
+		return nil, err
+	}
+	reports, err := newReports(st, closings{s.sync}, data, now)
 	if err != nil {
 		return nil, err
 	}
-	if err := seedReference(r, phones); err != nil {
-		phones.Close()
+	if s.media, err = media.New(f.mediaConfig(r, st, blobs, s.sync)); err != nil {
 		return nil, err
 	}
-	reports, err := newReports(st, closings{phones}, data, now)
-	if err != nil {
-		phones.Close()
-		return nil, err
-	}
-	supervisors := review.New(review.Config{Store: st, Acts: phones, People: accounts, Now: now, NewID: newID})
-	server, err := api.New(api.Config{
-		Auth: accounts, Sync: phones, Reports: reports, Review: supervisors, Health: st, Log: r.log, Now: now, NewID: newID,
+	photos.service.Store(s.media)
+	supervisors := review.New(review.Config{Store: st, Acts: s.sync, People: accounts, Now: now, NewID: newID})
+	s.http, err = api.New(api.Config{
+		Auth: accounts, Sync: s.sync, Media: s.media, Reports: reports, Review: supervisors, Health: st, Log: r.log, Now: now, NewID: newID,
 		TrustedProxies: f.proxies(), Metrics: prometheus.NewRegistry(), Demo: demo,
 	})
-	if err != nil {
-		phones.Close()
-		return nil, err
-	}
-	return &services{auth: accounts, sync: phones, http: server}, nil
+	return s, err
 }
 
 // seedReference adds areas, units, templates, limits and targets that the

@@ -53,7 +53,7 @@ func (s *Service) thumb(ctx context.Context, sha string, d *developed) (image.Im
 	if d != nil {
 		return d.views.thumb, nil
 	}
-	data, err := s.view(ctx, sha, store.Small)
+	data, err := s.darkroom.view(ctx, sha, store.Small)
 	if err != nil {
 		return nil, err
 	}

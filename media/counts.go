@@ -8,7 +8,7 @@ import (
 
 // counts are what happened since the start, without anyone's data.
 type counts struct {
-	created, received, finished, developed, judged atomic.Int64
+	created, received, finished, judged atomic.Int64
 
 	mismatch, notPicture, pixels, storage atomic.Int64
 }
@@ -41,7 +41,7 @@ func (s *Service) Counts() Counts {
 	c := &s.counts
 	return Counts{
 		UploadsCreated: c.created.Load(), UploadsFinished: c.finished.Load(), BytesReceived: c.received.Load(),
-		PicturesDecoded: c.developed.Load(), EvidenceEntries: c.judged.Load(),
+		PicturesDecoded: s.darkroom.count.Load(), EvidenceEntries: c.judged.Load(),
 		Refused: map[inspection.Code]int64{
 			inspection.CodeChecksumMismatch: c.mismatch.Load(), inspection.CodeNotAPicture: c.notPicture.Load(),
 			inspection.CodeTooManyPixels: c.pixels.Load(), inspection.CodeInsufficientStorage: c.storage.Load(),

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"image/jpeg"
 	"image/png"
@@ -35,10 +34,12 @@ func decode(ctx context.Context, mediaType string, data []byte) (m image.Image, 
 func decodeWith(ctx context.Context, decoder func(io.Reader) (image.Image, error), data []byte) (m image.Image, err error) {
 	defer recovered(&err)
 	m, err = decoder(&hurried{ctx, bytes.NewReader(data)})
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return nil, err
-	}
-	if err != nil {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, notAPicture("decoding it takes too long")
+	case err != nil:
 		return nil, notAPicture(err.Error())
 	}
 	return m, nil
@@ -47,7 +48,7 @@ func decodeWith(ctx context.Context, decoder func(io.Reader) (image.Image, error
 // recovered turns the panic of a decoder into the refusal of its file.
 func recovered(err *error) {
 	if r := recover(); r != nil {
-		*err = notAPicture(fmt.Sprintf("the decoder panicked: %v", r))
+		*err = notAPicture("the decoder gave up on it")
 	}
 }
 

@@ -85,6 +85,8 @@ type Config struct {
 	DecodeBudget int64
 }
 
+const defaultBudget = 128 << 20
+
 // ignoring returns nil for an error that is the given one.
 func ignoring(err, kind error) error {
 	if errors.Is(err, kind) {
@@ -105,7 +107,7 @@ func (c Config) complete() (Config, error) {
 			*at = value
 		}
 	}
-	sizes := map[*int64]int64{&c.DailyQuota: 4 << 30, &c.Floor: 1 << 30, &c.DecodeBudget: 128 << 20}
+	sizes := map[*int64]int64{&c.DailyQuota: 4 << 30, &c.Floor: 1 << 30, &c.DecodeBudget: defaultBudget}
 	for at, value := range sizes {
 		if *at <= 0 {
 			*at = value

@@ -39,12 +39,6 @@ func (s *Service) finish(ctx context.Context, row *uploadRow) error {
 	return s.settle(ctx, row, d)
 }
 
-// developed is what is made of a file.
-type developed struct {
-	Facts
-	views
-}
-
 // inspect compares a part with its hash, then decodes it. Returns the
 // refusals.
 func (s *Service) inspect(ctx context.Context, row *uploadRow) (*developed, error) {
@@ -56,7 +50,7 @@ func (s *Service) inspect(ctx context.Context, row *uploadRow) (*developed, erro
 	if sum != row.SHA256 {
 		return nil, inspection.Errorf(inspection.CodeChecksumMismatch, "The file is not what its sha256 says, and was thrown away. Send it again from the start.")
 	}
-	return s.develop(ctx, open, row.Length)
+	return s.darkroom.develop(ctx, open, row.Length)
 }
 
 func sumOf(open func() (io.ReadCloser, error)) (string, error) {
@@ -67,47 +61,6 @@ func sumOf(open func() (io.ReadCloser, error)) (string, error) {
 	h := sha256.New()
 	_, err = io.Copy(h, file)
 	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, file.Close())
-}
-
-// develop decodes a file of so many bytes and makes what people look at.
-// Returns CodeNotAPicture and CodeTooManyPixels.
-func (s *Service) develop(ctx context.Context, open func() (io.ReadCloser, error), size int64) (*developed, error) {
-	o, err := outlineOf(open)
-	if err != nil {
-		return nil, err
-	}
-	d := &developed{Facts: Facts{Type: o.mediaType, Bytes: size, Width: o.width, Height: o.height}}
-	err = s.queue.do(ctx, o.memory+size+shrinking, func() error {
-		data, err := readWhole(open, size)
-		if err != nil {
-			return err
-		}
-		d.EXIF = readEXIF(o.mediaType, data)
-		m, err := decode(ctx, o.mediaType, data)
-		if err != nil {
-			return err
-		}
-		d.views, err = makeViews(m, d.EXIF.Orientation)
-		return err
-	})
-	if err == nil {
-		s.counts.developed.Add(1)
-	}
-	return d, err
-}
-
-// shrinking is about how many bytes making the derivatives takes beside the
-// decoded picture.
-const shrinking = 28 << 20
-
-func readWhole(open func() (io.ReadCloser, error), size int64) ([]byte, error) {
-	file, err := open()
-	if err != nil {
-		return nil, err
-	}
-	data := make([]byte, size)
-	_, err = io.ReadFull(file, data)
-	return data, errors.Join(err, file.Close())
 }
 
 // settle does what follows from a verified file; all of it may be done again.
@@ -147,7 +100,7 @@ func (s *Service) keep(ctx context.Context, row *uploadRow) error {
 // judges the records that name any of them.
 func (s *Service) makeKnown(ctx context.Context, row *uploadRow, d *developed) error {
 	if d != nil {
-		if err := s.putViews(ctx, row.SHA256, d.views); err != nil {
+		if err := s.darkroom.putViews(ctx, row.SHA256, d.views); err != nil {
 			return err
 		}
 	}

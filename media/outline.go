@@ -215,11 +215,9 @@ func nextSegment(r *bufio.Reader) (marker byte, length int, err error) {
 
 var errNoMarker = errors.New("media: no JPEG marker where one must be")
 
+// notAPicture refuses a file, with the reason in a decoder's words.
 func notAPicture(why string) error {
-	return &inspection.Error{
-		Code: inspection.CodeNotAPicture, Detail: inspection.Codes[inspection.CodeNotAPicture],
-		Err: errors.New(why),
-	}
+	return inspection.Errorf(inspection.CodeNotAPicture, "The file is no JPEG, PNG or WebP picture that can be read to its end: %s. Nothing of it was kept.", why)
 }
 
 func tooManyPixels() error {

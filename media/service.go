@@ -2,13 +2,8 @@ package media
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 	gosync "sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
-	"golang.org/x/sync/singleflight"
 
 	"gridpatrol/inspection"
 )
@@ -17,8 +12,7 @@ import (
 type Service struct {
 	cfg      Config
 	likeness *likeness
-	queue    *queue
-	making   singleflight.Group
+	darkroom *darkroom
 	counts   counts
 
 	mu    gosync.Mutex
@@ -44,8 +38,8 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, likeness: &likeness{tables: cfg.Store, recent: map[string]bool{}},
-		queue: newQueue(cfg.DecodeBudget),
-		holds: map[string]*hold{}, due: map[inspection.DocID]inspection.Area{}, trash: map[string]time.Time{},
+		darkroom: newDarkroom(cfg.Blobs, cfg.DecodeBudget),
+		holds:    map[string]*hold{}, due: map[inspection.DocID]inspection.Area{}, trash: map[string]time.Time{},
 		wake: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -59,27 +53,4 @@ func New(cfg Config) (*Service, error) {
 func (s *Service) Close() {
 	s.cancel()
 	s.active.Wait()
-}
-
-// queue bounds the memory and the processors that pictures take at once.
-type queue struct {
-	budget, least int64
-	room          *semaphore.Weighted
-}
-
-func newQueue(budget int64) *queue {
-	// No more pictures at once than there are processors: more would only
-	// share them.
-	return &queue{budget: budget, least: budget / int64(runtime.GOMAXPROCS(0)), room: semaphore.NewWeighted(budget)}
-}
-
-// do runs work once there is room for so many bytes; first come, first served.
-// What needs more than there is runs alone.
-func (q *queue) do(ctx context.Context, bytes int64, work func() error) error {
-	weight := min(max(bytes, q.least), q.budget)
-	if err := q.room.Acquire(ctx, weight); err != nil {
-		return fmt.Errorf("waiting for room to decode: %w", err)
-	}
-	defer q.room.Release(weight)
-	return work()
 }

@@ -62,33 +62,10 @@ func (s *Service) sweepUpload(ctx context.Context, user inspection.UserID, id st
 	return nil
 }
 
-// listPage is how many blobs a sweep asks for at once.
-const listPage = 500
-
-// eachBlob calls each for all blobs of a kind.
-func (s *Service) eachBlob(ctx context.Context, kind store.BlobKind, each func(store.BlobInfo) error) error {
-	after := ""
-	for {
-		list, err := s.cfg.Blobs.List(ctx, kind, after, listPage)
-		if err != nil {
-			return err
-		}
-		for _, info := range list {
-			if err := each(info); err != nil {
-				return err
-			}
-			after = info.Name.Key
-		}
-		if len(list) < listPage {
-			return nil
-		}
-	}
-}
-
 // sweepParts drops parts whose upload is unknown, when they are old enough not
 // to be one that was made meanwhile.
 func (s *Service) sweepParts(ctx context.Context, known map[string]bool) error {
-	return s.eachBlob(ctx, store.Parts, func(info store.BlobInfo) error {
+	return eachBlob(ctx, s.cfg.Blobs, store.Parts, func(info store.BlobInfo) error {
 		if known[info.Name.Key] || s.cfg.Now().Sub(info.Written) < s.cfg.UploadTTL {
 			return nil
 		}
@@ -182,14 +159,14 @@ const trashTTL = time.Hour
 // sweepTrash empties the trash, and takes out of it what someone has sent
 // again.
 func (s *Service) sweepTrash(ctx context.Context) error {
-	return s.eachBlob(ctx, store.Trash, func(info store.BlobInfo) error {
+	return eachBlob(ctx, s.cfg.Blobs, store.Trash, func(info store.BlobInfo) error {
 		sha := info.Name.Key
 		p, err := s.photo(ctx, sha)
 		if err != nil {
 			return err
 		}
 		if p.here() {
-			_, err := s.findOriginal(ctx, sha)
+			_, err := s.darkroom.findOriginal(ctx, sha)
 			if err != nil {
 				return err
 			}
@@ -209,18 +186,5 @@ func (s *Service) sweepTrash(ctx context.Context) error {
 		delete(s.trash, sha)
 		s.mu.Unlock()
 		return s.cfg.Blobs.Delete(ctx, info.Name)
-	})
-}
-
-// Rebuild makes all derivatives anew from their originals and tells of each
-// photo whether that went well. Returns an error only if it can't go on.
-func (s *Service) Rebuild(ctx context.Context, each func(sha256 string, err error)) error {
-	return s.eachBlob(ctx, store.Originals, func(info store.BlobInfo) error {
-		_, err := s.remake(ctx, info.Name.Key)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		each(info.Name.Key, err)
-		return nil
 	})
 }

@@ -89,7 +89,7 @@ func (s *Service) Create(ctx context.Context, asker Asker, n NewUpload) (Upload,
 	}
 	if p.sentBy(asker.User) {
 		// A file that was lost from under its row is sent anew.
-		if _, err := s.findOriginal(ctx, n.SHA256); inspection.CodeOf(err) != inspection.CodeNotFound {
+		if _, err := s.darkroom.findOriginal(ctx, n.SHA256); inspection.CodeOf(err) != inspection.CodeNotFound {
 			return s.createDone(ctx, row, &p, err)
 		}
 	}

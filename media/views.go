@@ -3,7 +3,6 @@ package media
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 
 	"gridpatrol/inspection"
@@ -12,82 +11,6 @@ import (
 
 // ViewKinds are the widths that a photo can be asked for in, as long edges.
 var ViewKinds = map[int]store.BlobKind{largeEdge: store.Large, smallEdge: store.Small}
-
-func viewName(kind store.BlobKind, sha string) store.BlobName {
-	return store.BlobName{Kind: kind, Key: sha}
-}
-
-func (s *Service) putViews(ctx context.Context, sha string, v views) error {
-	err := s.cfg.Blobs.Put(ctx, viewName(store.Large, sha), bytes.NewReader(v.large))
-	if err != nil {
-		return err
-	}
-	return s.cfg.Blobs.Put(ctx, viewName(store.Small, sha), bytes.NewReader(v.small))
-}
-
-// view returns a derivative, and makes it if it is missing: once, however many
-// ask. Returns CodeNotFound if the original isn't here.
-func (s *Service) view(ctx context.Context, sha string, kind store.BlobKind) ([]byte, error) {
-	data, err := s.readBlob(ctx, viewName(kind, sha))
-	if !errors.Is(err, store.ErrNotFound) {
-		return data, err
-	}
-	// Those who ask later share the work of the first, so it doesn't end with
-	// the first one's patience.
-	made, err, _ := s.making.Do(sha, func() (any, error) {
-		return s.remake(context.WithoutCancel(ctx), sha)
-	})
-	if err != nil {
-		return nil, err
-	}
-	v, _ := made.(views)
-	if kind == store.Large {
-		return v.large, nil
-	}
-	return v.small, nil
-}
-
-// remake makes a photo's derivatives from its original.
-func (s *Service) remake(ctx context.Context, sha string) (views, error) {
-	size, err := s.findOriginal(ctx, sha)
-	if err != nil {
-		return views{}, err
-	}
-	open := func() (io.ReadCloser, error) { return s.cfg.Blobs.Open(ctx, original(sha), 0, size) }
-	d, err := s.develop(ctx, open, size)
-	if err != nil {
-		return views{}, err
-	}
-	return d.views, s.putViews(ctx, sha, d.views)
-}
-
-// findOriginal returns the size of a photo's file. One that is in the trash
-// although someone has sent it again comes back.
-func (s *Service) findOriginal(ctx context.Context, sha string) (int64, error) {
-	info, err := s.cfg.Blobs.Stat(ctx, original(sha))
-	if errors.Is(err, store.ErrNotFound) {
-		if err = s.cfg.Blobs.Move(ctx, store.BlobName{Kind: store.Trash, Key: sha}, original(sha)); err == nil {
-			info, err = s.cfg.Blobs.Stat(ctx, original(sha))
-		}
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return 0, notFound()
-	}
-	return info.Size, err
-}
-
-func notFound() error {
-	return inspection.Errorf(inspection.CodeNotFound, "%s", inspection.Codes[inspection.CodeNotFound])
-}
-
-func (s *Service) readBlob(ctx context.Context, name store.BlobName) ([]byte, error) {
-	r, err := s.cfg.Blobs.Open(ctx, name, 0, MaxBytes)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(r)
-	return data, errors.Join(err, r.Close())
-}
 
 // Picture is a file to look at. ETag stands for its bytes, without quotes.
 type Picture struct {
@@ -130,10 +53,10 @@ func (s *Service) Picture(ctx context.Context, asker Asker, sha string, edge int
 		return nil, notFound()
 	}
 	if kind, small := ViewKinds[edge]; small {
-		data, err := s.view(ctx, sha, kind)
+		data, err := s.darkroom.view(ctx, sha, kind)
 		return &Picture{Type: TypeJPEG, Size: int64(len(data)), ETag: sha + "-" + string(kind) + viewVersion, data: data}, err
 	}
-	size, err := s.findOriginal(ctx, sha)
+	size, err := s.darkroom.findOriginal(ctx, sha)
 	return &Picture{Type: p.Type, Size: size, ETag: sha, blobs: s.cfg.Blobs, name: original(sha)}, err
 }
 

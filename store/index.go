@@ -130,6 +130,9 @@ func terms(c inspection.Collection, doc, server, evidence inspection.Object) []s
 	for _, p := range inspection.Photos(doc) {
 		add(TermPhoto, p.SHA256)
 	}
+	for _, sha := range inspection.ParkedPhotos(server) {
+		add(TermPhoto, sha)
+	}
 	for member, prefix := range map[string]string{
 		"session": TermSession, "task": TermTask, "site": TermSite, "inspection": TermInspection,
 	} {

@@ -150,7 +150,7 @@ const (
 // AllTables is the list of plain tables.
 var AllTables = []Table{
 	TableMeta, TableKeys, TableCredentials, TableUsernames, TableFamilies, TableDevices,
-		TableReports, TableFiles, TablePhotos, TableLikeness, TableUploads, TableUsage, TableMissing, TableSwept,
+	TableReports, TableFiles, TablePhotos, TableLikeness, TableUploads, TableUsage, TableMissing, TableSwept,
 }
 
 // Row is one row of a plain table. Versions start at 1 and grow by one.
