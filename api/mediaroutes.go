@@ -148,31 +148,30 @@ func (c *call) sendRange(p *media.Picture, etag string) error {
 func byteRange(header string, size int64) (from, length int64, partial bool, err error) {
 	spec, ok := strings.CutPrefix(header, "bytes=")
 	first, last, dash := strings.Cut(strings.TrimSpace(spec), "-")
-	if !ok || !dash || strings.Contains(spec, ",") {
+	if !ok || !dash {
 		return 0, size, false, nil
 	}
-	none := inspection.Errorf(inspection.CodeRange, "The file has %d bytes.", size)
-	end := size - 1
-	if first == "" { // the last bytes
-		n, bad := strconv.ParseInt(last, 10, 64)
-		if bad != nil || n < 0 {
-			return 0, size, false, nil
-		}
-		from = max(size-n, 0)
-	} else {
-		var bad error
-		if from, bad = strconv.ParseInt(first, 10, 64); bad != nil || from < 0 {
-			return 0, size, false, nil
-		}
-		if last != "" {
-			if end, bad = strconv.ParseInt(last, 10, 64); bad != nil || end < from {
-				return 0, size, false, nil
-			}
-		}
+	begin, ok1 := position(first)
+	end, ok2 := position(last)
+	switch {
+	case !ok1 || !ok2 || first == "" && last == "" || first != "" && last != "" && end < begin:
+		return 0, size, false, nil
+	case first == "": // the last bytes
+		begin, end = max(size-end, 0), size-1
+	case last == "":
+		end = size - 1
 	}
-	if from >= size {
-		return 0, 0, false, none
+	if begin >= size {
+		return 0, 0, false, inspection.Errorf(inspection.CodeRange, "The file has %d bytes.", size)
 	}
-	end = min(end, size-1)
-	return from, end - from + 1, true, nil
+	return begin, min(end, size-1) - begin + 1, true, nil
+}
+
+// position reads a place in a file; one that is left out is 0.
+func position(digits string) (int64, bool) {
+	if digits == "" {
+		return 0, true
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return n, err == nil && n >= 0
 }

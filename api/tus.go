@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the tus protocol demands it; the whole file is checked with SHA-256
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"hash"
 	"io"
 	"net/http"
@@ -303,7 +304,7 @@ func (p *partReader) Read(b []byte) (int, error) {
 		return n, errInterrupted
 	case isTimeout(err):
 		return n, late(p.silence)
-	case err == io.EOF && (p.want < 0 || p.got >= p.want):
+	case errors.Is(err, io.EOF) && (p.want < 0 || p.got >= p.want):
 		return n, io.EOF
 	}
 	return n, badBody("The body broke off. What came of it is kept: ask for the upload's offset and go on from there.")

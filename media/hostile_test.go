@@ -214,8 +214,8 @@ func TestCancelledDecode(t *testing.T) {
 }
 
 func TestFormats(t *testing.T) {
-	var clear bytes.Buffer
-	if err := png.Encode(&clear, image.NewNRGBA(image.Rect(0, 0, 50, 40))); err != nil {
+	var plain bytes.Buffer
+	if err := png.Encode(&plain, image.NewNRGBA(image.Rect(0, 0, 50, 40))); err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
@@ -225,7 +225,7 @@ func TestFormats(t *testing.T) {
 	}{
 		"progressive": {testdata(t, "progressive.jpg"), TypeJPEG, 96, 72}, "lossy": {testdata(t, "lossy.webp"), TypeWebP, 96, 72},
 		"lossless": {testdata(t, "lossless.webp"), TypeWebP, 96, 72}, "interlaced": {testdata(t, "interlaced.png"), TypePNG, 96, 72},
-		"transparent": {clear.Bytes(), TypePNG, 50, 40}, "drawn": {drawn("plate_photo", 2000), TypeJPEG, 2000, 1500},
+		"transparent": {plain.Bytes(), TypePNG, 50, 40}, "drawn": {drawn("plate_photo", 2000), TypeJPEG, 2000, 1500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := develop(t, tc.data)
@@ -246,7 +246,7 @@ func TestFormats(t *testing.T) {
 			}
 		})
 	}
-	d, err := develop(t, clear.Bytes())
+	d, err := develop(t, plain.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}

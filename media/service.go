@@ -24,7 +24,7 @@ type Service struct {
 	trash       map[string]time.Time
 
 	wake   chan struct{}
-	ctx    context.Context //nolint:containedctx // the parent of what the service does by itself
+	ctx    context.Context // the parent of what the service does by itself
 	cancel context.CancelFunc
 	active gosync.WaitGroup
 }

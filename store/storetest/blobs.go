@@ -200,7 +200,7 @@ func testBlobGrowCut(l *blobLab) {
 		l.Fatalf("Append of a failing reader gives %d, %v", n, err)
 	}
 	l.holds(part(1), whole[:n])
-	n, err = l.reopen().Append(l.Context(), part(1), n, bytes.NewReader(whole[n:]))
+	_, err = l.reopen().Append(l.Context(), part(1), n, bytes.NewReader(whole[n:]))
 	l.must("Append", err)
 	l.holds(part(1), whole)
 }
