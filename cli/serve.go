@@ -135,14 +135,14 @@ func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, 
 	if err := seedReference(r, s.sync); err != nil {
 		return nil, err
 	}
-	if s.media, err = media.New(f.mediaConfig(r, st, blobs, s.sync)); err != nil {
-		return nil, err
-	}
-	photos.service.Store(s.media)
 	reports, err := newReports(st, closings{s.sync}, data, now)
 	if err != nil {
 		return nil, err
 	}
+	if s.media, err = media.New(f.mediaConfig(r, st, blobs, s.sync)); err != nil {
+		return nil, err
+	}
+	photos.service.Store(s.media)
 	supervisors := review.New(review.Config{Store: st, Acts: s.sync, People: accounts, Now: now, NewID: newID})
 	s.http, err = api.New(api.Config{
 		Auth: accounts, Sync: s.sync, Media: s.media, Reports: reports, Review: supervisors,

@@ -29,6 +29,7 @@ import (
 // Store is what media needs of an engine.
 type Store interface {
 	store.Tables
+	ID(ctx context.Context) (string, error)
 	Heads(ctx context.Context) (map[inspection.Area]store.Head, error)
 	Entries(ctx context.Context, area inspection.Area, seqs []int64) ([]store.Entry, error)
 	Records(ctx context.Context, ids []inspection.DocID) (map[inspection.DocID]store.Record, error)

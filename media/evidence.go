@@ -62,7 +62,7 @@ func (s *Service) judgeRecord(ctx context.Context, rec *store.Record) (settled b
 	before := server["evidence"]
 	after := evidenceOf(rec, doc, server, known)
 	settled = true
-	if !rec.Deleted && !inspection.Equal(before, after) {
+	if !inspection.Equal(before, after) {
 		settled, err = s.amend(ctx, rec, known)
 	}
 	if err != nil || !settled {
@@ -81,7 +81,7 @@ func (s *Service) amend(ctx context.Context, rec *store.Record, known map[string
 		for _, p := range inspection.Photos(client) {
 			settled = settled && known[p.SHA256] != nil
 		}
-		if !settled || now.Deleted {
+		if !settled {
 			return false
 		}
 		ev := evidenceOf(now, client, server, known)
@@ -96,7 +96,8 @@ func (s *Service) amend(ctx context.Context, rec *store.Record, known map[string
 }
 
 // look finds out about each photo that the record names, and notes on those
-// that are here that a record does: from then on they are kept for ever.
+// that are here that a record does: from then on they are kept for ever. A
+// deleted record shares no photo with others.
 func (s *Service) look(ctx context.Context, rec *store.Record, doc inspection.Object) (map[string]*seen, error) {
 	known := map[string]*seen{}
 	for _, named := range inspection.Photos(doc) {
@@ -222,9 +223,6 @@ func textsOf(v any) []string {
 func (s *Service) tellTwins(ctx context.Context, rec *store.Record, before any, after inspection.Object) error {
 	was, _ := before.(inspection.Object)
 	old, now := reusedIn(was), reusedIn(after)
-	if rec.Deleted {
-		now = nil
-	}
 	if slices.Equal(old, now) {
 		return nil
 	}

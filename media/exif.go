@@ -2,6 +2,7 @@ package media
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -63,14 +64,37 @@ func readEXIF(mediaType string, data []byte) (e EXIF) {
 		_ = recover() // what was read before the reader broke counts
 		e = r.result()
 	}()
+	format := exifFormats[mediaType]
+	if block := tiffInWebP(data); mediaType == TypeWebP && block != nil {
+		format, data = imagemeta.TIFF, block
+	}
 	// A broken file gives an error after the tags that could be read.
 	_, _ = imagemeta.Decode(imagemeta.Options{
-		R: &metered{Reader: bytes.NewReader(data), left: exifReads}, ImageFormat: exifFormats[mediaType],
+		R: &metered{Reader: bytes.NewReader(data), left: exifReads}, ImageFormat: format,
 		Sources: imagemeta.EXIF, LimitNumTags: exifTags, LimitTagSize: exifTagBytes,
 		ShouldHandleTag: func(t imagemeta.TagInfo) bool { return strings.HasPrefix(t.Namespace, "IFD0") },
 		HandleTag:       func(t imagemeta.TagInfo) error { r.take(t.Tag, t.Value); return nil },
 	})
 	return e
+}
+
+// tiffInWebP returns the EXIF of a WebP whose writer put the header of a JPEG's
+// segment before it, as many do against the specification; nil of others.
+func tiffInWebP(data []byte) []byte {
+	for at := sniffed; at+8 <= len(data); {
+		size := int64(binary.LittleEndian.Uint32(data[at+4:]))
+		content := data[at+8:]
+		content = content[:min(size, int64(len(content)))]
+		if string(data[at:at+4]) == "EXIF" {
+			block, ok := bytes.CutPrefix(content, []byte("Exif\x00\x00"))
+			if !ok {
+				return nil
+			}
+			return block
+		}
+		at += 8 + len(content) + len(content)%2
+	}
+	return nil
 }
 
 func (r *exifReader) take(tag string, value any) {

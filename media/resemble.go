@@ -18,7 +18,7 @@ import (
 
 // matchFrom is the agreement, of at most 1, from which two pictures are
 // near-identical. docs/decisions has the table that was measured.
-const matchFrom = 0.9
+const matchFrom = 0.93
 
 const (
 	grain   = 96 // pixels across and down in which detail is kept

@@ -111,22 +111,32 @@ func (s *Service) sweepRecords(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	database, err := s.cfg.Store.ID(ctx)
+	if err != nil {
+		return err
+	}
 	var failed error
 	for area, head := range heads {
 		if area != inspection.ReferenceArea {
-			failed = errors.Join(failed, s.sweepArea(ctx, area, head.Seq))
+			failed = errors.Join(failed, s.sweepArea(ctx, database, area, head.Seq))
 		}
 	}
 	return failed
 }
 
 // swept is a row of the swept table: all records up to Seq have been judged.
+// It counts in the database that it was written in: a restored one is looked
+// through from the start.
 type swept struct {
-	Seq int64 `json:"seq"`
+	Database string `json:"database"`
+	Seq      int64  `json:"seq"`
 }
 
-func (s *Service) sweepArea(ctx context.Context, area inspection.Area, head int64) error {
+func (s *Service) sweepArea(ctx context.Context, database string, area inspection.Area, head int64) error {
 	row, err := store.ReadRow[swept](ctx, s.cfg.Store, store.TableSwept, string(area))
+	if row.Database != database {
+		row.Seq = 0
+	}
 	if err = ignoring(err, store.ErrNotFound); err != nil || row.Seq >= head {
 		return err
 	}
@@ -144,7 +154,7 @@ func (s *Service) sweepArea(ctx context.Context, area inspection.Area, head int6
 			}
 		}
 		from, more = page.Seq, page.More
-		if err := s.noteSwept(ctx, area, from); err != nil {
+		if err := s.noteSwept(ctx, area, swept{database, from}); err != nil {
 			return err
 		}
 	}
@@ -152,12 +162,12 @@ func (s *Service) sweepArea(ctx context.Context, area inspection.Area, head int6
 }
 
 // noteSwept moves the position up, never down: another process may be ahead.
-func (s *Service) noteSwept(ctx context.Context, area inspection.Area, seq int64) error {
+func (s *Service) noteSwept(ctx context.Context, area inspection.Area, upto swept) error {
 	_, err := store.ChangeRow(ctx, s.cfg.Store, store.TableSwept, string(area), func(row *swept, _ bool) error {
-		if row.Seq >= seq {
+		if row.Database == upto.Database && row.Seq >= upto.Seq {
 			return store.ErrUnchanged
 		}
-		row.Seq = seq
+		*row = upto
 		return nil
 	})
 	return err

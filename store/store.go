@@ -140,7 +140,7 @@ const (
 	TableReports     Table = "reports"     // user/device → what the phone last told of itself
 	TableFiles       Table = "files"       // SHA-256/part → what closed windows keep
 	TablePhotos      Table = "photos"      // SHA-256 → what is known of a photo, and who sent it
-	TableLikeness    Table = "likeness"    // band of a perceptual hash/SHA-256 → the whole hash
+	TableLikeness    Table = "likeness"    // when it came/SHA-256 → a photo's fingerprint
 	TableUploads     Table = "uploads"     // user/upload → an upload that is or was under way
 	TableUsage       Table = "usage"       // user → how much was uploaded on which day
 	TableMissing     Table = "missing"     // user/device/document → photos that it named and that aren't here

@@ -74,9 +74,9 @@ func TestBackupAndRestore(t *testing.T) {
 // it, and decides when it is read.
 func TestCarriesEverything(t *testing.T) {
 	want := []string{
-		"reports", "families", "devices", // before the logs
+		"reports", "families", "devices", "swept", "missing", // before the logs
 		"log",
-		"meta", "keys", "credentials", "usernames", "files", // after them
+		"meta", "keys", "credentials", "usernames", "files", "photos", "likeness", "uploads", "usage", // after them
 	}
 	eachEngine(t, func(t *testing.T, e engine) {
 		source := e.fresh(t)

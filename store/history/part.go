@@ -61,11 +61,15 @@ const logPart = "log"
 //     and the demo's accounts the mark that keeps them on loopback.
 //   - A closing in the reference log names files that were kept before it.
 //   - Records name pictures; these are kept before a record counts them.
+//   - How far a street's evidence was looked through is a seq of its log, and
+//     which photos a phone owes rests on its records.
 //
 // The reference log and the streets' logs point at each other (a closed month
 // names seqs of streets, a street's records name templates), so they are cut
 // at one moment: see cut.
-var tablesBeforeLogs = []store.Table{store.TableReports, store.TableFamilies, store.TableDevices}
+var tablesBeforeLogs = []store.Table{
+	store.TableReports, store.TableFamilies, store.TableDevices, store.TableSwept, store.TableMissing,
+}
 
 // tablesAfterLogs returns all tables that aren't read before the logs.
 func tablesAfterLogs() []store.Table {

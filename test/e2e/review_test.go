@@ -53,7 +53,7 @@ func (o *office) want(v any, want string) {
 // truck pushes a failing roadside check and returns its id and plate.
 func (o *office) truck() (id, plate string) {
 	o.t.Helper()
-	doc := object(seeds.Fixture("diesel_roadside_fail"))
+	doc := seeds.Fixture("diesel_roadside_fail")
 	id = uuid.Must(uuid.NewV7()).String()
 	doc["id"], doc["area"], doc["session"] = id, "610102003", nil
 	plate = doc["answers"].(object)["plate"].(string)
