@@ -1,14 +1,19 @@
 package report_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"gridpatrol/inspection"
 	"gridpatrol/report"
+	"gridpatrol/store/mongo"
+	"gridpatrol/store/mongo/mongotest"
 )
 
 // The month of October 2026, by hand. Every session is in street 003 unless it
@@ -42,7 +47,33 @@ import (
 func TestAMonthByHand(t *testing.T) {
 	w := newWorld(t)
 	w.handMonth()
-	j := w.joint(report.WholeMonth, "")
+	w.wantHandMonth(w.joint(report.WholeMonth, ""))
+}
+
+// The same month on the other engine, also as of a time, and closed.
+func TestAMonthByHandOnMongo(t *testing.T) {
+	st, err := mongo.Open(t.Context(), mongotest.Database(t), mongo.Options{NewID: uuid.NewString})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldIn(t, st)
+	w.handMonth()
+	w.at(local("2026-11-10 09:00:00"))
+	c, err := w.report.Close(w.ctx, "boss", october(report.WholeMonth), district)
+	w.must(err)
+	file := w.file(report.FormatXLSX, c.AsOf.Token())
+	w.happen()
+	w.wantHandMonth(w.joint(report.WholeMonth, "2026-11-09T12:00:00+08:00"))
+	w.wantHappened(w.joint(report.WholeMonth, ""))
+	if !bytes.Equal(w.file(report.FormatXLSX, ""), file) {
+		t.Error("the closed month's file is another")
+	}
+}
+
+// wantHandMonth checks a report against the table.
+func (w *world) wantHandMonth(j *report.Joint) {
+	t := w.t
+	t.Helper()
 	diesel, voc := topic(j.Topics, "diesel_roadside"), topic(j.Topics, "voc_product")
 	if diesel.Sessions != 9 || diesel.Checks() != 12 || diesel.Vehicles == nil || diesel.Inspections != nil {
 		t.Errorf("diesel: %d sessions, %d vehicles", diesel.Sessions, diesel.Checks())

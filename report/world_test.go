@@ -31,7 +31,7 @@ const (
 type world struct {
 	t      testing.TB
 	ctx    context.Context
-	store  *sqlite.Store
+	store  store.Store
 	sync   *sync.Service
 	report *report.Service
 
@@ -48,10 +48,18 @@ func (l ledger) AddClosing(ctx context.Context, by inspection.UserID, id string,
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, ctx: context.Background(), now: local("2026-09-01 08:00:00")}
-	st, err := sqlite.Open(w.ctx, t.TempDir(), sqlite.Options{NewID: uuid.NewString})
-	w.must(err)
-	w.store = st
+	st, err := sqlite.Open(context.Background(), t.TempDir(), sqlite.Options{NewID: uuid.NewString})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorldIn(t, st)
+}
+
+// newWorldIn makes a world in an empty store, which it closes at the end.
+func newWorldIn(t testing.TB, st store.Store) *world {
+	t.Helper()
+	w := &world{t: t, ctx: context.Background(), now: local("2026-09-01 08:00:00"), store: st}
+	var err error
 	w.sync, err = sync.New(w.ctx, sync.Config{Store: st, Now: w.clock, Log: slog.New(slog.DiscardHandler)})
 	w.must(err)
 	w.report = w.reports(st)

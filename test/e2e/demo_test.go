@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -172,4 +175,52 @@ func (s *server) wantExports(j joint) {
 	if out, status := run(t, "", "export", "dispatch", "--data", s.data, "--month", lastMonth(), "--window", "second_half", "-o", filepath.Join(dir, "units.xlsx")); status != 0 {
 		t.Errorf("%d: %s", status, out)
 	}
+}
+
+// A closed month is served from a restored backup byte for byte, and its
+// closing is part of the history that verify proves.
+func TestAClosedMonthSurvivesARestore(t *testing.T) {
+	s := startMonth(t)
+	boss := s.signIn("supervisor")
+	status, closing := s.call("POST", "/v1/reports/joint/close", boss.token, object{"month": lastMonth()})
+	if status != http.StatusOK {
+		t.Fatalf("%d %v", status, closing)
+	}
+	before := export(t, s.data)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	restored := filepath.Join(dir, "restored")
+	for _, args := range [][]string{
+		{"backup", "--data", s.data, "-o", filepath.Join(dir, "backup")},
+		{"restore", "--data", restored, filepath.Join(dir, "backup")},
+		{"verify", "--data", restored},
+	} {
+		if out, status := run(t, "", args...); status != 0 {
+			t.Fatalf("%v: %d %s", args, status, out)
+		}
+	}
+	if after := export(t, restored); !bytes.Equal(after, before) {
+		t.Error("the closed month is another after the restore")
+	}
+	files, _ := closing["files"].(object)
+	kept, _ := files["xlsx"].(object)
+	if sum := sha256.Sum256(before); kept["sha256"] != hex.EncodeToString(sum[:]) {
+		t.Errorf("the closing says %v", kept)
+	}
+}
+
+// export returns last month's workbook.
+func export(t *testing.T, data string) []byte {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "month.xlsx")
+	if out, status := run(t, "", "export", "joint", "--data", data, "--month", lastMonth(), "-o", file); status != 0 {
+		t.Fatalf("%d: %s", status, out)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
