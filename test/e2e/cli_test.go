@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -45,7 +46,11 @@ func TestFilesAreForTheOwnerOnly(t *testing.T) {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || info.Mode().Perm() != 0o600 {
+		want := os.FileMode(0o600)
+		if e.IsDir() {
+			want = 0o700
+		}
+		if err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s has mode %v (%v)", e.Name(), info.Mode(), err)
 		}
 	}
@@ -133,6 +138,26 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 	}
 }
 
+// awaitRequests waits until the server has so many requests under way besides
+// the one that asks.
+func (s *server) awaitRequests(n int) {
+	s.t.Helper()
+	want := fmt.Sprintf("gridpatrol_http_requests_in_flight %d\n", n+1)
+	for range 3000 {
+		res, err := http.Get(s.url("/metrics"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		page, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err == nil && strings.Contains(string(page), want) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Fatalf("there are never %d requests under way", n)
+}
+
 // A push whose body is still arriving when the server is told to stop is
 // taken to its end and answered.
 func TestAStopFinishesWhatIsUnderWay(t *testing.T) {
@@ -162,6 +187,7 @@ func TestAStopFinishesWhatIsUnderWay(t *testing.T) {
 		status <- res.StatusCode
 	}()
 	writer.Write(body[:len(body)/2])
+	s.awaitRequests(1)
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	for !strings.Contains(s.log.String(), "stopping") {
 		time.Sleep(5 * time.Millisecond)
