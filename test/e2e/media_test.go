@@ -119,7 +119,7 @@ func (a *account) download(path string) (int, []byte) {
 // photographed is an inspection that names a photo in each field that its
 // checklist demands.
 func photographed(id, area string, photos ...string) object {
-	doc := object(seeds.Fixture("open_burning_pass"))
+	doc := seeds.Fixture("open_burning_pass")
 	doc["id"], doc["area"] = id, area
 	list := []any{}
 	for _, sha := range photos {
