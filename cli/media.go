@@ -27,9 +27,9 @@ type mediaFlags struct {
 
 // openBlobs opens what is kept beside the database at a location: GridFS in a
 // Mongo database, a folder within that of an embedded one.
-func openBlobs(ctx context.Context, st store.Store, location string) (store.Blobs, error) {
+func openBlobs(st store.Store, location string) (store.Blobs, error) {
 	if m, ok := st.(*mongo.Store); ok {
-		return m.Blobs(ctx)
+		return m.Blobs(), nil
 	}
 	return files.Open(filepath.Join(location, "media"), now())
 }
@@ -38,7 +38,7 @@ func openBlobs(ctx context.Context, st store.Store, location string) (store.Blob
 // for the time of do.
 func withDatabase(r *run, location string, existing bool, do func(history.Database) error) error {
 	return withStore(r, location, existing, func(st store.Store) error {
-		blobs, err := openBlobs(r.ctx, st, location)
+		blobs, err := openBlobs(st, location)
 		if err != nil {
 			return &placedError{location, err}
 		}
@@ -100,7 +100,7 @@ type mediaRebuild struct {
 // Run makes the derivatives anew, beside a server that may be running.
 func (c *mediaRebuild) Run(r *run) error {
 	return withStore(r, c.location(), true, func(st store.Store) error {
-		blobs, err := openBlobs(r.ctx, st, c.location())
+		blobs, err := openBlobs(st, c.location())
 		if err != nil {
 			return err
 		}

@@ -52,16 +52,14 @@ type chunkDoc struct {
 // many a photo, is one or a few.
 const chunkBytes = 1 << 20
 
-// Blobs returns the database's blobs; what is missing for them is made.
-func (s *Store) Blobs(ctx context.Context) (*Blobs, error) {
+var fileIndexes = []index{{name: "files_by_name", keys: ascending("filename", "_id")}}
+
+var chunkIndexes = []index{{name: "chunks_by_file", keys: ascending("files_id", "n")}}
+
+// Blobs returns the database's blobs.
+func (s *Store) Blobs() *Blobs {
 	db := s.log.Database()
-	b := &Blobs{s: s, files: db.Collection("photos.files"), chunks: db.Collection("photos.chunks"), parts: db.Collection("photos.parts")}
-	return b, s.within(ctx, "open blobs", func(ctx context.Context) error {
-		if err := makeIndexes(ctx, b.files, []index{{name: "files_by_name", keys: ascending("filename", "_id")}}); err != nil {
-			return err
-		}
-		return makeIndexes(ctx, b.chunks, []index{{name: "chunks_by_file", keys: ascending("files_id", "n")}})
-	})
+	return &Blobs{s: s, files: db.Collection("photos.files"), chunks: db.Collection("photos.chunks"), parts: db.Collection("photos.parts")}
 }
 
 func fileName(name store.BlobName) string { return string(name.Kind) + "/" + name.Key }

@@ -17,11 +17,7 @@ import (
 
 func openBlobs(t testing.TB, uri string) *Blobs {
 	t.Helper()
-	b, err := openIn(t, uri).Blobs(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return openIn(t, uri).Blobs()
 }
 
 func TestBlobsContract(t *testing.T) {
