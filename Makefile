@@ -29,14 +29,25 @@ programs:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \
 	else echo "install these first:$$missing"; exit 1; fi
 
+# Published clients that tests run unmodified. Without Node those tests are
+# skipped.
+CLIENTS := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard test/clients/*/package-lock.json))
+
+.PHONY: clients
+clients: $(CLIENTS)
+
+test/clients/%/node_modules/.package-lock.json: test/clients/%/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix test/clients/$* --no-audit --no-fund && touch $@; \
+	else echo "npm is missing: tests of published clients are skipped"; fi
+
 .PHONY: test
-test: build programs bin/ferretdb ## Run every suite: unit, properties, contract, end to end, README
+test: build programs clients bin/ferretdb ## Run every suite: unit, properties, contract, end to end, README
 	go vet ./...
 	go test -count=1 -timeout 15m ./...
 
 .PHONY: race
 race: ## Run the suites that share memory under the race detector (needs gcc)
-	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./inspection/... ./store/... ./sync/... ./auth/... ./api/...
+	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./inspection/... ./store/... ./sync/... ./auth/... ./media/... ./api/...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"gridpatrol/store"
 	"gridpatrol/store/history"
 )
 
@@ -19,11 +18,11 @@ type backupCommand struct {
 
 // Run writes a backup beside a server that may be running.
 func (c *backupCommand) Run(r *run) error {
-	return withStore(r, c.location(), true, func(st store.Store) error {
+	return withDatabase(r, c.location(), true, func(db history.Database) error {
 		p := c.progress(r, "backup")
 		var contents *history.Contents
 		write := func(w io.Writer) (err error) {
-			contents, err = history.Backup(r.ctx, history.Database{Store: st}, w, workOptions(p))
+			contents, err = history.Backup(r.ctx, db, w, workOptions(p))
 			p.end()
 			return err
 		}
@@ -44,12 +43,17 @@ func workOptions(p *progress) history.Options {
 	return history.Options{Now: now, NewID: newID, Progress: p.tell}
 }
 
+// photosPart is the part of a backup that holds photos.
+var photosPart = history.Pictures(nil).Name()
+
 func summary(c *history.Contents) string {
 	var items int64
 	for _, n := range c.Items {
 		items += n
 	}
-	return fmt.Sprintf("%d entries in %d areas and %d rows of database %s", c.Entries(), len(c.Heads), items-c.Items["log"], c.Database)
+	photos := c.Items[photosPart]
+	return fmt.Sprintf("%d entries in %d areas, %d rows and %d photos of database %s",
+		c.Entries(), len(c.Heads), items-c.Items["log"]-photos, photos, c.Database)
 }
 
 // writeFile writes a file that appears whole or not at all, readable by its
@@ -104,18 +108,18 @@ func (c *restoreCommand) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	if _, err := history.CheckBackup(r.ctx, f, history.Database{}, o); err != nil {
+	if _, err := history.CheckBackup(r.ctx, f, history.Database{Beside: []history.Part{history.Pictures(nil)}}, o); err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	return withStore(r, c.location(), false, func(st store.Store) error {
-		contents, err := history.Restore(r.ctx, f, history.Database{Store: st}, o)
+	return withDatabase(r, c.location(), false, func(db history.Database) error {
+		contents, err := history.Restore(r.ctx, f, db, o)
 		if err != nil {
 			return err
 		}
-		id, err := st.ID(r.ctx)
+		id, err := db.Store.ID(r.ctx)
 		if err == nil && !c.Quiet {
 			fmt.Fprintf(r.Stdout, "restored %s\nThe new database is %s: phones start over, and push again what it lacks.\n", summary(contents), id)
 		}
@@ -145,10 +149,10 @@ type migrateCommand struct {
 
 // Run moves a database; after a crash the same command goes on.
 func (c *migrateCommand) Run(r *run) error {
-	return withStore(r, c.From, true, func(from store.Store) error {
-		return withStore(r, c.To, false, func(to store.Store) error {
+	return withDatabase(r, c.From, true, func(from history.Database) error {
+		return withDatabase(r, c.To, false, func(to history.Database) error {
 			p := c.progress(r, "migrate")
-			moved, err := history.Migrate(r.ctx, history.Database{Store: from}, history.Database{Store: to}, workOptions(p))
+			moved, err := history.Migrate(r.ctx, from, to, workOptions(p))
 			p.end()
 			if err != nil || c.Quiet {
 				return err

@@ -14,6 +14,8 @@ import (
 	"gridpatrol/media"
 	"gridpatrol/store"
 	"gridpatrol/store/files"
+	"gridpatrol/store/history"
+	"gridpatrol/store/mongo"
 	"gridpatrol/sync"
 )
 
@@ -23,9 +25,25 @@ type mediaFlags struct {
 	Floor int64 `default:"1024" help:"MiB of the photos' disk that stay free: below, uploads are answered 507." env:"GRIDPATROL_MEDIA_FLOOR"`
 }
 
-// openBlobs opens the folder of the photos, beside the database.
-func (f dataFlags) openBlobs() (store.Blobs, error) {
-	return files.Open(filepath.Join(f.Data, "media"), now())
+// openBlobs opens what is kept beside the database at a location: GridFS in a
+// Mongo database, a folder within that of an embedded one.
+func openBlobs(st store.Store, location string) (store.Blobs, error) {
+	if m, ok := st.(*mongo.Store); ok {
+		return m.Blobs(), nil
+	}
+	return files.Open(filepath.Join(location, "media"), now())
+}
+
+// withDatabase opens the database at a location with all that belongs to it,
+// for the time of do.
+func withDatabase(r *run, location string, existing bool, do func(history.Database) error) error {
+	return withStore(r, location, existing, func(st store.Store) error {
+		blobs, err := openBlobs(st, location)
+		if err != nil {
+			return &placedError{location, err}
+		}
+		return do(history.Database{Store: st, Beside: []history.Part{history.Pictures(blobs)}})
+	})
 }
 
 func (f mediaFlags) mediaConfig(r *run, st store.Store, blobs store.Blobs, acts *sync.Service) media.Config {
@@ -82,7 +100,7 @@ type mediaRebuild struct {
 // Run makes the derivatives anew, beside a server that may be running.
 func (c *mediaRebuild) Run(r *run) error {
 	return withStore(r, c.location(), true, func(st store.Store) error {
-		blobs, err := c.openBlobs()
+		blobs, err := openBlobs(st, c.location())
 		if err != nil {
 			return err
 		}

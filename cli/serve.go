@@ -83,7 +83,7 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 			return fmt.Errorf("making the demo district: %w", err)
 		}
 	}
-	blobs, err := data.openBlobs()
+	blobs, err := openBlobs(st, data.location())
 	if err != nil {
 		return err
 	}

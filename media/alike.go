@@ -51,7 +51,7 @@ func (s *Service) liken(ctx context.Context, sha string, d *developed) ([]string
 // thumb is a photo's small view as pixels.
 func (s *Service) thumb(ctx context.Context, sha string, d *developed) (image.Image, error) {
 	if d != nil {
-		return d.views.thumb, nil
+		return d.thumb, nil
 	}
 	data, err := s.darkroom.view(ctx, sha, store.Small)
 	if err != nil {

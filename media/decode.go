@@ -33,7 +33,7 @@ func decode(ctx context.Context, mediaType string, data []byte) (m image.Image, 
 
 func decodeWith(ctx context.Context, decoder func(io.Reader) (image.Image, error), data []byte) (m image.Image, err error) {
 	defer recovered(&err)
-	m, err = decoder(&hurried{ctx, bytes.NewReader(data)})
+	m, err = decoder(hurried(ctx, bytes.NewReader(data)))
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil, err
@@ -54,14 +54,15 @@ func recovered(err *error) {
 
 // hurried ends a decoder's input when its time is over. It hides all but Read,
 // so that decoders come by here for every few kilobytes.
-type hurried struct {
-	ctx context.Context
-	r   io.Reader
+func hurried(ctx context.Context, r io.Reader) io.Reader {
+	return readFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
 }
 
-func (h *hurried) Read(p []byte) (int, error) {
-	if err := h.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return h.r.Read(p)
-}
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }

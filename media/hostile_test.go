@@ -73,6 +73,21 @@ func blackPNG(width, height int) []byte {
 	return append(append(out, chunk("IDAT", packed.Bytes())...), chunk("IEND", nil)...)
 }
 
+// rgbHeader is the header of a PNG in colour.
+func rgbHeader(width, height uint32, interlace byte) []byte {
+	b := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, width), height)
+	return append([]byte(pngHead), chunk("IHDR", append(b, 8, 2, 0, 0, interlace))...)
+}
+
+// TestColourPNGs: one of nearly 50 megapixels is taken, if a camera could have
+// written it.
+func TestColourPNGs(t *testing.T) {
+	header := append(rgbHeader(7000, 7000, 0), chunk("IDAT", nil)...)
+	if o, err := outlineOf(opener(header)); err != nil || o.memory != 4*49e6 {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
 // bombedPNG has a colour profile of a few kilobytes that unpacks to many
 // megabytes.
 func bombedPNG(t testing.TB) []byte {
@@ -144,6 +159,7 @@ func TestHostileFiles(t *testing.T) {
 		{"JPEG of 65535×65535", declared(0xc0, 65535, 65535, fourTwoZero), inspection.CodeTooManyPixels},
 		{"progressive JPEG of 49 megapixels", declared(0xc2, 7000, 7000, fourTwoZero), inspection.CodeTooManyPixels},
 		{"progressive JPEG of 20 megapixels in full colour", declared(0xc2, 5000, 4000, full), inspection.CodeTooManyPixels},
+		{"interlaced PNG of 49 megapixels in colour", rgbHeader(7000, 7000, 1), inspection.CodeTooManyPixels},
 		{"GIF posing as JPEG", moving.Bytes(), inspection.CodeNotAPicture},
 		{"GIF behind the first bytes of a JPEG", append([]byte("\xff\xd8\xff"), moving.Bytes()...), inspection.CodeNotAPicture},
 		{"empty", nil, inspection.CodeNotAPicture},
@@ -338,7 +354,7 @@ func FuzzOutline(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if o.mediaType == "" || o.width <= 0 || o.height <= 0 || o.width*o.height > maxPixels || o.memory > maxDecoded || o.memory < int64(o.width*o.height) {
+		if o.mediaType == "" || o.width <= 0 || o.height <= 0 || o.width*o.height > maxPixels || o.memory > maxDecoded || o.memory < int64(o.width)*int64(o.height) {
 			t.Errorf("%+v", o)
 		}
 	})

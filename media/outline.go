@@ -26,10 +26,10 @@ const (
 const (
 	MaxBytes  = 30 << 20
 	maxPixels = 50_000_000
-	// maxDecoded is the most memory that decoding one picture may take.
-	// Every baseline JPEG of 50 megapixels stays below; what doesn't are
-	// progressive JPEGs from 35 megapixels on and PNGs of 16 bits per channel
-	// from 33.
+	// maxDecoded is the most memory that decoding one picture may take. What
+	// cameras write stays below at 50 megapixels. Progressive JPEGs don't from
+	// 35 megapixels on, nor do PNGs of 16 bits per channel and lossless WebPs
+	// from 33, and interlaced PNGs in colour from 41.
 	maxDecoded = 256 << 20
 )
 
@@ -39,6 +39,7 @@ type outline struct {
 	mediaType     string
 	width, height int
 	memory        int64
+	interlaced    bool // of a PNG
 }
 
 // sniffed is how much of a file tells its type.
@@ -77,7 +78,7 @@ func outlineOf(open func() (io.ReadCloser, error)) (o outline, err error) {
 	if int64(o.width)*int64(o.height) > maxPixels {
 		return o, tooManyPixels()
 	}
-	perPixel := bytesPerPixel(config.ColorModel)
+	perPixel := o.bytesPerPixel(config.ColorModel)
 	if o.mediaType == TypeJPEG {
 		if perPixel, err = jpegBytesPerPixel(open, config); err != nil {
 			return o, err
@@ -99,36 +100,45 @@ func configOf(open func() (io.ReadCloser, error), o *outline) (config image.Conf
 	defer func() { err = errors.Join(err, file.Close()) }()
 	defer recovered(&err)
 	r := bufio.NewReader(file)
-	head, err := r.Peek(sniffed)
+	head, err := r.Peek(interlaceByte + 1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return config, err
 	}
 	if o.mediaType = sniff(head); o.mediaType == "" {
 		return config, notAPicture("its first bytes are those of another kind of file")
 	}
+	o.interlaced = o.mediaType == TypePNG && len(head) > interlaceByte && head[interlaceByte] != 0
 	if config, err = configs[o.mediaType](r); err != nil {
 		return config, notAPicture(err.Error())
 	}
 	return config, nil
 }
 
+// interlaceByte is where a PNG says whether it is interlaced.
+const interlaceByte = 28
+
 // bytesPerPixel is what decoding a PNG or a WebP takes: the picture, and a
-// second, partial one that interlaced and lossless ones need meanwhile.
-func bytesPerPixel(m color.Model) float64 {
-	switch m {
-	case color.GrayModel:
-		return 1.5
-	case color.Gray16Model:
+// second one that interlaced and lossless ones need meanwhile.
+func (o *outline) bytesPerPixel(m color.Model) float64 {
+	n := 4.0
+	_, palette := m.(color.Palette)
+	switch {
+	case m == color.GrayModel, palette:
+		n = 1
+	case m == color.Gray16Model:
+		n = 2
+	case m == color.YCbCrModel, m == color.NYCbCrAModel:
 		return 3
-	case color.YCbCrModel, color.NYCbCrAModel:
-		return 3
-	case color.RGBA64Model, color.NRGBA64Model:
-		return 12
+	case m == color.RGBA64Model, m == color.NRGBA64Model:
+		n = 8
 	}
-	if _, palette := m.(color.Palette); palette {
-		return 1.5
+	switch {
+	case o.mediaType == TypeWebP:
+		n *= 2
+	case o.interlaced: // the largest pass holds half of the pixels
+		n *= 1.6
 	}
-	return 6
+	return n
 }
 
 // frame is what the frame header of a JPEG says.

@@ -138,8 +138,8 @@ var face = sync.OnceValue(func() *opentype.Font {
 })
 
 // letters writes a text whose capitals are about size units high, from x on,
-// its base line at y, and returns where it ends.
-func (c *canvas) letters(k color.Color, text string, x, y, size float64) float64 {
+// its base line at y.
+func (c *canvas) letters(k color.Color, text string, x, y, size float64) {
 	f, err := opentype.NewFace(face(), &opentype.FaceOptions{Size: size * 1.38 * c.scale, DPI: 72, Hinting: font.HintingNone})
 	if err != nil {
 		panic(err) // the options are in range
@@ -155,7 +155,6 @@ func (c *canvas) letters(k color.Color, text string, x, y, size float64) float64
 			pen.DrawString(string(r))
 		}
 	}
-	return float64(pen.Dot.X) / 64 / c.scale
 }
 
 // shaanStrokes are the lines of the character 陕, in a square of 0 to 100.

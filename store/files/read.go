@@ -57,9 +57,9 @@ func (b *Blobs) List(ctx context.Context, kind store.BlobKind, after string, lim
 	if !slices.Contains(store.AllBlobKinds, kind) {
 		return nil, errors.New("files: there is no such kind of blobs")
 	}
-	l := &listing{ctx: ctx, kind: kind, after: after, limit: limit}
+	l := &listing{kind: kind, after: after, limit: limit}
 	if limit > 0 {
-		if err := l.walk(filepath.Join(b.root, string(kind)), "", 2); err != nil && !errors.Is(err, errFull) {
+		if err := l.walk(ctx, filepath.Join(b.root, string(kind)), "", 2); err != nil && !errors.Is(err, errFull) {
 			return nil, failure("list", err)
 		}
 	}
@@ -68,7 +68,6 @@ func (b *Blobs) List(ctx context.Context, kind store.BlobKind, after string, lim
 
 // listing collects one page of keys in order.
 type listing struct {
-	ctx   context.Context
 	kind  store.BlobKind
 	after string
 	limit int
@@ -80,8 +79,8 @@ var errFull = errors.New("the page is full")
 
 // walk goes through a folder whose keys all begin with prefix; levels is how
 // many folders lie between it and the files.
-func (l *listing) walk(dir, prefix string, levels int) error {
-	if err := l.ctx.Err(); err != nil {
+func (l *listing) walk(ctx context.Context, dir, prefix string, levels int) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(dir) // sorted by name
@@ -94,7 +93,7 @@ func (l *listing) walk(dir, prefix string, levels int) error {
 		case levels == 0:
 			err = l.take(entries[i])
 		case prefix+name >= l.after[:min(len(l.after), len(prefix)+len(name))]:
-			err = l.walk(filepath.Join(dir, name), prefix+name, levels-1)
+			err = l.walk(ctx, filepath.Join(dir, name), prefix+name, levels-1)
 		}
 	}
 	return err

@@ -45,7 +45,7 @@ func (b *Blobs) Put(ctx context.Context, name store.BlobName, r io.Reader) error
 	if err != nil {
 		return failure("put", err)
 	}
-	source := &checked{ctx: ctx, r: r}
+	source := &checked{over: ctx.Err, r: r}
 	if _, err = io.Copy(f, source); err == nil {
 		err = f.Sync()
 	}
@@ -81,7 +81,7 @@ func (b *Blobs) Append(ctx context.Context, name store.BlobName, offset int64, r
 	if err != nil {
 		return 0, failure("append", err)
 	}
-	source := &checked{ctx: ctx, r: r}
+	source := &checked{over: ctx.Err, r: r}
 	n, err := io.Copy(f, source)
 	// Whatever came is kept, so it is flushed whether or not more should have
 	// come. What can't be flushed doesn't count.
@@ -183,13 +183,13 @@ func (b *Blobs) Delete(ctx context.Context, name store.BlobName) error {
 // checked ends a copy when its context does, and remembers whether it was the
 // source that failed.
 type checked struct {
-	ctx    context.Context
+	over   func() error
 	r      io.Reader
 	failed error
 }
 
 func (c *checked) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
+	if err := c.over(); err != nil {
 		return 0, err
 	}
 	n, err := c.r.Read(p)

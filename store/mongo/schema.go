@@ -24,6 +24,8 @@ import (
 //	plain  the rows of the plain tables
 //	meta   the database's identity, its schema, whether it is read-only
 //
+//	photos.files, photos.chunks, photos.parts: see Blobs
+//
 // schemaVersion is that of all this. A newer program may raise it.
 const schemaVersion = "1"
 
@@ -115,7 +117,10 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 }
 
 func (s *Store) indexes() map[*driver.Collection][]index {
-	return map[*driver.Collection][]index{s.log: logIndexes, s.views: viewIndexes}
+	b := s.Blobs()
+	return map[*driver.Collection][]index{
+		s.log: logIndexes, s.views: viewIndexes, b.files: fileIndexes, b.chunks: chunkIndexes,
+	}
 }
 
 // prepare makes what is missing in the database, or refuses it. Of several
