@@ -201,6 +201,21 @@ func TestPhotosAreToldOf(t *testing.T) {
 		t.Errorf("told of %v after an act", ids)
 	default:
 	}
+	_, err = w.sync.Act(w.ctx, sync.Act{
+		Area: street, IDs: []inspection.DocID{inspection.DocID(with)}, By: "boss", Kind: store.KindReview,
+		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
+			d := drafts[inspection.DocID(with)]
+			d.Client["note"] = "changed by an act"
+			d.ClientChanged()
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids := <-told; len(ids) != 1 || string(ids[0]) != with {
+		t.Errorf("told of %v after an act that changed fields", ids)
+	}
 }
 
 // TestAnActThatPanicsFailsAlone: its error is told to whoever acted, and the
