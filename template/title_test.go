@@ -47,7 +47,9 @@ func TestTaskDue(t *testing.T) {
 		`{"id":"4","name":"metres","value":12,"comparison":"<=","unit":"m","flag":"S","enabled":true}`,
 		`{"id":"5","name":"off","value":12,"comparison":"<=","unit":"h","flag":"M","enabled":false}`,
 	)
-	at := func(day, hour, minute int) time.Time { return time.Date(2026, 10, day, hour, minute, 0, 0, inspection.China) }
+	at := func(day, hour, minute int) time.Time {
+		return time.Date(2026, 10, day, hour, minute, 0, 0, inspection.China)
+	}
 	for _, c := range []struct {
 		name          string
 		checked, want time.Time
