@@ -34,23 +34,23 @@ type final struct {
 
 // checkAll looks at every promise.
 func (s *simulation) checkAll(ctx context.Context) {
+	f := &final{stories: map[string]*story{}, seen: map[*mutation]int{}, places: map[string]map[int64]string{}}
 	s.checkAnswers()
 	s.outwaitRights(ctx)
-	f := &final{stories: map[string]*story{}, seen: map[*mutation]int{}, places: map[string]map[int64]string{}}
 	if !s.quiet(ctx, f) {
 		return
 	}
-	s.checkPhones(ctx)
-	s.checkStories(ctx, f)
-	s.checkMutations(f)
-	s.checkPlaces(f)
-	s.checkQuarantined(ctx)
-	s.checkUploads(ctx)
-	for _, h := range f.docs {
-		s.evidenceOf(f, h, s.tally)
+	for _, step := range []struct {
+		name  string
+		check func(context.Context, *final)
+	}{
+		{"comparing phones", s.checkPhones}, {"playing histories", s.checkStories}, {"looking for mutations", s.checkMutations},
+		{"looking for gaps", s.checkPlaces}, {"reading quarantine", s.checkQuarantined}, {"fetching photos", s.checkUploads},
+		{"judging evidence", s.checkEvidence}, {"counting", s.checkReports}, {"verifying", s.checkHistory},
+	} {
+		s.tell(Progress{Step: step.name, Day: s.cfg.Days})
+		step.check(ctx, f)
 	}
-	s.checkReports(ctx, f)
-	s.checkHistory(ctx)
 }
 
 func (s *simulation) checkAnswers() {
@@ -81,33 +81,29 @@ func (s *simulation) outwaitRights(ctx context.Context) {
 	rest(ctx, s.ledger.lastLoss().Add(rightsLag).Sub(s.cfg.Now()))
 }
 
-// quiet waits until the server has done what it does in the background: the
-// documents stay as they are, and their evidence is what it has to be, or
-// patience ends.
+// quiet waits until the server has done what it does in the background: no
+// news come, and the evidence is what it has to be, or patience ends. Then it
+// takes all documents anew.
 func (s *simulation) quiet(ctx context.Context, f *final) bool {
-	deadline := s.cfg.Now().Add(s.cfg.Patience)
-	for {
-		fresh, ok := s.office.phone.fresh(ctx, true)
-		if !ok {
-			if ctx.Err() == nil {
-				s.tally.broke(checkAnswered, "the administrator's last pull doesn't come to an end")
-			}
-			return false
-		}
-		still := f.docs != nil && len(fresh.differences(f.docs)) == 0
-		f.docs, f.photos = fresh, nil
+	office := s.office.phone
+	for deadline := s.cfg.Now().Add(s.cfg.Patience); ; {
+		before := office.checkpoint
+		s.office.pull(ctx)
+		f.docs, f.photos = office.replica, nil
 		late := s.cfg.Now().After(deadline)
-		if still && (late || s.evidenceStands(f)) {
-			return true
-		}
-		if late && !still {
-			s.tally.broke(checkEqual, "the documents don't come to rest")
-			return true
+		if late || office.checkpoint == before && s.evidenceStands(f) {
+			break
 		}
 		if !rest(ctx, 300*time.Millisecond) {
 			return false
 		}
 	}
+	all, ok := office.fresh(ctx, true)
+	if !ok && ctx.Err() == nil {
+		s.tally.broke(checkAnswered, "the administrator's last pull doesn't come to an end")
+	}
+	f.docs, f.photos = all, nil
+	return ok
 }
 
 func (s *simulation) evidenceStands(f *final) bool {
@@ -150,7 +146,7 @@ func (r replica) differences(o replica) []string {
 }
 
 // checkPhones compares every phone after a last pull with a new one.
-func (s *simulation) checkPhones(ctx context.Context) {
+func (s *simulation) checkPhones(ctx context.Context, _ *final) {
 	var group errgroup.Group
 	group.SetLimit(checkedAtOnce)
 	for _, p := range append(slices.Clone(s.phones), s.office.phone) {
@@ -185,7 +181,7 @@ func (s *simulation) checkPhone(ctx context.Context, p *phone) {
 }
 
 // checkHistory has the program prove its own history.
-func (s *simulation) checkHistory(ctx context.Context) {
+func (s *simulation) checkHistory(ctx context.Context, _ *final) {
 	if s.cfg.Process == nil {
 		s.verify = "not run: the server is not the simulation's own"
 		return

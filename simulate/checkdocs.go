@@ -117,8 +117,9 @@ func (s *simulation) checkParked(h held, clashes []parked) {
 	open := map[string]bool{}
 	server := members(h.decode()["server"])
 	for _, x := range list(server["conflicts"]) {
-		c := members(x)
-		open[conflictKey(h.id, text(c["pointer"]), text(c["device"]), c["offered"])] = true
+		for _, k := range conflictKeys(h.id, members(x)) {
+			open[k] = true
+		}
 	}
 	if server["conflicts_more"] != nil {
 		return
@@ -156,7 +157,7 @@ func (f *final) place(t *tally, area string, seq int64, k string) {
 
 // checkPlaces: an area's log is all of its documents' revisions, so none of
 // its places may be free.
-func (s *simulation) checkPlaces(f *final) {
+func (s *simulation) checkPlaces(_ context.Context, f *final) {
 	for area, places := range f.places {
 		for seq := int64(1); seq <= int64(len(places)); seq++ {
 			s.tally.look(checkGapless)
@@ -168,7 +169,7 @@ func (s *simulation) checkPlaces(f *final) {
 }
 
 // checkMutations finds every acknowledged mutation in history, once.
-func (s *simulation) checkMutations(f *final) {
+func (s *simulation) checkMutations(_ context.Context, f *final) {
 	for _, m := range s.ledger.all() {
 		a := m.answer
 		stored := a != nil && a.status != rejected && a.rev > 0
@@ -185,7 +186,7 @@ func (s *simulation) checkMutations(f *final) {
 }
 
 // checkQuarantined compares quarantine with what was rejected.
-func (s *simulation) checkQuarantined(ctx context.Context) {
+func (s *simulation) checkQuarantined(ctx context.Context, _ *final) {
 	list, ok := s.office.quarantine(ctx)
 	if !ok {
 		s.tally.broke(checkQuarantine, "quarantine can't be read")
@@ -220,7 +221,7 @@ func (s *simulation) checkQuarantined(ctx context.Context) {
 }
 
 // checkUploads fetches photos and compares their hashes.
-func (s *simulation) checkUploads(ctx context.Context) {
+func (s *simulation) checkUploads(ctx context.Context, _ *final) {
 	s.ledger.mu.Lock()
 	uploaded := s.ledger.uploaded
 	s.ledger.mu.Unlock()

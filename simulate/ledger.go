@@ -219,7 +219,22 @@ func (l *ledger) has(sha string, sender *phone) {
 func (l *ledger) settles(id string, c object) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.settled[conflictKey(id, text(c["pointer"]), text(c["device"]), c["offered"])] = true
+	for _, k := range conflictKeys(id, c) {
+		l.settled[k] = true
+	}
+}
+
+// conflictKeys are what a parked conflict is found by: the field that it names
+// and, where a whole list is parked, its items.
+func conflictKeys(id string, c object) []string {
+	pointer, device := text(c["pointer"]), text(c["device"])
+	keys := []string{conflictKey(id, pointer, device, c["offered"])}
+	items := flat{}
+	items.field(pointer, c["offered"], pointer == "/photos")
+	for p, v := range items {
+		keys = append(keys, conflictKey(id, p, device, v))
+	}
+	return keys
 }
 
 func conflictKey(id, pointer, device string, offered any) string {
