@@ -35,7 +35,7 @@ func (c chance) of(p purpose, phone, round int) *rand.Rand {
 	for _, v := range []uint64{uint64(p), uint64(phone), uint64(round)} {
 		b = binary.BigEndian.AppendUint64(b, v)
 	}
-	h.Write(b) //nolint:errcheck // a hash takes everything
+	h.Write(b)
 	return rand.New(rand.NewPCG(uint64(c), h.Sum64()))
 }
 

@@ -36,6 +36,11 @@ type final struct {
 func (s *simulation) checkAll(ctx context.Context) {
 	f := &final{stories: map[string]*story{}, seen: map[*mutation]int{}, places: map[string]map[int64]string{}}
 	s.checkAnswers()
+	// Evidence must be right before the last start, which looks through all.
+	if !s.quiet(ctx, f) {
+		return
+	}
+	s.checkEvidence(ctx, f)
 	s.outwaitRights(ctx)
 	if !s.quiet(ctx, f) {
 		return

@@ -45,16 +45,12 @@ func units(r *rand.Rand) []any {
 }
 
 func (p *phone) newInspection(r *rand.Rand, at time.Time) object {
-	doc := seeds.Fixture(pick(r, diesel+"_pass", diesel+"_fail", diesel+"_pass", burning+"_pass", "voc_product_fail", "restaurant_fume_incomplete"))
+	session, topic := p.joins(r)
+	doc := fixture(r, topic)
 	doc["id"], doc["area"] = p.s.ids.document(), pick(r, p.areas...)
 	doc["started_at"], doc["finished_at"] = p.stamp(at), p.stamp(at.Add(6*time.Minute))
 	doc["status"] = pick(r, "submitted", "submitted", "submitted", "submitted", "draft")
-	doc["session"], doc["photos"] = nil, []any{}
-	if !oneIn(r, 3) {
-		if k := p.target(r, sessions); k != "" {
-			doc["session"] = strings.TrimPrefix(k, sessions+"/")
-		}
-	}
+	doc["session"], doc["photos"] = session, []any{}
 	if doc["template"] == diesel {
 		members(doc["answers"])["plate"] = plate(r)
 	}
@@ -64,8 +60,31 @@ func (p *phone) newInspection(r *rand.Rand, at time.Time) object {
 	return doc
 }
 
+// joins chooses the session that a new inspection belongs to, nil for none,
+// and its topic.
+func (p *phone) joins(r *rand.Rand) (session any, topic string) {
+	if oneIn(r, 4) {
+		return nil, ""
+	}
+	k := p.target(r, sessions)
+	if k == "" {
+		return nil, ""
+	}
+	doc := p.replica[k].decodeOr(p.drafts[k])
+	return strings.TrimPrefix(k, sessions+"/"), text(doc["topic"])
+}
+
+// fixture is a filled checklist, mostly of the topic.
+func fixture(r *rand.Rand, topic string) object {
+	name := pick(r, diesel+"_pass", diesel+"_fail", burning+"_pass", "voc_product_fail", "restaurant_fume_incomplete")
+	if topic != "" && !oneIn(r, 5) {
+		name = topic + pick(r, "_pass", "_fail")
+	}
+	return seeds.Fixture(name)
+}
+
 // plate is one of a few, so that the same vehicle is checked again.
-func plate(r *rand.Rand) string { return fmt.Sprintf("陕A%05d", 10000+r.IntN(15)) }
+func plate(r *rand.Rand) string { return fmt.Sprintf("陕A%05d", 10000+r.IntN(8)) }
 
 func (p *phone) newSite(r *rand.Rand) object {
 	id := p.s.ids.document()

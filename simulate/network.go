@@ -179,7 +179,7 @@ func (n *network) broken(ctx context.Context, q *request, f fate) reply {
 	if err != nil {
 		return reply{}
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // cut or not, it is over
 	if tcp, ok := conn.(*net.TCPConn); ok && f.reset && f.kind != slow {
 		_ = tcp.SetLinger(0) // a connection that takes no option is cut the other way
 	}

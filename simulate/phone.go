@@ -102,7 +102,7 @@ func (p *phone) round(ctx context.Context, day, round int) {
 // sync does what a phone in coverage does. Whatever fails waits for the next
 // time.
 func (p *phone) sync(ctx context.Context, r, faults *rand.Rand) {
-	if oneIn(r, 10) {
+	if oneIn(r, 4) {
 		p.renew(ctx, faults)
 	}
 	pushed := p.push(ctx, r, faults)

@@ -91,6 +91,14 @@ func (h held) decode() object {
 	return doc
 }
 
+// decodeOr returns the document, as the phone's draft has it if there is one.
+func (h held) decodeOr(d *draft) object {
+	if d != nil {
+		return d.doc
+	}
+	return h.decode()
+}
+
 // decode reads JSON; numbers keep their digits. What can't be read is nil.
 func decode(raw []byte) any {
 	d := json.NewDecoder(bytes.NewReader(raw))

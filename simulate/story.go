@@ -91,7 +91,8 @@ func (st *story) put(m *mutation, cur state, from base) (status string, parked [
 // or the record is approved.
 func (st *story) delete(m *mutation, cur state, from base) (status string, parked []clash) {
 	mk, sent := st.marks[m.phone.device]
-	unseen := !from.fields.equals(cur.fields) && !(sent && mk.fields.equals(cur.fields))
+	own := sent && mk.fields.equals(cur.fields)
+	unseen := !own && !from.fields.equals(cur.fields)
 	if !cur.deleted && (unseen || st.locked()) {
 		st.states = append(st.states, cur)
 		st.marks[m.phone.device] = mark{m.n, m.base, state{fields: from.fields}}

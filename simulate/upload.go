@@ -53,7 +53,7 @@ func (p *phone) photoBytes() (n int) {
 	return n
 }
 
-const uploadTries = 4
+const uploadTries = 6
 
 // upload goes on with the photos that wait, two at most. What the network cuts
 // is resumed, now or in a later round.
@@ -61,7 +61,7 @@ func (p *phone) upload(ctx context.Context, r, faults *rand.Rand) {
 	for range min(2, len(p.uploads)) {
 		u := p.uploads[0]
 		for tries := 0; tries < uploadTries && !u.done && ctx.Err() == nil; tries++ {
-			p.goOn(ctx, u, faults)
+			p.goOn(ctx, u, r, faults)
 			if !u.done {
 				rest(ctx, time.Duration(5+r.IntN(30))*time.Millisecond)
 			}
@@ -76,7 +76,7 @@ func (p *phone) upload(ctx context.Context, r, faults *rand.Rand) {
 
 // goOn takes the next step of an upload: begin it, or ask how far it is and
 // send the rest.
-func (p *phone) goOn(ctx context.Context, u *upload, faults *rand.Rand) {
+func (p *phone) goOn(ctx context.Context, u *upload, r, faults *rand.Rand) {
 	if u.place == "" {
 		p.begin(ctx, u, faults)
 		return
@@ -91,7 +91,7 @@ func (p *phone) goOn(ctx context.Context, u *upload, faults *rand.Rand) {
 		u.offset, u.done = offset, true
 	default:
 		u.offset = offset
-		p.send(ctx, u, faults)
+		p.send(ctx, u, u.offset+1+r.IntN(len(u.data)-u.offset), faults)
 	}
 }
 
@@ -130,17 +130,17 @@ func (p *phone) ask(ctx context.Context, u *upload, faults *rand.Rand) (offset i
 	return offset, known
 }
 
-func (p *phone) send(ctx context.Context, u *upload, faults *rand.Rand) {
+// send sends a part of the photo, up to an offset.
+func (p *phone) send(ctx context.Context, u *upload, upto int, faults *rand.Rand) {
 	q := tus(http.MethodPatch, u.place, map[string]string{
 		"Upload-Offset": strconv.Itoa(u.offset), "Content-Type": "application/offset+octet-stream",
 	})
-	q.body = u.data[u.offset:]
+	q.body = u.data[u.offset:upto]
 	for _, a := range p.call(ctx, faults, q, nil) {
-		if a.status == http.StatusNoContent {
-			u.offset = len(u.data)
-			u.done = a.header.Get("Upload-Offset") == strconv.Itoa(len(u.data))
-		} else {
+		if a.status != http.StatusNoContent {
 			p.refusedUpload(u, q, a)
+		} else if a.header.Get("Upload-Offset") == strconv.Itoa(upto) {
+			u.offset, u.done = upto, upto == len(u.data)
 		}
 	}
 }

@@ -24,7 +24,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "a full page steps over a document", quick: true, caught: []string{"equal"},
-		edits: []edit{{"sync/pager.go", "		if p.room <= 0 || p.bytes <= 0 {\n			return r.Seq - 1, nil", "		if p.room <= 0 || p.bytes <= 0 {\n			return r.Seq, nil"}},
+		edits: []edit{{"store/sqlite/views.go", "		page.Seq = found[limit-1].Seq\n", "		page.Seq = found[limit-1].Seq + 1\n"}},
 	},
 	{
 		bug: "the views' mark moves before the views", mongo: true, caught: []string{"equal"},
