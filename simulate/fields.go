@@ -84,7 +84,7 @@ func fixture(r *rand.Rand, topic string) object {
 }
 
 // plate is one of a few, so that the same vehicle is checked again.
-func plate(r *rand.Rand) string { return fmt.Sprintf("陕A%05d", 10000+r.IntN(8)) }
+func plate(r *rand.Rand) string { return fmt.Sprintf("陕A%05d", 10000+r.IntN(5)) }
 
 func (p *phone) newSite(r *rand.Rand) object {
 	id := p.s.ids.document()
