@@ -58,6 +58,16 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 		done; \
 	done
 
+SOAK ?= --phones 200 --days 30 --loss 0.2 --kill-every 20s
+
+.PHONY: soak
+soak: build ## Let 200 bad phones loose for a month (SOAK names other flags)
+	$(BIN) simulate $(SOAK)
+
+.PHONY: mutants
+mutants: bin/ferretdb ## Put bugs in on purpose and see the simulator catch each
+	GRIDPATROL_MUTANTS=all go test ./test/mutants -count=1 -v -timeout 60m
+
 .PHONY: bench
 bench: ## Measure the binary against the raw engine, as ratios (about 15 minutes)
 	go test ./test/bench -run '^$$' -bench 'Push$$|Pull' -benchtime 1x -timeout 60m

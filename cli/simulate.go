@@ -26,7 +26,7 @@ type simulateCommand struct {
 	Username string `default:"admin" help:"An administrator, who makes the phones' accounts."`
 	Password string `default:"gridpatrol-demo" env:"GRIDPATROL_SIMULATE_PASSWORD" help:"The administrator's password."`
 
-	Store  string `help:"A Mongo database that nobody uses yet, for the simulation's own server; without it a temporary folder."`
+	Store  string `env:"-" help:"A Mongo database that nobody uses yet, for the simulation's own server; without it a temporary folder."`
 	Server string `type:"existingfile" placeholder:"FILE" help:"The program that serves; by default this one."`
 }
 

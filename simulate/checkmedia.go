@@ -27,16 +27,20 @@ func (s *simulation) evidenceOf(f *final, h held, t *tally) {
 	}
 	doc := h.decode()
 	evidence := members(members(doc["server"])["evidence"])
-	named, lacking := map[string]bool{}, map[string]bool{}
+	named, lacking, foreign := map[string]bool{}, map[string]bool{}, false
 	s.ledger.mu.Lock()
 	for _, x := range list(doc["photos"]) {
 		sha := text(members(x)["sha256"])
 		named[sha] = true
+		foreign = foreign || !s.ledger.taken[sha]
 		if s.ledger.uploaded[sha] == nil {
 			lacking[sha] = true
 		}
 	}
 	s.ledger.mu.Unlock()
+	if foreign { // who sent what nobody here has taken isn't known
+		return
+	}
 	missing := map[string]bool{}
 	for _, x := range list(evidence["missing"]) {
 		missing[text(x)] = true

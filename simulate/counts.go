@@ -59,6 +59,7 @@ func (s *simulation) checkReport(ctx context.Context, f *final, month time.Time,
 				Inspections int    `json:"inspections"`
 			} `json:"topics"`
 		} `json:"streets"`
+		Closed   any `json:"closed"`
 		Excluded []struct {
 			Session string `json:"session"`
 			Reason  string `json:"reason"`
@@ -66,6 +67,9 @@ func (s *simulation) checkReport(ctx context.Context, f *final, month time.Time,
 	}
 	if a.status != http.StatusOK || json.Unmarshal(a.body, &told) != nil {
 		s.tally.broke(checkCounts, "the report of %s is answered %d %.200s", name, a.status, a.body)
+		return
+	}
+	if told.Closed != nil { // it stays as it was closed
 		return
 	}
 	from, to := window(month, kind)

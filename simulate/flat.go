@@ -35,6 +35,16 @@ func (f flat) put(name string, v any) {
 	}
 }
 
+// at gives a field, or a whole member of the document, a value.
+func (f flat) at(pointer string, v any) {
+	if name := unescaper.Replace(pointer[1:]); strings.Count(pointer, "/") == 1 {
+		f.put(name, v)
+		return
+	}
+	f.drop(pointer)
+	f.field(pointer, v, false)
+}
+
 // drop takes out a field and all below it.
 func (f flat) drop(pointer string) {
 	for p := range f {
@@ -76,7 +86,7 @@ func keysOf(l []any, photos bool) []string {
 	return keys
 }
 
-var escaper = strings.NewReplacer("~", "~0", "/", "~1")
+var escaper, unescaper = strings.NewReplacer("~", "~0", "/", "~1"), strings.NewReplacer("~1", "/", "~0", "~")
 
 func escape(token string) string { return escaper.Replace(token) }
 

@@ -43,6 +43,7 @@ const (
 	inspections = "inspections"
 	sessions    = "sessions"
 	sites       = "sites"
+	tasks       = "tasks"
 
 	applied    = "applied"
 	merged     = "merged"
@@ -72,6 +73,8 @@ type ledger struct {
 	mutations map[string]map[int64]*mutation // by device and n
 	statuses  map[string]int64
 	answered  int64
+	// taken are all photos of the phones, sent or not.
+	taken map[string]bool
 	// uploaded are the photos that were acknowledged to their last byte, with
 	// their senders.
 	uploaded map[string]*phone
@@ -83,7 +86,7 @@ type ledger struct {
 
 func newLedger() *ledger {
 	return &ledger{
-		mutations: map[string]map[int64]*mutation{}, statuses: map[string]int64{}, uploaded: map[string]*phone{},
+		mutations: map[string]map[int64]*mutation{}, statuses: map[string]int64{}, uploaded: map[string]*phone{}, taken: map[string]bool{},
 		settled: map[string]bool{}, lost: map[string]map[string]time.Time{},
 	}
 }
@@ -168,6 +171,13 @@ func (m *mutation) String() string {
 // contract lets a server remember rights for 5 s.
 const rightsLag = 6 * time.Second
 
+// came is how much the server has acknowledged: mutations and photos.
+func (l *ledger) came() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answered + int64(len(l.uploaded))
+}
+
 // loses notes that the server acknowledged the loss of an area.
 func (l *ledger) loses(user, area string, at time.Time) {
 	l.mu.Lock()
@@ -206,6 +216,13 @@ func (l *ledger) lastLoss() (last time.Time) {
 		}
 	}
 	return last
+}
+
+// takes notes a photo that was taken.
+func (l *ledger) takes(sha string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken[sha] = true
 }
 
 // has notes that a photo was acknowledged to its last byte.

@@ -54,19 +54,37 @@ func (s *simulation) end(ctx context.Context) {
 	s.took = s.cfg.Now().Sub(s.began)
 }
 
-// drain lets every phone sync until nothing is left on it, or patience ends.
+// drain lets every phone sync until nothing is left on it, or nothing has come
+// off any of them for as long as patience lasts.
 func (s *simulation) drain(ctx context.Context) {
-	deadline, cancel := context.WithTimeout(ctx, s.cfg.Patience)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var phones sync.WaitGroup
+	var watch, phones sync.WaitGroup
 	for _, p := range s.phones {
 		phones.Go(func() {
-			for !p.drained(deadline) && rest(deadline, 50*time.Millisecond) {
+			for !p.drained(ctx) && rest(ctx, 50*time.Millisecond) {
 				s.tell(Progress{Step: "draining", Day: s.cfg.Days})
 			}
 		})
 	}
+	watch.Go(func() { s.standstill(ctx, cancel) })
 	phones.Wait()
+	cancel()
+	watch.Wait()
+}
+
+// standstill calls give up when nothing was taken for too long.
+func (s *simulation) standstill(ctx context.Context, giveUp func()) {
+	seen, since := s.ledger.came(), s.cfg.Now()
+	for rest(ctx, 200*time.Millisecond) {
+		if now := s.ledger.came(); now != seen {
+			seen, since = now, s.cfg.Now()
+		}
+		if s.cfg.Now().Sub(since) > s.cfg.Patience {
+			giveUp()
+			return
+		}
+	}
 }
 
 // drained syncs once and reports whether nothing is left.

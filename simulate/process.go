@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,7 +51,7 @@ func (p *Process) Start(ctx context.Context) error {
 	args := append([]string{"serve", "--demo", "--no-demo-month", "--listen", p.listen, "--log-level", "warn"}, p.Place...)
 	// The context doesn't end it: a server must not end before it was asked to.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.Binary, args...)
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, environment()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting the server: %w", err)
 	}
@@ -60,6 +61,12 @@ func (p *Process) Start(ctx context.Context) error {
 		_ = cmd.Wait() // how it ended is in its log
 	}()
 	return p.ready(ctx)
+}
+
+// environment is this process's own without the server's variables: one that
+// names a real database must not lead a simulation there.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GRIDPATROL_") })
 }
 
 func freeAddress(ctx context.Context) (string, error) {
@@ -124,6 +131,7 @@ func (p *Process) Kill() {
 // returns what it says and whether all is fine.
 func (p *Process) Verify(ctx context.Context) (string, bool, error) {
 	cmd := exec.CommandContext(ctx, p.Binary, append([]string{"verify"}, p.Place...)...)
+	cmd.Env = environment()
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -117,8 +117,7 @@ func (st *story) act(r revision) error {
 		case !trusted:
 			return fmt.Errorf("revision %d, %s, changed the phones' field %s", r.Rev, r.Kind, c.Pointer)
 		}
-		fields.drop(c.Pointer)
-		fields.field(c.Pointer, c.After, c.Pointer == "/photos")
+		fields.at(c.Pointer, c.After)
 	}
 	if !trusted && r.Deleted != st.now().deleted {
 		return fmt.Errorf("revision %d, %s, changed whether the document is deleted", r.Rev, r.Kind)

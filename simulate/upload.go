@@ -40,6 +40,7 @@ func (p *phone) shoot(r *rand.Rand, doc object, at time.Time) object {
 	data := photo.Draw(photo.Shot{Field: field, Seed: r.Uint64(), Width: 160 + 8*r.IntN(20), Text: plate(r)})
 	sum := sha256.Sum256(data)
 	shot["sha256"], shot["bytes"] = hex.EncodeToString(sum[:]), len(data)
+	p.s.ledger.takes(text(shot["sha256"]))
 	if !oneIn(r, 7) {
 		p.uploads = append(p.uploads, &upload{sha: text(shot["sha256"]), data: data})
 	}

@@ -18,8 +18,23 @@ func simulateSome(t *testing.T, args ...string) {
 	t.Log(out)
 }
 
-func TestSimulation(t *testing.T) { simulateSome(t, "--seed", "20") }
+// TestSimulation also sees to it that a real database which the environment
+// names is left alone.
+func TestSimulation(t *testing.T) {
+	t.Setenv("GRIDPATROL_STORE", "mongodb://127.0.0.1:1/real")
+	simulateSome(t, "--seed", "20")
+}
 
 func TestSimulationOnMongo(t *testing.T) {
 	simulateSome(t, "--phones", "5", "--days", "4", "--kill-every", "5s", "--seed", "21", "--store", mongotest.Database(t))
+}
+
+// TestSimulationOfAGivenServer drives a server that holds other people's
+// documents.
+func TestSimulationOfAGivenServer(t *testing.T) {
+	s := startDemo(t)
+	p := s.signIn("inspector1")
+	_, edits := p.oneInspection("610102001")
+	p.results(edits...)
+	simulateSome(t, "--days", "3", "--seed", "22", "--url", s.url(""), "--username", "admin", "--password", "gridpatrol-demo")
 }
