@@ -48,15 +48,24 @@ func (m *month) photograph(doc inspection.Object, started time.Time) {
 // shot is what the record's phone sees.
 func (m *month) shot(doc inspection.Object, field string, at time.Time) photo.Shot {
 	answers, _ := doc["answers"].(inspection.Object)
-	plate, _ := answers["plate"].(string)
 	place, _ := doc["location"].(inspection.Object)
 	if m.shots%demoAmiss == 0 {
 		at = at.AddDate(0, 0, -3)
 	}
 	return photo.Shot{
-		Field: field, Seed: uint64(m.records), Text: plate, Width: demoWidth, // a count is not negative
+		Field: field, Seed: uint64(m.records), Text: written(answers), Width: demoWidth, // a count is not negative
 		EXIF: photo.Camera(at, float(place["lat"]), float(place["lon"])),
 	}
+}
+
+// written is what a plate or a slip says.
+func written(answers inspection.Object) string {
+	for _, name := range []string{"plate", "lab_report_no", "sampling_no", "test_report_no", "handover_no"} {
+		if s, _ := answers[name].(string); s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 // named is the entry of a photo that nobody has.
