@@ -65,6 +65,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 bench: ## Measure the binary against the raw engine, as ratios (about 15 minutes)
 	go test ./test/bench -run '^$$' -bench 'Push$$|Pull' -benchtime 1x -timeout 60m
 
+.PHONY: race-pocketbase
+race-pocketbase: ## Race PocketBase over the same work, as ratios (about 5 minutes)
+	cd bench/pocketbase && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../../bin/pocketbase .
+	go test ./test/bench -run '^$$' -bench 'Race' -benchtime 1x -timeout 60m
+
 .PHONY: lint
 lint: bin/golangci-lint ## Check format, vet, folder rules and style
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

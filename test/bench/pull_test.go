@@ -45,10 +45,10 @@ func BenchmarkEmptyPull(b *testing.B) {
 			if c.name == emptyLarge {
 				results.record(memoryLarge, "MB", s.residentMB())
 			}
-			const rounds = 500
+			const asked = 500
 			b.ResetTimer()
-			took := make([]time.Duration, 0, rounds)
-			for range rounds {
+			took := make([]time.Duration, 0, asked)
+			for range asked {
 				began := time.Now()
 				if _, n := p.pull(checkpoint); n != 0 {
 					b.Fatalf("%d changes", n)
