@@ -41,6 +41,8 @@ type Mutation struct {
 	Content string
 	Raw     []byte
 	Fault   *inspection.Error
+	// Row is set for what came as a row of RxDB. N means nothing then.
+	Row *Row
 }
 
 // area is where the phone says that the document lies.
