@@ -408,7 +408,7 @@ func TestDeletingByRow(t *testing.T) {
 // referenceLog is the text of the reference log.
 func (w *world) referenceLog() string {
 	w.t.Helper()
-	commits, err := w.store.Commits(w.ctx, inspection.ReferenceArea, 0, 1000)
+	commits, err := w.store.Commits(w.ctx, inspection.ReferenceArea, 0, 1_000_000)
 	if err != nil {
 		w.t.Fatal(err)
 	}
