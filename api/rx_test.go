@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -162,6 +163,9 @@ func TestRxSchemasTakeRealDocuments(t *testing.T) {
 		if len(page.Documents) == 0 {
 			t.Errorf("no %s", c)
 		}
+		if c.Reference() {
+			w.sameAsNative(p, c, page.Documents)
+		}
 		for _, raw := range page.Documents {
 			v, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 			w.must(err)
@@ -169,6 +173,21 @@ func TestRxSchemasTakeRealDocuments(t *testing.T) {
 			if err := schema.Validate(v); err != nil {
 				t.Errorf("%s: %v\n%s", c, err, raw)
 			}
+		}
+	}
+}
+
+// sameAsNative: of reference data, clients with RxDB get every member.
+func (w *world) sameAsNative(p *phone, c inspection.Collection, documents []json.RawMessage) {
+	w.t.Helper()
+	var page pageJSON
+	p.get("/v1/sync/pull?collections=" + string(c)).ok(200).decode(&page)
+	for i, raw := range documents {
+		var got object
+		w.must(json.Unmarshal(raw, &got))
+		delete(got, "_deleted")
+		if !reflect.DeepEqual(got, page.Changes[i].Doc) {
+			w.t.Errorf("%s: %v\nnatively %v", c, got, page.Changes[i].Doc)
 		}
 	}
 }
