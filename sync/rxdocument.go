@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store"
 )
 
 // appendRxDocument appends a stored document as a client with RxDB keeps it:
@@ -45,11 +46,15 @@ func (s *Service) PullRx(ctx context.Context, asker *Asker, c inspection.Collect
 	if err != nil {
 		return nil, err
 	}
-	page := &RxPage{Documents: make([][]byte, len(answer.Changes)), Checkpoint: answer.Checkpoint, More: answer.More}
-	for i, change := range answer.Changes {
+	return rxPage(c, answer.Changes, answer.Checkpoint, answer.More), nil
+}
+
+func rxPage(c inspection.Collection, changes []Change, checkpoint string, more bool) *RxPage {
+	page := &RxPage{Documents: make([][]byte, len(changes)), Checkpoint: checkpoint, More: more}
+	for i, change := range changes {
 		page.Documents[i] = appendRxDocument(nil, c, change.Doc, change.Deleted)
 	}
-	return page, nil
+	return page
 }
 
 // walked are the collections that bring documents of c: an open task brings
@@ -68,7 +73,8 @@ type Feed struct {
 	service    *Service
 	asker      *Asker
 	collection inspection.Collection
-	checkpoint string
+	checkpoint *checkpoint
+	grown      map[inspection.Area]store.Head // what Next has not got through
 }
 
 // feedLimit bounds the documents of one event.
@@ -86,43 +92,60 @@ func (s *Service) Follow(ctx context.Context, asker *Asker, c inspection.Collect
 		listener.Close()
 		return nil, err
 	}
-	return &Feed{Stream: listener, service: s, asker: asker, collection: c, checkpoint: checkpoint}, nil
+	return &Feed{
+		Stream: listener, service: s, asker: asker, collection: c,
+		checkpoint: checkpoint, grown: map[inspection.Area]store.Head{},
+	}, nil
 }
 
 // headsOf is the checkpoint of a phone that has everything.
-func (s *Service) headsOf(ctx context.Context, asker *Asker, c inspection.Collection) (string, error) {
+func (s *Service) headsOf(ctx context.Context, asker *Asker, c inspection.Collection) (*checkpoint, error) {
 	ref, err := s.catalog.current(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	heads, err := s.store.Heads(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	cp, err := s.resume(ctx, asker, PullRequest{}, heads)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	areas, _ := asker.areas(ref)
 	if err := s.position(ctx, asker, cp, areas, walked(c)); err != nil {
-		return "", err
+		return nil, err
 	}
 	for area, p := range cp.Areas {
 		p.advance(slices.Collect(maps.Keys(p.Seqs)), heads[area].Seq)
 	}
-	return cp.encode(), nil
+	return cp, nil
 }
 
 // Next returns what came since the last call, its checkpoint covering that and
-// nothing else. There may be no documents in it; with More there is more.
+// nothing else. There may be no documents in it; with More there is more. Only
+// areas that grew are asked for: many phones follow the same street. After an
+// error the feed is of no more use.
 func (f *Feed) Next(ctx context.Context) (*RxPage, error) {
-	f.Take()
-	page, err := f.service.PullRx(ctx, f.asker, f.collection, f.checkpoint, feedLimit)
-	if err != nil {
-		return nil, err
+	for area, seq := range f.Take() {
+		f.grown[area] = store.Head{Seq: seq}
 	}
-	f.checkpoint = page.Checkpoint
-	return page, nil
+	p := &pager{
+		s: f.service, asker: f.asker, cp: f.checkpoint, heads: f.grown,
+		only: f.collection, room: feedLimit, bytes: maxPageBytes,
+	}
+	for _, area := range slices.Sorted(maps.Keys(f.grown)) {
+		if f.checkpoint.Areas[area] == nil {
+			continue
+		}
+		if err := p.area(ctx, area); err != nil {
+			return nil, err
+		}
+	}
+	if !p.more {
+		clear(f.grown)
+	}
+	return rxPage(f.collection, p.changes, f.checkpoint.encode(), p.more), nil
 }
 
 // AppendJSON appends the page in RxDB's form.
