@@ -1,6 +1,6 @@
 // Two phones and a supervisor, from the first offline document to the last
 // sync. Settings come as JSON in argv[2]: server, a doc to vary, how many are
-// many, a folder for what the phones hold at the end. Where the server must do something, a line
+// many, the supervisor's collections, a folder for what all hold at the end. Where the server must do something, a line
 // of JSON asks the test for it, and a line comes back.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
@@ -35,7 +35,7 @@ const open = (name, username, via, collections) => Phone.open({
 })
 const a = await open('a', settings.inspector, 'published')
 const b = await open('b', settings.inspector, 'plain')
-const boss = await open('boss', 'supervisor', 'published', ['inspections', 'sessions', 'tasks', 'sites', 'areas', 'units', 'templates', 'limits', 'targets'])
+const boss = await open('boss', 'supervisor', 'published', settings.collections)
 const step = async (name, run) => {
   const began = Date.now()
   await run()
@@ -100,7 +100,7 @@ await step('deleted', async () => {
 })
 
 await step('live by stream', async () => {
-  await until('all streams are open again', async () => (await ask('streams')).count === 11)
+  await until('all streams are open again', async () => (await ask('streams')).count === 2 + settings.collections.length)
   const before = (await ask('pulls')).count
   for (let i = 0; i < 20; i++) {
     await setAnswers(a, ids[5], { notes: `live ${i}` })
@@ -144,7 +144,7 @@ await step(`first sync of ${settings.many}, the server killed in the middle`, as
   fresh = await open('fresh', 'supervisor', 'published')
   fresh.start()
   await until('the first documents are here', async () => (await fresh.docs.inspections.count().exec()) >= settings.many / 10)
-  const meanwhile = Array.from({ length: 200 }, () => made({}))
+  const meanwhile = Array.from({ length: settings.many / 25 }, () => made({}))
   const writing = a.docs.inspections.bulkInsert(meanwhile)
   await ask('restart')
   await writing
