@@ -242,6 +242,24 @@ func TestMergingRows(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	})
+	t.Run("what a phone said before, said of a newer state, is no replay", func(t *testing.T) {
+		first := stored(state{"a": "1"})
+		second := p.answered(answering(first, state{"a": "2"}), first)
+		third := q.answered(answering(second, state{"a": "3"}), second)
+		if got := p.answered(answering(third, state{"a": "2"}), third); textAt(t, got, "answers", "a") != `"2"` {
+			t.Errorf("%v", got)
+		}
+	})
+	t.Run("a replay undoes nothing", func(t *testing.T) {
+		bare := func(s state) state { return with(s, state{"server": nil}) }
+		first := bare(stored(state{"a": "1"}))
+		mine := answering(first, state{"a": "2"})
+		second := bare(p.answered(mine, first))
+		q.answered(answering(second, state{"a": "1"}), second)
+		if got := p.answered(mine, first); textAt(t, got, "answers", "a") != `"1"` {
+			t.Errorf("%v", got)
+		}
+	})
 	t.Run("nothing assumed: the last row is the base", func(t *testing.T) {
 		mine := newState(state{"a": "1", "b": "1"})
 		first := p.answered(mine, nil)
