@@ -36,13 +36,15 @@ var rooms = map[string][]string{
 	"gridpatrol/review":                {"inspection", "sync", "store"},
 	"gridpatrol/media":                 {"inspection", "template", "store"},
 	"gridpatrol/seeds/photo":           {},
+	"gridpatrol/simulate":              {"seeds", "seeds/photo"},
 	"gridpatrol/api":                   {"inspection", "sync", "auth", "media", "report", "review"},
 	"gridpatrol/test/bench":            {"*"},
 	"gridpatrol/test/e2e":              {"*"},
+	"gridpatrol/test/mutants":          {"*"},
 }
 
 // mayAsk are rooms that ask a server as any client would, without being one.
-var mayAsk = map[string]string{"gridpatrol/cli": "net/http"}
+var mayAsk = map[string]string{"gridpatrol/cli": "net/http", "gridpatrol/simulate": "net/http"}
 
 // spokenOnlyIn lists what belongs to one room and what lies in it.
 var spokenOnlyIn = map[string]string{

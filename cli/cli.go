@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"gridpatrol/inspection"
+	"gridpatrol/simulate"
 	"gridpatrol/store"
 	"gridpatrol/store/history"
 )
@@ -51,6 +52,8 @@ type commands struct {
 
 	Media mediaCommands `cmd:"" help:"Look after the photos' derivatives."`
 
+	Simulate simulateCommand `cmd:"" help:"Let bad phones loose on a server and check that nothing is lost. Exit status 3 means that a promise was broken."`
+
 	Health healthCommand `cmd:"" help:"Ask the server on this machine whether it is alive."`
 }
 
@@ -67,7 +70,8 @@ type run struct {
 }
 
 // Run executes the command line and returns the exit status: 0 done, 1 failed,
-// 2 the command line is wrong, 3 a database or a backup is damaged.
+// 2 the command line is wrong, 3 a database or a backup is damaged, or a
+// simulation found a promise broken.
 func Run(ctx context.Context, p Process) int {
 	var c commands
 	exit := -1
@@ -119,7 +123,7 @@ func newLogger(w io.Writer, f logFlags) *slog.Logger {
 
 // statusOf tells damage from all that may go better another time.
 func statusOf(err error) int {
-	if errors.Is(err, store.ErrDamaged) || errors.Is(err, history.ErrBackup) {
+	if errors.Is(err, store.ErrDamaged) || errors.Is(err, history.ErrBackup) || errors.Is(err, simulate.ErrViolated) {
 		return exitDamage
 	}
 	return exitError

@@ -62,6 +62,10 @@ func (p *progress) tell(x history.Progress) {
 	if x.Total > 0 {
 		line += fmt.Sprintf(" of %d (%d%%)", x.Total, 100*x.Done/x.Total)
 	}
+	p.write(line)
+}
+
+func (p *progress) write(line string) {
 	if p.terminal {
 		fmt.Fprintf(p.to, "\r\x1b[K%s", line)
 		p.shown = true

@@ -403,12 +403,22 @@ func indexOf(c inspection.Collection, doc, server inspection.Object) *store.Inde
 }
 
 func (d *decider) add(e store.Entry, cur *current) {
+	d.remember(&cur.rec)
 	d.entries = append(d.entries, e)
 	d.bytes += len(e.Doc) + len(e.Sent) + 400
 	d.history[e.Seq] = &e
 	cur.rec = store.Fold(&cur.rec, d.area, &e)
 	cur.doc = nil
 	d.receive(&e)
+}
+
+// remember keeps the revision that this commit leaves behind: an edit further
+// on in it may have started from there. Revisions that were asked for before
+// are there already, as they were sent.
+func (d *decider) remember(r *store.Record) {
+	if r.Rev > 0 && d.history[r.Seq] == nil {
+		d.history[r.Seq] = &store.Entry{Seq: r.Seq, Deleted: r.Deleted, Doc: r.Doc}
+	}
 }
 
 // receive makes the entry's receipt, if it has one, known to the rest of the

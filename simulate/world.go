@@ -1,0 +1,193 @@
+package simulate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// simulation is one run.
+type simulation struct {
+	cfg     Config
+	chance  chance
+	ids     ids
+	network *network
+	ledger  *ledger
+	tally   *tally
+	first   time.Time // the first day of work
+	began   time.Time
+	took    time.Duration
+
+	streets []string
+	phones  []*phone
+	office  *office
+	kills   atomic.Int64
+	told    sync.Mutex
+	verify  string // what verify said
+}
+
+func newSimulation(cfg Config) *simulation {
+	return &simulation{
+		cfg: cfg, chance: chance(cfg.Seed), ids: ids{cfg.Random}, ledger: newLedger(), tally: &tally{},
+		first: firstDay(cfg.Now()), began: cfg.Now(),
+	}
+}
+
+// workTime is when a round of a day begins.
+func (s *simulation) workTime(day, round int) time.Time {
+	return s.first.AddDate(0, 0, day).Add(time.Duration(8+3*round) * time.Hour)
+}
+
+func (s *simulation) tell(p Progress) {
+	if s.cfg.Tell == nil {
+		return
+	}
+	p.Days, p.Acknowledge, p.Kills = s.cfg.Days, s.ledger.count(), s.kills.Load()
+	if s.network != nil {
+		for k := cutRequest; k < faultKinds; k++ {
+			p.Faults += s.network.counts[k].Load()
+		}
+	}
+	s.told.Lock()
+	defer s.told.Unlock()
+	s.cfg.Tell(p)
+}
+
+// begin starts the server and makes the people.
+func (s *simulation) begin(ctx context.Context) error {
+	s.tell(Progress{Step: "starting"})
+	address := s.cfg.URL
+	if s.cfg.Process != nil {
+		if err := s.cfg.Process.Start(ctx); err != nil {
+			return err
+		}
+		address = s.cfg.Process.URL()
+	}
+	base, err := url.Parse(strings.TrimSuffix(address, "/"))
+	if err != nil || base.Scheme != "http" || base.Host == "" {
+		return fmt.Errorf("the server's address must be like http://127.0.0.1:8080, not %q", address)
+	}
+	s.network = newNetwork(base, s.cfg.Loss, s.cfg.Now)
+	if err := s.openOffice(ctx); err != nil {
+		return err
+	}
+	return s.hire(ctx)
+}
+
+// insist sends a request over a good connection until an answer comes that is
+// not for later, or patience ends.
+func (s *simulation) insist(ctx context.Context, q *request) reply {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
+	defer cancel()
+	a := s.network.call(ctx, q)
+	for a.later() && rest(ctx, 50*time.Millisecond) {
+		a = s.network.call(ctx, q)
+	}
+	return a
+}
+
+// openOffice signs the administrator in and learns the streets.
+func (s *simulation) openOffice(ctx context.Context) error {
+	p := s.wakes(-1, &account{Credentials: s.cfg.Admin})
+	if !p.signIn(ctx) {
+		return fmt.Errorf("%s can't sign in to %s: name an administrator with --username and --password", s.cfg.Admin.Username, s.network.base)
+	}
+	s.office = &office{s: s, phone: p}
+	if !s.office.pull(ctx) {
+		return errors.New("the administrator's first pull doesn't come to an end")
+	}
+	for _, area := range p.areas {
+		if len(area) == len("610102001") {
+			s.streets = append(s.streets, area)
+		}
+	}
+	if len(s.streets) == 0 {
+		return errors.New("the administrator has no streets")
+	}
+	slices.Sort(s.streets)
+	s.streets = s.streets[:min(len(s.streets), max(2, s.cfg.Phones/5))]
+	return nil
+}
+
+// hiredAtOnce bounds the sign-ins under way: an attempt counts as failed until
+// it has succeeded, and so many failures of one address are throttled.
+const hiredAtOnce = 8
+
+// hire makes the accounts and gives each its phone; every fourth phone is the
+// second one of its user.
+func (s *simulation) hire(ctx context.Context) error {
+	run := s.ids.document()
+	var group errgroup.Group
+	group.SetLimit(hiredAtOnce)
+	s.phones = make([]*phone, s.cfg.Phones)
+	accounts := make([]*account, s.cfg.Phones)
+	for i := range s.phones {
+		if i%4 == 3 {
+			continue
+		}
+		group.Go(func() (err error) {
+			accounts[i], err = s.addAccount(ctx, fmt.Sprintf("sim-%s-%d", run[len(run)-8:], i), i)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i := range s.phones {
+		a := accounts[i]
+		if a == nil {
+			a = accounts[i-1]
+		}
+		s.phones[i] = s.wakes(i, a)
+		group.Go(func() error {
+			if !s.phones[i].signIn(ctx) || !s.phones[i].pull(ctx, true, 500, s.calm()) {
+				return fmt.Errorf("phone %d can't begin", i)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// addAccount makes an inspector of one to three streets.
+func (s *simulation) addAccount(ctx context.Context, username string, number int) (*account, error) {
+	a := &account{Credentials: Credentials{username, "simulated " + s.ids.document()}}
+	r := s.chance.of(forCharacter, number, 1)
+	areas := map[string]bool{}
+	for range 1 + r.IntN(3) {
+		areas[pick(r, s.streets...)] = true
+	}
+	granted := sorted(areas)
+	q := &request{method: http.MethodPost, path: "/v1/users", token: s.office.phone.access, body: mustJSON(object{
+		"username": username, "name": "Simulated " + username, "password": a.Password, "role": "inspector", "areas": granted,
+	})}
+	answer := s.insist(ctx, q)
+	var made struct {
+		ID string `json:"id"`
+	}
+	if answer.status != http.StatusCreated || json.Unmarshal(answer.body, &made) != nil {
+		return nil, fmt.Errorf("the account %s can't be made: %d %.300s", username, answer.status, answer.body)
+	}
+	a.id = made.ID
+	s.office.granted(a.id, granted)
+	return a, nil
+}
+
+func sorted(set map[string]bool) []string {
+	list := []string{}
+	for name := range set {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}

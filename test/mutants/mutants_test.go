@@ -1,0 +1,149 @@
+// Package mutants puts bugs into copies of the server on purpose and demands
+// that the simulator finds each one out. Nothing of it is in the product: a
+// mutant is built from sources of which a line or two were exchanged on the
+// way to the compiler.
+package mutants_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gridpatrol/store/mongo/mongotest"
+)
+
+// Variable makes the tests run all mutants when it is set to "all". Otherwise
+// they run those marked as quick: each one is a build and a simulation.
+const Variable = "GRIDPATROL_MUTANTS"
+
+// mutant is a bug and the promises of which at least one must be found broken.
+type mutant struct {
+	bug    string
+	edits  []edit
+	caught []string
+	args   []string // more than the usual ones
+	mongo  bool
+	quick  bool
+}
+
+// edit exchanges text that stands in a file exactly once: when the code moves,
+// the test fails rather than testing nothing.
+type edit struct{ file, old, new string }
+
+// usual are the arguments of every simulation. Some bugs stop phones from ever
+// getting done, hence the short patience.
+var usual = []string{"simulate", "--phones", "10", "--days", "8", "--loss", "0.3", "--kill-every", "2s", "--seed", "3", "--patience", "8s"}
+
+// root is the module's folder, with the simulator as it is built from it.
+func simulator(t *testing.T) (root, binary string) {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary = filepath.Join(t.TempDir(), "gridpatrol")
+	build(t, root, binary)
+	return root, binary
+}
+
+func build(t *testing.T, root, binary string, flags ...string) {
+	t.Helper()
+	cmd := exec.Command("go", append(append([]string{"build", "-o", binary}, flags...), ".")...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// mutate builds the program with the edits in it.
+func (m *mutant) mutate(t *testing.T, root string) string {
+	t.Helper()
+	dir := t.TempDir()
+	replace := map[string]string{}
+	for i, e := range m.edits {
+		place := filepath.Join(root, filepath.FromSlash(e.file))
+		from := place
+		if replaced, again := replace[place]; again {
+			from = replaced
+		}
+		source, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(source), e.old); n != 1 {
+			t.Fatalf("%s has this %d times, not once:\n%s", e.file, n, e.old)
+		}
+		replace[place] = filepath.Join(dir, fmt.Sprintf("%d.go", i))
+		if err := os.WriteFile(replace[place], []byte(strings.Replace(string(source), e.old, e.new, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	raw, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(overlay, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "mutant")
+	build(t, root, binary, "-overlay", overlay)
+	return binary
+}
+
+// run simulates and returns the output, the exit status and the promises that
+// were found broken.
+func run(t *testing.T, binary string, args []string) (out string, status int, broken []string) {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	raw, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	for line := range strings.SplitSeq(string(raw), "\n") {
+		if fields := strings.Fields(line); len(fields) == 4 && fields[3] == "BROKEN" {
+			broken = append(broken, fields[0])
+		}
+	}
+	return string(raw), cmd.ProcessState.ExitCode(), broken
+}
+
+// TestControl: without a bug, the same simulation finds nothing.
+func TestControl(t *testing.T) {
+	_, binary := simulator(t)
+	if out, status, _ := run(t, binary, append(slices.Clone(usual), "--patience", "90s")); status != 0 {
+		t.Fatalf("exit status %d\n%s", status, out)
+	}
+}
+
+func TestMutants(t *testing.T) {
+	all := os.Getenv(Variable) == "all"
+	root, binary := simulator(t)
+	var table strings.Builder
+	for i := range mutants {
+		m := &mutants[i]
+		if !all && !m.quick {
+			continue
+		}
+		t.Run(m.bug, func(t *testing.T) {
+			args := append(append(slices.Clone(usual), m.args...), "--server", m.mutate(t, root))
+			if m.mongo {
+				args = append(args, "--store", mongotest.Database(t))
+			}
+			out, status, broken := run(t, binary, args)
+			fmt.Fprintf(&table, "| %s | %s |\n", m.bug, strings.Join(broken, ", "))
+			found := slices.ContainsFunc(m.caught, func(c string) bool { return slices.Contains(broken, c) })
+			if status != 3 || !found {
+				t.Errorf("exit status %d, broken %v; one of %v should be\n%s", status, broken, m.caught, out)
+			}
+		})
+	}
+	t.Logf("what was found broken:\n%s", &table)
+}
