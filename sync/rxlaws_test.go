@@ -136,11 +136,11 @@ func TestPhonesWithRxDBEndEqual(t *testing.T) {
 				p.settle(rt)
 			}
 		}
+		reference := w.referenceLog() // has what was made and unmade before it was known
 		for _, id := range ids {
 			for i, p := range phones {
 				w.sameAsStored(rt, p, i, id)
 			}
-			reference := w.referenceLog() // has what was made and unmade before it was known
 			w.findAll(rt, id, slices.DeleteFunc(offered[id], func(v string) bool { return strings.Contains(reference, v) }))
 		}
 	})

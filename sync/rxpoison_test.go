@@ -137,6 +137,7 @@ func TestDecodeRows(t *testing.T) {
 func FuzzDecodeRows(f *testing.F) {
 	f.Add([]byte(`[{"newDocumentState":{"id":"0192f3c1-7d1e-7a64-9f0a-3b1c2d4e5f60","area":"610102003","answers":{"a":1e400},"_deleted":false},"assumedMasterState":{"server":{"rev":3},"_deleted":true}}]`))
 	f.Add([]byte(`[{"newDocumentState":7},{}]`))
+	f.Add([]byte(`[{"newDocumentState":{"id":{"0":1e700}}}]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, c := range []inspection.Collection{inspection.Inspections, inspection.Tasks, inspection.Areas} {
 			rows, err := sync.DecodeRows(c, body)

@@ -65,10 +65,7 @@ func decodeRow(c inspection.Collection, o inspection.Object) Mutation {
 			sent["op"] = string(OpDelete)
 		}
 	}
-	m, err := decodeMutation(inspection.Element{Value: sent, Bytes: inspection.AppendJSON(nil, sent)})
-	if err != nil {
-		panic(err) // n is an integer
-	}
+	m := asSent(sent)
 	m.Row = newRow(state, assumed)
 	if m.Op == OpDelete && m.Fault == nil {
 		m.Fault = m.checkDocument() // its last state is kept, too
