@@ -56,6 +56,9 @@ func TestPublishedRxDB(t *testing.T) {
 		runRxScenario(t, startDemo(t), 5000, everyCollection, "demo")
 	})
 	t.Run("mongo", func(t *testing.T) {
+		if !mongotest.Real() && os.Getenv("GRIDPATROL_LONG_TESTS") == "" {
+			t.Skip("FerretDB takes minutes for it: set MONGODB_URI for a real server, or GRIDPATROL_LONG_TESTS")
+		}
 		uri := mongotest.Database(t)
 		many, collections := 5000, everyCollection
 		if !mongotest.Real() {
