@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 	"gridpatrol/store/files":           {"inspection", "store"},
 	"gridpatrol/sync":                  {"inspection", "template", "store"},
 	"gridpatrol/auth":                  {"inspection", "store"},
-	"gridpatrol/seeds":                 {"inspection", "template"},
+	"gridpatrol/seeds":                 {"inspection", "template", "seeds/photo"},
 	"gridpatrol/report":                {"inspection", "template", "store"},
 	"gridpatrol/review":                {"inspection", "sync", "store"},
 	"gridpatrol/media":                 {"inspection", "template", "store"},

@@ -102,6 +102,7 @@ func (q *query) number(name string, otherwise, most int) int {
 var (
 	verdicts = []string{"pass", "fail", "pending_lab", "indeterminate", "not_applicable"}
 	states   = []string{"received", "has_issues", "edited", "approved", "rejected"}
+	flags    = []string{"time_mismatch", "place_mismatch", "mock_location", "reused", "edited_software", "no_exif"}
 	progress = []string{"assigned", "rectified", "verified", "closed"}
 )
 
@@ -113,7 +114,7 @@ func decodeInspections(values func(string) []string) (review.ListRequest, error)
 		Areas: q.areas(), Template: q.text("template"), Verdict: q.choice("verdict", verdicts...),
 		State: q.choice("state", states...), Evidence: q.choice("evidence", "complete", "incomplete"),
 		From: q.moment("from", false), To: q.moment("to", true), Search: q.text("q"),
-		Session: q.id("session"), Site: q.id("site"),
+		Session: q.id("session"), Site: q.id("site"), Flag: inspection.FlagKind(q.choice("flag", flags...)),
 		Cursor: q.text("cursor"), Limit: q.number("limit", review.DefaultLimit, review.MaxLimit),
 	}
 	return req, q.err

@@ -25,6 +25,11 @@ var matrix = map[string][]int{
 	"POST /v1/sync/push":    {200, 200, 200, 401, 401},
 	"GET /v1/sync/pull":     {200, 200, 200, 401, 401},
 	"GET /v1/sync/stream":   {200, 200, 200, 401, 401},
+	// The schemas are public like the description.
+	"GET /rxdb/:collection/schema":              {200, 200, 200, 200, 200},
+	"GET /rxdb/:collection/:version/pull":       {200, 200, 200, 401, 401},
+	"POST /rxdb/:collection/:version/push":      {200, 200, 200, 401, 401},
+	"GET /rxdb/:collection/:version/pullStream": {200, 200, 200, 401, 401},
 	// Without the protocol's header, uploads get no further than that.
 	"OPTIONS /v1/uploads":     {204, 204, 204, 204, 204},
 	"OPTIONS /v1/uploads/:id": {204, 204, 204, 204, 204},

@@ -170,6 +170,10 @@ func (w *world) subject(r route, area inspection.Area) (path, body string) {
 	path = r.Path
 	with := func(name, value string) { path = strings.Replace(path, ":"+name, value, 1) }
 	switch {
+	case strings.HasPrefix(r.Path, rxPrefix):
+		with("collection", string(inspection.Sites))
+		with("version", "0")
+		return path, "[]"
 	case last == ":k":
 		id, k, rev := w.conflicted(c, area)
 		with("id", id)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -46,6 +47,7 @@ var answers = map[inspection.Code]answerOf{
 	inspection.CodeAccountDisabled:  {fiber.StatusUnauthorized, "Account disabled"},
 	inspection.CodeForbidden:        {fiber.StatusForbidden, "Forbidden"},
 	inspection.CodeThrottled:        {fiber.StatusTooManyRequests, "Throttled"},
+	inspection.CodeOutdatedSchema:   {fiber.StatusUpgradeRequired, "Outdated schema"},
 
 	inspection.CodeNotAPicture:         {fiber.StatusUnsupportedMediaType, "Not a picture"},
 	inspection.CodeTooManyPixels:       {fiber.StatusRequestEntityTooLarge, "Too many pixels"},
@@ -72,6 +74,9 @@ type problem struct {
 	Code   inspection.Code   `json:"code"`
 	Detail string            `json:"detail"`
 	Errors []problemInMember `json:"errors"`
+	// Error is the code once more. RxDB's client takes an answer without it for
+	// a page of documents, and stops pulling for good.
+	Error inspection.Code `json:"error,omitempty"`
 
 	retryAfter int // seconds; 0 says nothing of it
 }
@@ -172,6 +177,9 @@ func problemOfRouter(err *fiber.Error) problem {
 // send writes the problem as the whole answer, in place of whatever a handler
 // had begun.
 func (p problem) send(fc *fiber.Ctx) {
+	if strings.HasPrefix(fc.Path(), rxPrefix) {
+		p.Error = p.Code
+	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // texts and numbers always encode

@@ -47,7 +47,7 @@ type route struct {
 // table lists all routes; the description and the tests follow it.
 func (s *Server) table() []route {
 	return slices.Concat(
-		s.authRoutes(), s.syncRoutes(), s.mediaRoutes(), s.deviceRoutes(), s.reviewRoutes(), s.taskRoutes(),
+		s.authRoutes(), s.syncRoutes(), s.rxRoutes(), s.mediaRoutes(), s.deviceRoutes(), s.reviewRoutes(), s.taskRoutes(),
 		s.reportRoutes(), s.adminRoutes(), s.operationsRoutes(),
 	)
 }

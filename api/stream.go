@@ -3,10 +3,8 @@ package api
 import (
 	"bufio"
 	"context"
-	"fmt"
-	"net"
+	"errors"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -18,30 +16,49 @@ import (
 	"gridpatrol/sync"
 )
 
-// stream answers with Server-Sent Events until the token expires, rights
-// change, the client is gone or the server stops.
+// stream answers with the news that areas have grown.
 func (s *Server) stream(c *call) error {
 	listener, err := s.cfg.Sync.Listen(c.ctx, askerOf(c.session))
 	if err != nil {
 		return err
 	}
+	return c.sendEvents(pokes{listener})
+}
+
+// eventSource is where the events of a stream come from.
+type eventSource interface {
+	// wake receives when there may be events; it is closed when there will be
+	// no more.
+	wake() <-chan struct{}
+	// events puts those that there are.
+	events(ctx context.Context, put func([]byte) error) error
+	Close()
+}
+
+// pokes are the events of a stream without documents.
+type pokes struct{ *sync.Stream }
+
+func (p pokes) wake() <-chan struct{} { return p.Ready }
+
+func (p pokes) events(_ context.Context, put func([]byte) error) error { return put(poke(p.Take())) }
+
+// sendEvents answers with Server-Sent Events until the token expires, rights
+// change, the client is gone or the server stops. It owns the source.
+func (c *call) sendEvents(source eventSource) error {
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set(fiber.HeaderCacheControl, "no-cache")
 	c.Set("X-Accel-Buffering", "no")
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	if c.Method() == fiber.MethodHead {
-		listener.Close()
+		source.Close()
 		return nil
 	}
-	if !s.streamBegins() {
-		listener.Close()
-		return inspection.Errorf(inspection.CodeUnavailable, "The server is stopping. Connect again.")
+	o, err := c.open()
+	if err != nil {
+		source.Close()
+		return err
 	}
-	p := &poking{server: s, listener: listener, session: c.session, id: c.id, conn: c.Context().Conn()}
-	// The end of a stream is the end of its connection: nothing may wait in
-	// line behind it, and a deadline of one's own replaces the server's.
-	c.Response().SetConnectionClose()
-	_ = c.Context().SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout)) // a dead connection shows at the first write
+	p := &eventStream{outlet: o, source: source, session: c.session}
 	c.Context().SetBodyStreamWriter(p.run)
 	return nil
 }
@@ -57,44 +74,38 @@ func (s *Server) streamBegins() bool {
 	return true
 }
 
-// poking is one open stream. It owns the listener.
-type poking struct {
-	server   *Server
-	listener *sync.Stream
-	session  auth.Session
-	id       string
-	conn     net.Conn
-	w        *bufio.Writer
+// eventStream is one open stream.
+type eventStream struct {
+	*outlet
+	source  eventSource
+	session auth.Session
 }
 
-// run is the stream's goroutine. A panic that left it would end the process.
-func (p *poking) run(w *bufio.Writer) {
+// run is the stream's goroutine.
+func (p *eventStream) run(w *bufio.Writer) {
 	began, reason := p.server.cfg.Now(), "panic"
 	p.server.metrics.streams.Inc()
-	defer p.server.streams.Done()
+	defer p.close()
 	defer p.server.metrics.streams.Dec()
 	defer func() {
-		if r := recover(); r != nil {
-			p.server.cfg.Log.Error("stream failed", "request", p.id, "error", &panicked{value: r, stack: debug.Stack()})
-		}
 		p.server.cfg.Log.Info("stream ended", "request", p.id, "reason", reason,
 			"ms", p.server.cfg.Now().Sub(began).Milliseconds(),
 			"user", string(p.session.Device.User), "device", string(p.session.Device.ID))
 	}()
-	defer p.listener.Close()
+	defer p.source.Close()
 	p.w = w
 	reason = p.serve()
 }
 
 // serve writes events until there is a reason to end.
-func (p *poking) serve() (reason string) {
+func (p *eventStream) serve() (reason string) {
 	cfg := &p.server.cfg
 	heartbeat, recheck := time.NewTicker(cfg.Heartbeat), time.NewTicker(cfg.Recheck)
 	expiry := time.NewTimer(p.session.Expires.Sub(cfg.Now()))
 	defer heartbeat.Stop()
 	defer recheck.Stop()
 	defer expiry.Stop()
-	err := p.write([]byte(": connected\n\n")) // makes the headers go out
+	err := p.put([]byte(": connected\n\n")) // makes the headers go out
 	for err == nil {
 		select {
 		case <-p.server.stopping:
@@ -106,20 +117,32 @@ func (p *poking) serve() (reason string) {
 				return reason
 			}
 		case <-heartbeat.C:
-			err = p.write([]byte(": alive\n\n"))
-		case _, open := <-p.listener.Ready:
+			err = p.put([]byte(": alive\n\n"))
+		case _, open := <-p.source.wake():
 			if !open {
 				return "service closed"
 			}
-			err = p.write(poke(p.listener.Take()))
+			err = p.emit()
 		}
 	}
-	return "client gone"
+	var unwritten *unwrittenError
+	if errors.As(err, &unwritten) {
+		return "client gone"
+	}
+	cfg.Log.Warn("events not read", "request", p.id, "error", err)
+	return "events not read"
+}
+
+// emit puts the events that there are.
+func (p *eventStream) emit() error {
+	ctx, cancel := context.WithTimeout(p.server.base, requestTimeout)
+	defer cancel()
+	return p.source.events(ctx, p.put)
 }
 
 // changed tells why the session is no longer what the stream was opened with.
 // A stream whose rights can't be read ends, too: the phone connects again.
-func (p *poking) changed() (reason string) {
+func (p *eventStream) changed() (reason string) {
 	ctx, cancel := context.WithTimeout(p.server.base, maxRecheck)
 	defer cancel()
 	now, err := p.server.cfg.Auth.Recheck(ctx, p.session)
@@ -130,23 +153,6 @@ func (p *poking) changed() (reason string) {
 		return "rights changed"
 	}
 	return ""
-}
-
-func (p *poking) write(b []byte) error {
-	p.deadline()
-	if _, err := p.w.Write(b); err != nil {
-		return fmt.Errorf("writing an event: %w", err)
-	}
-	if err := p.w.Flush(); err != nil {
-		return fmt.Errorf("writing an event: %w", err)
-	}
-	return nil
-}
-
-// deadline gives the client until then to take what is written next.
-func (p *poking) deadline() {
-	// A connection that takes no deadline is gone: the write tells.
-	_ = p.conn.SetWriteDeadline(time.Now().Add(p.server.cfg.WriteTimeout))
 }
 
 // poke is the event that areas have grown, keys in order; nothing if none did.

@@ -24,8 +24,13 @@ type events struct {
 
 func (p *phone) stream() *events {
 	p.t.Helper()
+	return p.streamOf("/v1/sync/stream")
+}
+
+func (p *phone) streamOf(path string) *events {
+	p.t.Helper()
 	ctx, cancel := context.WithCancel(p.ctx)
-	req, err := http.NewRequestWithContext(ctx, "GET", p.url+"/v1/sync/stream", nil)
+	req, err := http.NewRequestWithContext(ctx, "GET", p.url+path, nil)
 	p.must(err)
 	req.Header.Set("Authorization", "Bearer "+p.signIn.AccessToken)
 	resp, err := (&http.Client{Transport: p.client.Transport}).Do(req)

@@ -110,6 +110,12 @@ func single(values func(string) []string, name string) (string, error) {
 }
 
 func decodeLimit(values func(string) []string) (int, error) {
+	n, err := decodeCount(values)
+	return min(n, sync.MaxLimit), err
+}
+
+// decodeCount is a limit, however large.
+func decodeCount(values func(string) []string) (int, error) {
 	if len(values("limit")) == 0 {
 		return sync.DefaultLimit, nil
 	}
@@ -123,7 +129,7 @@ func decodeLimit(values func(string) []string) (int, error) {
 	}
 	// Digits that overflow are a large number: Atoi returns the largest then.
 	n, _ := strconv.Atoi(text)
-	return min(n, sync.MaxLimit), nil
+	return n, nil
 }
 
 func decodeHistory(values func(string) []string) (whole bool, err error) {

@@ -176,7 +176,7 @@ func (w *world) populate() {
 	var areas []sync.ReferenceDocument
 	for _, code := range []string{"610102", "610102003", "610102004", "610103", "610103001"} {
 		areas = append(areas, sync.ReferenceDocument{
-			Collection: inspection.Areas, ID: code, Doc: inspection.Object{"id": code, "name": "街道" + code},
+			Collection: inspection.Areas, ID: code, Doc: inspection.Object{"id": code, "name_zh": "街道" + code},
 		})
 	}
 	_, err := w.sync.SeedReference(w.ctx, areas)

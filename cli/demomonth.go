@@ -21,11 +21,12 @@ import (
 	"gridpatrol/sync"
 )
 
-// Rows of the table of meta data: which month the demo holds, and that all of
-// it is there.
+// Rows of the table of meta data: which month the demo holds, that all of it is
+// there, and that all its pictures are.
 const (
-	demoMonthMark = "demo_month"
-	demoDoneMark  = "demo_done"
+	demoMonthMark  = "demo_month"
+	demoDoneMark   = "demo_done"
+	demoPhotosMark = "demo_photos"
 )
 
 // demoDistrict is the district of the demo.
@@ -43,33 +44,50 @@ type demoStore interface {
 // makeDemo makes the demo district: its people and sites and, on the first
 // start that wants it, the month before this one, pushed through sync as phones
 // would have, by a clock of its own. A start that was cut off is completed by
-// the next one: what was pushed is a replay then.
-func makeDemo(r *run, st demoStore, data string, month bool) error {
-	if _, err := st.Get(r.ctx, store.TableMeta, demoDoneMark); err == nil {
-		return nil
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return err
+// the next one: what was pushed is a replay then. The album it returns holds
+// the month's pictures that the phones have still to send.
+func makeDemo(r *run, st demoStore, data string, month bool) (*album, error) {
+	done, err := has(r.ctx, st, demoDoneMark)
+	if err != nil {
+		return nil, err
+	}
+	sent, err := has(r.ctx, st, demoPhotosMark)
+	if err != nil || done && sent {
+		return nil, err
 	}
 	d := &demo{run: r, store: st, data: data, people: map[string]auth.User{}}
 	if !month {
-		return d.furnish(now(), seeds.DemoPeople(), 1, func([]*demoLane) error { return nil })
+		return nil, d.furnish(now(), seeds.DemoPeople(), 1, func([]*demoLane) error { return nil })
 	}
 	first, err := demoMonth(r.ctx, st, now())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	steps, err := seeds.DemoMonth(first, nil)
+	steps, err := seeds.DemoMonth(first)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	r.log.Info("drawing the demo's photos")
+	pictures := draw(steps)
 	people := append(seeds.DemoPeople(), seeds.DemoCrew()...)
 	begin := first.AddDate(0, -1, -1).Add(8 * time.Hour)
 	if err := d.furnish(begin, people, demoAtOnce, func(lanes []*demoLane) error { return live(lanes, steps) }); err != nil {
-		return err
+		return nil, err
 	}
 	r.log.Info("the demo holds a month", "month", first.Format("2006-01"))
 	_, err = st.Put(r.ctx, store.TableMeta, store.Row{Key: demoDoneMark, Value: []byte("true")})
-	return err
+	if errors.Is(err, store.ErrStale) {
+		err = nil // an earlier start was cut off among the photos
+	}
+	return &album{run: r, store: st, people: d.people, pictures: pictures}, err
+}
+
+func has(ctx context.Context, st store.Tables, mark string) (bool, error) {
+	_, err := st.Get(ctx, store.TableMeta, mark)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // demoMonth returns the first of the demo's month: the one before now's, or the

@@ -78,8 +78,9 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 	if err := guardDemo(r.ctx, st, f.Listen, demo); err != nil {
 		return err
 	}
+	var photos *album
 	if demo {
-		if err := makeDemo(r, st, data.Data, f.DemoMonth); err != nil {
+		if photos, err = makeDemo(r, st, data.Data, f.DemoMonth); err != nil {
 			return fmt.Errorf("making the demo district: %w", err)
 		}
 	}
@@ -92,6 +93,7 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 		return err
 	}
 	defer s.close()
+	defer photos.sendLater(r.ctx, s.media)()
 	return s.serve(r, f)
 }
 

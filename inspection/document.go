@@ -69,6 +69,7 @@ var (
 const (
 	numberMember memberType = iota + 100
 	booleanMember
+	listMember // of anything; in reference data only
 )
 
 // CheckShape tells whether doc can be a document of the collection: its typed

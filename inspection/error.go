@@ -29,6 +29,7 @@ const (
 	CodeAsOfReset        Code = "as_of_reset"
 	CodeWindowOpen       Code = "window_not_over"
 	CodeWindowClosed     Code = "already_closed"
+	CodeOutdatedSchema   Code = "outdated_schema"
 
 	CodeUnauthenticated Code = "unauthenticated"
 	CodeBadCredentials  Code = "bad_credentials"
@@ -92,6 +93,7 @@ var Codes = map[Code]string{
 	CodeAsOfReset:        "The as_of token is of another database, or newer than a restored backup. Report as of a time.",
 	CodeWindowOpen:       "The window is not over yet, so it can't be closed.",
 	CodeWindowClosed:     "The window was closed before. It is closed once; what changed since is told in its report.",
+	CodeOutdatedSchema:   "This version of the collection's RxDB schema is served no longer. Migrate to the present one.",
 	CodeUnauthenticated:  "Sign in, and send the access token as a bearer token.",
 	CodeBadCredentials:   "User name or password is wrong.",
 	CodeTokenExpired:     "The token has expired. Refresh it or sign in again.",

@@ -134,7 +134,7 @@ func namedStill(e *store.Entry, open []string, found map[string]inspection.Devic
 	for _, p := range inspection.Photos(doc) {
 		if slices.Contains(open, p.SHA256) && !slices.Contains(still, p.SHA256) {
 			still = append(still, p.SHA256)
-			if e.HasReceipt() {
+			if e.FromPhone() {
 				found[p.SHA256] = e.By()
 			}
 		}

@@ -26,10 +26,12 @@ type ListRequest struct {
 	Areas                              []inspection.Area
 	Template, Verdict, State, Evidence string
 	From, To                           time.Time // From ≤ start < To; zero is no bound
-	// Of these three, one may be asked for: the beginning of a plate, a site's
-	// name or a title; the session, or the site, that inspections name.
+	// Of these four, one may be asked for: the beginning of a plate, a site's
+	// name or a title; the session, or the site, that inspections name; a flag
+	// of their evidence.
 	Search        string
 	Session, Site inspection.DocID
+	Flag          inspection.FlagKind
 	Cursor        string
 	Limit         int
 
@@ -93,6 +95,9 @@ func (req *ListRequest) asked() (term string, prefix bool, err error) {
 	if req.Site != "" {
 		terms = append(terms, store.TermSite+string(req.Site))
 	}
+	if req.Flag != "" {
+		terms = append(terms, store.TermFlag+string(req.Flag))
+	}
 	terms = slices.DeleteFunc(terms, func(t string) bool { return t == "" })
 	switch len(terms) {
 	case 0:
@@ -100,7 +105,7 @@ func (req *ListRequest) asked() (term string, prefix bool, err error) {
 	case 1:
 		return terms[0], req.Search != "", nil
 	}
-	return "", false, inspection.Errorf(inspection.CodeBadParameter, "Ask for a text, a session or a site, for one of them at a time.")
+	return "", false, inspection.Errorf(inspection.CodeBadParameter, "Ask for a text, a session, a site or a flag, for one of them at a time.")
 }
 
 // areas returns the areas with documents that the asker may see and asked

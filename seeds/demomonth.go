@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gridpatrol/inspection"
+	"gridpatrol/seeds/photo"
 )
 
 // DemoStep is one thing that happens in the demo's month: a push, a review, an
@@ -39,6 +40,15 @@ type DemoEdit struct {
 	Document
 	Base   int64
 	Delete bool
+	// Pictures are those of the document's photos that reach the server.
+	Pictures []DemoPicture
+}
+
+// DemoPicture is what a photo of a document shows. The entry names a picture
+// that nobody has until who draws the shot writes its hash and size there.
+type DemoPicture struct {
+	Shot  photo.Shot
+	Entry inspection.Object
 }
 
 // DemoReview is the supervisor's decision on some inspections.
@@ -56,20 +66,15 @@ type DemoTask struct {
 	Due            string
 }
 
-// DemoPhoto makes the entry of a photo of a field, taken at a time: one whose
-// picture is stored.
-type DemoPhoto func(field string, at time.Time) inspection.Object
-
 // demoZone is the plan's time.
 var demoZone = time.FixedZone("Asia/Shanghai", 8*60*60)
 
 // DemoMonth invents the month that holds first, its first of the month in
 // China, with some sessions of the month before, in order of time. The same
 // month is always the same: what happens on which day does not depend on the
-// month, and ids do only in their time. Without photo the records name photos
-// that never arrive.
-func DemoMonth(first time.Time, photo DemoPhoto) ([]DemoStep, error) {
-	m, err := newMonth(first, photo)
+// month, and ids do only in their time.
+func DemoMonth(first time.Time) ([]DemoStep, error) {
+	m, err := newMonth(first)
 	if err != nil {
 		return nil, err
 	}
@@ -91,12 +96,14 @@ func DemoMonth(first time.Time, photo DemoPhoto) ([]DemoStep, error) {
 // month makes the steps.
 type month struct {
 	first   time.Time
-	photo   DemoPhoto
 	random  *rand.Rand
 	streets []demoStreet
 	steps   []DemoStep
 	// failed: the newest record was made from the fixture of a failure.
 	failed bool
+	// records and shots count what was made; pictures are the newest record's.
+	records, shots int
+	pictures       []DemoPicture
 	// vehicles are those of the month's sessions, as they were pushed.
 	vehicles []demoRecord
 	patrol   []demoRecord
@@ -119,14 +126,11 @@ type demoRecord struct {
 	pushed   time.Time
 }
 
-func newMonth(first time.Time, photo DemoPhoto) (*month, error) {
+func newMonth(first time.Time) (*month, error) {
 	first = first.In(demoZone)
 	m := &month{
-		first: time.Date(first.Year(), first.Month(), 1, 0, 0, 0, 0, demoZone), photo: photo,
+		first:  time.Date(first.Year(), first.Month(), 1, 0, 0, 0, 0, demoZone),
 		random: rand.New(rand.NewPCG(610102, 2024)),
-	}
-	if photo == nil {
-		m.photo = m.named
 	}
 	areas, err := areas()
 	if err != nil {
@@ -216,32 +220,8 @@ func (m *month) record(fixture string, st demoStreet, started time.Time, answers
 	finished := started.Add(time.Duration(240+m.random.IntN(360)) * time.Second)
 	doc["id"], doc["area"], doc["grid"], doc["session"] = id, string(st.area), string(st.area)+"-0"+strconv.Itoa(1+m.random.IntN(3)), nil
 	doc["started_at"], doc["finished_at"], doc["location"] = wire(started), wire(finished), m.place(st)
-	doc["photos"] = m.photos(doc["photos"], started)
+	m.photograph(doc, started)
 	return Document{Collection: inspection.Inspections, ID: id, Doc: doc}
-}
-
-// photos are those of the fixture's fields.
-func (m *month) photos(of any, started time.Time) []any {
-	list := []any{}
-	fixture, _ := of.([]any)
-	for i, x := range fixture {
-		p, _ := x.(inspection.Object)
-		field, _ := p["field"].(string)
-		list = append(list, m.photo(field, started.Add(time.Duration(30*(i+1))*time.Second)))
-	}
-	return list
-}
-
-// named is a photo that is still on its phone.
-func (m *month) named(field string, at time.Time) inspection.Object {
-	var sum [32]byte
-	for i := 0; i < len(sum); i += 8 {
-		binary.BigEndian.PutUint64(sum[i:], m.random.Uint64())
-	}
-	return inspection.Object{
-		"field": field, "sha256": hex.EncodeToString(sum[:]), "taken_at": wire(at),
-		"bytes": whole(2_000_000 + m.random.IntN(2_000_000)), "media_type": "image/jpeg",
-	}
 }
 
 func (m *month) push(at time.Time, area inspection.Area, username string, edits ...DemoEdit) {

@@ -31,7 +31,7 @@ func (m *month) patrolOf(st demoStreet, username string, day int) {
 	for i := range patrolsEach {
 		d := m.patrolRecord(st, m.at(m.first, day, 8+2*i+m.random.IntN(2), m.random.IntN(60)))
 		m.patrol = append(m.patrol, demoRecord{d, m.failed, st.area, username, evening})
-		edits = append(edits, DemoEdit{Document: d})
+		edits = append(edits, DemoEdit{Document: d, Pictures: m.pictures})
 	}
 	m.push(evening, st.area, username, edits...)
 }
@@ -177,7 +177,7 @@ func (m *month) quarrels() {
 	m.push(m.at(m.first, 21, 11, 0), v.area, v.username, edit(v, inspection.Object{"plate": m.plate()}))
 	draft := m.patrolRecord(m.streets[8], m.at(m.first, 25, 16, 0))
 	draft.Doc["status"] = "draft"
-	m.push(m.at(m.first, 25, 18, 0), m.streets[8].area, m.streets[8].crew[0], DemoEdit{Document: draft})
+	m.push(m.at(m.first, 25, 18, 0), m.streets[8].area, m.streets[8].crew[0], DemoEdit{Document: draft, Pictures: m.pictures})
 }
 
 // reviews: many of the patrols are approved by the morning after next, some

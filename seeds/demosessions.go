@@ -87,9 +87,9 @@ func (m *month) session(s demoSession, first time.Time) {
 		d := m.sessionCheck(s, st, i, started.Add(time.Duration(6*i+4)*time.Minute), id)
 		username := st.crew[i%2]
 		if i%2 == 0 {
-			edits = append(edits, DemoEdit{Document: d})
+			edits = append(edits, DemoEdit{Document: d, Pictures: m.pictures})
 		} else {
-			second = append(second, DemoEdit{Document: d})
+			second = append(second, DemoEdit{Document: d, Pictures: m.pictures})
 		}
 		if first.Equal(m.first) && s.topic == diesel {
 			m.vehicles = append(m.vehicles, demoRecord{d, m.failed, st.area, username, pushed})

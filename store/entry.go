@@ -42,7 +42,8 @@ const (
 // Entry is one line of an area's history. Doc is the whole document after it,
 // "server" included; Sent is what the client's edit would have made of it,
 // where that differs. A KindNote entry without Doc touches no record (a
-// delete of an unknown document). What a phone sent has a receipt.
+// delete of an unknown document). What a phone sent under a number has a
+// receipt.
 type Entry struct {
 	Seq        int64
 	Collection inspection.Collection
@@ -60,8 +61,10 @@ type Entry struct {
 	Content    string
 	Deleted    bool
 	Kept       bool
-	Sent       []byte
-	Doc        []byte
+	// Row: it came as a row of an RxDB replication. Those have no number.
+	Row  bool
+	Sent []byte
+	Doc  []byte
 	// Index is that of Doc, where whoever made the entry had it at hand. It is
 	// no part of the log: nil means that Fold takes it from Doc.
 	Index *Index
@@ -75,9 +78,12 @@ func (e *Entry) By() inspection.Device {
 // TouchesRecord reports whether the entry is a revision of a document.
 func (e *Entry) TouchesRecord() bool { return e.Doc != nil }
 
+// FromPhone reports whether the entry is what became of an edit of a phone.
+func (e *Entry) FromPhone() bool { return e.Device != "" && e.Status != "" }
+
 // HasReceipt reports whether the entry answers a mutation of a phone. The
 // first entry for a device's n makes the receipt; later ones don't change it.
-func (e *Entry) HasReceipt() bool { return e.Device != "" && e.Status != "" }
+func (e *Entry) HasReceipt() bool { return e.FromPhone() && !e.Row }
 
 // Receipt returns the receipt that the entry leaves in area.
 func (e *Entry) Receipt(area inspection.Area) Receipt {
@@ -109,19 +115,23 @@ func Fold(before *Record, area inspection.Area, e *Entry) Record {
 		r.Index = indexOfBytes(e.Collection, e.Doc)
 	}
 	r.Revisions = append(r.Revisions[:len(r.Revisions):len(r.Revisions)], e.Seq)
-	if e.HasReceipt() {
-		r.Marks = mark(r.Marks, Mark{Device: e.By(), N: e.N, Base: e.Base, Seq: e.Seq})
+	if e.FromPhone() {
+		r.Marks = mark(r.Marks, Mark{Device: e.By(), N: e.N, Base: e.Base, Seq: e.Seq}, e.Row)
 	}
 	return r
 }
 
-// mark returns marks with m in it; a lower n never replaces a higher one.
-func mark(marks []Mark, m Mark) []Mark {
+// mark returns marks with m in it; a lower n never replaces a higher one. A
+// row, which has none, leaves the device's n as it is.
+func mark(marks []Mark, m Mark, row bool) []Mark {
 	out := make([]Mark, 0, len(marks)+1)
 	for _, old := range marks {
-		if old.Device != m.Device {
+		switch {
+		case old.Device != m.Device:
 			out = append(out, old)
-		} else if old.N > m.N {
+		case row:
+			m.N = old.N
+		case old.N > m.N:
 			m = old
 		}
 	}
@@ -270,6 +280,7 @@ func (e *Entry) appendJSON(dst []byte) []byte {
 	text("content", e.Content)
 	flag("deleted", e.Deleted)
 	flag("kept", e.Kept)
+	flag("row", e.Row)
 	raw("sent", e.Sent)
 	raw("doc", e.Doc)
 	return append(dst, '}')
@@ -292,6 +303,7 @@ type entryJSON struct {
 	Content    string                `json:"content"`
 	Deleted    bool                  `json:"deleted"`
 	Kept       bool                  `json:"kept"`
+	Row        bool                  `json:"row"`
 	Sent       json.RawMessage       `json:"sent"`
 	Doc        json.RawMessage       `json:"doc"`
 }
@@ -313,7 +325,7 @@ func decodeEntries(stored []byte, first int64) ([]Entry, error) {
 			Seq: e.Seq, Collection: e.Collection, ID: e.ID, Rev: e.Rev, Kind: e.Kind,
 			Actor: e.Actor, Device: e.Device, N: e.N, Base: e.Base, At: e.At,
 			Status: e.Status, Code: e.Code, Detail: e.Detail, Content: e.Content,
-			Deleted: e.Deleted, Kept: e.Kept, Sent: e.Sent, Doc: e.Doc,
+			Deleted: e.Deleted, Kept: e.Kept, Row: e.Row, Sent: e.Sent, Doc: e.Doc,
 		}
 	}
 	return entries, nil

@@ -65,6 +65,26 @@ func TestFoldMarks(t *testing.T) {
 	}
 }
 
+// TestFoldRows: a row takes the device's mark over and leaves its n, which
+// mutations are held against.
+func TestFoldRows(t *testing.T) {
+	var before *store.Record
+	var r store.Record
+	for i, n := range []int64{4, 0, 0, 3} {
+		e := entry(int64(i + 1))
+		e.N, e.Row = n, n == 0
+		r = store.Fold(before, street, &e)
+		before = &r
+		want := store.Mark{Device: e.By(), N: 4, Base: 1, Seq: int64(min(i+1, 3))}
+		if m, _ := r.Mark(e.By()); m != want {
+			t.Errorf("after entry %d the mark is %+v, want %+v", i+1, m, want)
+		}
+		if e.HasReceipt() == e.Row {
+			t.Errorf("entry %d: a row %t, a receipt %t", i+1, e.Row, e.HasReceipt())
+		}
+	}
+}
+
 // TestFoldLeavesBefore: two folds of one record don't write into each other,
 // nor into it; and folding a history twice over changes nothing.
 func TestFoldLeavesBefore(t *testing.T) {

@@ -181,7 +181,7 @@ type Record struct {
 	Kept bool
 	// Revisions holds the seq of each revision; revision r is at index r-1.
 	Revisions []int64
-	// Marks holds the newest mutation of each device on this document.
+	// Marks holds the newest edit of each device on this document.
 	Marks []Mark
 	// Index is what the document can be listed and found by.
 	Index Index
@@ -190,7 +190,8 @@ type Record struct {
 	Doc []byte
 }
 
-// Mark is one device's newest mutation of a document.
+// Mark is one device's newest edit of a document: its seq and base, and the
+// highest number of its mutations so far.
 type Mark struct {
 	Device inspection.Device
 	N      int64
@@ -198,7 +199,7 @@ type Mark struct {
 	Seq    int64
 }
 
-// Mark returns the device's newest mutation of the document, if it has one.
+// Mark returns the device's newest edit of the document, if it has one.
 func (r *Record) Mark(device inspection.Device) (Mark, bool) {
 	for _, m := range r.Marks {
 		if m.Device == device {

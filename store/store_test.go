@@ -39,7 +39,7 @@ func drawEntry(t *rapid.T, seq int64, at time.Time) store.Entry {
 		Kind: store.Kind(text("kind")), Actor: inspection.UserID(text("actor")), Device: inspection.DeviceID(text("device")),
 		N: number("n"), Base: number("base"), At: at, Status: store.Status(text("status")), Code: inspection.Code(text("code")),
 		Detail: text("detail"), Content: text("content"), Deleted: rapid.Bool().Draw(t, "deleted"),
-		Kept: rapid.Bool().Draw(t, "kept"), Sent: document("sent"), Doc: document("doc"),
+		Kept: rapid.Bool().Draw(t, "kept"), Row: rapid.Bool().Draw(t, "row"), Sent: document("sent"), Doc: document("doc"),
 	}
 }
 
@@ -87,6 +87,7 @@ func TestEncoding(t *testing.T) {
 	full := entry(7)
 	full.Detail, full.Code, full.Sent, full.Deleted, full.Kept = "详\"情", inspection.CodeBadID, []byte(`[ 1 ]`), true, true
 	bare := store.Entry{Seq: 8, Kind: store.KindNote, At: full.At.In(time.FixedZone("", 8*3600))}
+	row := store.Entry{Seq: 9, Kind: store.KindNote, At: full.At, Row: true}
 	c, err := store.Seal(street, store.Head{Seq: 6}, []store.Entry{full, bare})
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +101,10 @@ func TestEncoding(t *testing.T) {
 	}
 	if got := c.Hash.String(); got != "ccccd8f92ccd3a3f70120b9be7b9f66ff63612d097ce92540b3e2ba5f6e98a68" {
 		t.Errorf("the hash is %s", got)
+	}
+	c, err = store.Seal(street, store.Head{Seq: 8}, []store.Entry{row})
+	if want := `[{"seq":9,"kind":"note","at":"2026-10-12T01:31:14.123456789Z","row":true}]`; err != nil || string(c.Bytes) != want {
+		t.Errorf("a row is encoded as %s, %v", c.Bytes, err)
 	}
 }
 

@@ -52,6 +52,8 @@ type outcome struct {
 	reject *inspection.Error
 	// forget: a delete of a document that nobody knows, to be noted only.
 	forget bool
+	// deleted: doc is a tombstone; settled: a phone with RxDB needs no doc.
+	deleted, settled bool
 }
 
 // current is a document as it is at this point of a commit.
@@ -82,7 +84,7 @@ type decider struct {
 
 // decide settles one item and returns its outcome.
 func (d *decider) decide(it *item) outcome {
-	if r, ok := d.receipts[it.asker.Device][it.m.N]; ok {
+	if r, ok := d.receipt(it); ok {
 		return d.replay(it, r)
 	}
 	if it.m.Fault != nil {
@@ -101,6 +103,12 @@ func (d *decider) decide(it *item) outcome {
 		return outcome{reject: inspection.Errorf(inspection.CodeInternal, "The stored document is not readable.")}
 	}
 	return d.decideKnown(it, cur)
+}
+
+// receipt returns that of the mutation. Rows have none.
+func (d *decider) receipt(it *item) (store.Receipt, bool) {
+	r, ok := d.receipts[it.asker.Device][it.m.N]
+	return r, ok && it.m.Row == nil
 }
 
 // replay answers a mutation that has a receipt: its first result, with the
@@ -151,6 +159,9 @@ type base struct {
 }
 
 func (d *decider) decideKnown(it *item, cur *current) outcome {
+	if it.m.Row != nil {
+		return d.row(it, cur)
+	}
 	if mark, ok := cur.rec.Mark(it.asker.Device); ok && it.m.N < mark.N {
 		return d.late(it, cur)
 	}
@@ -185,7 +196,7 @@ func unknownBase() base { return base{doc: inspection.Object{}, unknown: true} }
 // baseSeqs returns the seqs of the entries that deciding may ask for.
 func baseSeqs(it *item, rec *store.Record) []int64 {
 	var seqs []int64
-	if mark, ok := rec.Mark(it.asker.Device); ok && (mark.Base == it.m.Base || it.m.Op == OpDelete) {
+	if mark, ok := rec.Mark(it.asker.Device); ok && (mark.Base == it.m.Base || it.m.Op == OpDelete || it.m.Row != nil) {
 		seqs = append(seqs, mark.Seq)
 	}
 	if it.m.Base >= 1 && it.m.Base < rec.Rev {
@@ -230,6 +241,9 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 	if inspection.Depth(merge.Doc) > inspection.MaxDocumentDepth {
 		return outcome{reject: inspection.Errorf(inspection.CodeTooDeep, "The document is nested too deep. Flatten it.")}
 	}
+	if !isNew && !merge.Taken && !revived && it.nothingNew(server, merge.Clashes...) {
+		return d.unchanged(it, cur)
+	}
 
 	e := d.entry(it, cur, store.KindPut, putStatus(merge, mine, revived))
 	e.Deleted = cur.rec.Deleted && !revived
@@ -257,6 +271,11 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 // doesn't take it away. Of a task only the rectification is a phone's to
 // change.
 func (d *decider) mine(it *item, cur *current, from base) inspection.Object {
+	if it.m.Row != nil {
+		mine := it.m.changed(cur, from)
+		mine["area"] = string(d.area)
+		return mine
+	}
 	if it.m.Collection != inspection.Tasks {
 		mine := inspection.Overlay(from.doc, it.m.Doc)
 		mine["area"] = string(d.area)
@@ -303,16 +322,19 @@ func (d *decider) delete(it *item, cur *current, from base) outcome {
 	unseen := !inspection.SameFields(from.doc, theirs) && !d.ownState(it, cur, theirs)
 	locked := inspection.Locked(it.m.Collection, server)
 	if !cur.rec.Deleted && (unseen || locked) {
-		e := d.entry(it, cur, store.KindNote, store.Conflicted)
-		e.Sent = inspection.AppendJSON(nil, inspection.ClientOwned(from.doc))
 		wish := inspection.Clash{Kept: inspection.Object{"deleted": false}, Offered: inspection.Object{"deleted": true}}
+		if it.nothingNew(server, wish) {
+			return d.unchanged(it, cur)
+		}
+		e := d.entry(it, cur, store.KindNote, store.Conflicted)
+		e.Sent = inspection.AppendJSON(nil, it.lastState(from))
 		park(server, []inspection.Clash{wish}, it, e)
 		return d.commit(it, cur, e, theirs, server)
 	}
 	e := d.entry(it, cur, store.KindDelete, store.Applied)
 	e.Deleted = true
-	if unseen {
-		e.Sent = inspection.AppendJSON(nil, inspection.ClientOwned(from.doc))
+	if unseen || it.m.Row != nil && !it.m.sameState(it.m.Row.Sent, theirs) {
+		e.Sent = inspection.AppendJSON(nil, it.lastState(from))
 	}
 	return d.commit(it, cur, e, theirs, server)
 }
@@ -329,7 +351,7 @@ func (d *decider) entry(it *item, cur *current, kind store.Kind, status store.St
 	return &store.Entry{
 		Seq: d.head.Seq + 1 + int64(len(d.entries)), Collection: it.m.Collection, ID: it.m.ID,
 		Rev: cur.rec.Rev + 1, Kind: kind, Actor: it.asker.Device.User, Device: it.asker.Device.ID,
-		N: it.m.N, Base: it.m.Base, At: d.at(), Status: status, Content: it.m.Content,
+		N: it.m.N, Base: it.m.Base, At: d.at(), Status: status, Content: it.m.Content, Row: it.m.Row != nil,
 	}
 }
 

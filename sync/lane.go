@@ -318,7 +318,9 @@ func question(area inspection.Area, items []*item) store.Question {
 		if site, err := inspection.ParseDocID(stringOf(it.m.Doc["site"])); err == nil {
 			q.IDs = append(q.IDs, site)
 		}
-		q.Receipts[it.asker.Device] = append(q.Receipts[it.asker.Device], it.m.N)
+		if it.m.Row == nil {
+			q.Receipts[it.asker.Device] = append(q.Receipts[it.asker.Device], it.m.N)
+		}
 	}
 	return q
 }

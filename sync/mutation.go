@@ -41,6 +41,8 @@ type Mutation struct {
 	Content string
 	Raw     []byte
 	Fault   *inspection.Error
+	// Row is set for what came as a row of RxDB. N means nothing then.
+	Row *Row
 }
 
 // area is where the phone says that the document lies.
@@ -134,7 +136,12 @@ func NewMutation(n int64, op Op, c inspection.Collection, id string, base int64,
 	if doc != nil {
 		sent["doc"] = doc
 	}
-	raw := inspection.AppendJSON(nil, sent)
+	return asSent(sent)
+}
+
+// asSent decodes what a phone would send; n must be an integer.
+func asSent(mutation inspection.Object) Mutation {
+	raw := inspection.AppendJSON(nil, mutation)
 	o, err := inspection.ParseObject(raw)
 	if err != nil {
 		panic(err) // AppendJSON makes JSON

@@ -14,6 +14,7 @@ type pager struct {
 	cp    *checkpoint
 	heads map[inspection.Area]store.Head
 
+	only    inspection.Collection // "": send all that is followed
 	room    int
 	bytes   int
 	changes []Change
@@ -83,6 +84,9 @@ func (p *pager) take(ctx context.Context, pos *areaPosition, page store.Changes)
 }
 
 func (p *pager) add(r *store.Record) {
+	if p.only != "" && r.Collection != p.only {
+		return
+	}
 	p.changes = append(p.changes, Change{
 		Collection: r.Collection, ID: wireID(r.Collection, r.ID), Deleted: r.Deleted, Doc: r.Doc,
 	})

@@ -28,7 +28,7 @@ func park(server inspection.Object, clashes []inspection.Clash, it *item, e *sto
 		}
 		conflict := inspection.Object{
 			"k": conflictKey(pointer, it), "pointer": pointer, "kept": c.Kept, "offered": c.Offered,
-			"by": string(e.Actor), "device": string(e.Device), "n": number(e.N),
+			"by": string(e.Actor), "device": string(e.Device), "n": it.number(),
 			"base": number(e.Base), "at": stamp(e.At),
 		}
 		size := len(inspection.AppendJSON(nil, conflict))
@@ -64,11 +64,23 @@ func parked(list []any, pointer string, offered any, device inspection.DeviceID)
 	return false
 }
 
+// number is that of the mutation; a row has none.
+func (it *item) number() any {
+	if it.m.Row != nil {
+		return nil
+	}
+	return number(it.m.N)
+}
+
 // conflictKey is stable: the same mutation gives the same key, whenever and
 // wherever it is decided.
 func conflictKey(pointer string, it *item) string {
 	h := sha256.New()
-	h.Write([]byte(it.asker.Device.User + "/" + inspection.UserID(it.asker.Device.ID) + "/" + inspection.UserID(strconv.FormatInt(it.m.N, 10)) + "/"))
+	sent := strconv.FormatInt(it.m.N, 10)
+	if it.m.Row != nil {
+		sent = it.m.Content
+	}
+	h.Write([]byte(string(it.asker.Device.User) + "/" + string(it.asker.Device.ID) + "/" + sent + "/"))
 	h.Write([]byte(pointer))
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -192,25 +192,13 @@ func badRow(member, why string) error {
 	return inspection.FaultIn("/"+member, inspection.CodeBadDocument, "The member "+member+" "+why+".")
 }
 
-// The members that rows may have. A misspelt one would be silently without
-// effect.
-var (
-	limitMembers = []string{
-		"id", "name", "value", "comparison", "unit", "digits", "standard", "basis", "source", "flag", "enabled",
-		"effective_from", "effective_to", "note", "pattern", "pattern_for",
-	}
-	targetMembers = []string{
-		"id", "topic", "area", "period", "sessions", "vehicles", "inspections", "basis", "source", "flag", "enabled",
-		"effective_from", "effective_to", "note",
-	}
-	periods = []string{"month", "half_month"}
-)
+var periods = []string{"month", "half_month"}
 
 // checkRow checks what all rows have: they are dated, and say where they come
 // from and how far that is to be trusted.
-func checkRow(row inspection.Object, members []string) error {
+func checkRow(c inspection.Collection, row inspection.Object) error {
 	for name := range row {
-		if !slices.Contains(members, name) {
+		if !inspection.InRxSchema(c, name) { // a misspelt one would be without effect
 			return badRow(name, "is none of such a row")
 		}
 	}
@@ -248,7 +236,7 @@ func checkDays(row inspection.Object) error {
 }
 
 func checkLimit(_ *Reference, row inspection.Object) error {
-	if err := checkRow(row, limitMembers); err != nil {
+	if err := checkRow(inspection.Limits, row); err != nil {
 		return err
 	}
 	_, err := template.ParseLimit(row)
@@ -256,7 +244,7 @@ func checkLimit(_ *Reference, row inspection.Object) error {
 }
 
 func checkTarget(ref *Reference, row inspection.Object) error {
-	if err := checkRow(row, targetMembers); err != nil {
+	if err := checkRow(inspection.Targets, row); err != nil {
 		return err
 	}
 	topic, _ := row["topic"].(string)

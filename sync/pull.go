@@ -22,11 +22,13 @@ const HorizonDays = 90
 // shanghai is the plan's time. China has kept one offset since 1991.
 var shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
 
-// PullRequest asks for what changed. Collections nil means all.
+// PullRequest asks for what changed. Collections nil means all. Of those that
+// are followed all are sent, unless Only names one.
 type PullRequest struct {
 	Checkpoint     string
 	Limit          int
 	Collections    []inspection.Collection
+	Only           inspection.Collection
 	WholeHistory   bool
 	ConfirmRevoked []inspection.Area
 }
@@ -108,7 +110,7 @@ func (s *Service) Pull(ctx context.Context, asker *Asker, req PullRequest) (*Pul
 	if err := s.position(ctx, asker, cp, areas, wantedOf(req)); err != nil {
 		return nil, err
 	}
-	p := &pager{s: s, asker: asker, cp: cp, heads: heads, room: req.Limit, bytes: maxPageBytes}
+	p := &pager{s: s, asker: asker, cp: cp, heads: heads, only: req.Only, room: req.Limit, bytes: maxPageBytes}
 	if err := p.fill(ctx, areas); err != nil {
 		return nil, err
 	}

@@ -156,7 +156,7 @@ func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area
 	for i, it := range items {
 		k, twice := first[it.m.N]
 		switch {
-		case !twice:
+		case !twice || it.m.Row != nil:
 			first[it.m.N] = i
 			it.place(ref, areas[i])
 		case it.m.Content == items[k].m.Content:

@@ -14,7 +14,7 @@ import (
 // as a document is kept verbatim in quarantine, with a receipt; a delete of a
 // document that nobody knows leaves a receipt only.
 func (d *decider) setAside(it *item) outcome {
-	if r, ok := d.receipts[it.asker.Device][it.m.N]; ok {
+	if r, ok := d.receipt(it); ok {
 		out := d.replay(it, r)
 		if out.reject == nil {
 			return out
@@ -45,6 +45,9 @@ func (d *decider) setAside(it *item) outcome {
 func (d *decider) forget(it *item) outcome {
 	e := d.entry(it, &current{}, store.KindNote, store.Applied)
 	e.Rev = 0
+	if it.m.Row != nil {
+		e.Sent = inspection.AppendJSON(nil, it.m.Row.Sent)
+	}
 	d.entries = append(d.entries, *e)
 	d.receive(e)
 	return outcome{status: store.Applied, seq: e.Seq}

@@ -82,8 +82,8 @@ func slip(c *canvas, s Shot) {
 	for y := 0.1; y < 3; y += c.between(0.1, 0.3) {
 		c.rect(shade(desk, c.between(0.85, 1.05)), 0, y, 4, 0.015)
 	}
-	x, w := c.between(0.7, 1.1), c.between(1.8, 2.2)
-	lean := c.between(-0.12, 0.12)
+	x, w := c.between(0.2, 1.5), c.between(1.5, 2.3)
+	lean := c.between(-0.3, 0.3)
 	c.polygon(shade(desk, 0.5), point{x + 0.06, 0.24}, point{x + w + 0.06, 0.24 + lean}, point{x + w + 0.08, 2.98}, point{x + 0.08, 2.98})
 	c.polygon(c.rgb(238, 236, 228, 6), point{x, 0.18}, point{x + w, 0.18 + lean}, point{x + w, 2.92}, point{x, 2.92})
 	ink := c.rgb(52, 52, 60, 10)

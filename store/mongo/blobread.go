@@ -55,7 +55,11 @@ func (b *Blobs) source(ctx context.Context, name store.BlobName) (next func(cont
 func (b *Blobs) readChunk(ctx context.Context, f *fileDoc, at int64) ([]byte, error) {
 	var c chunkDoc
 	size := int64(f.ChunkSize)
-	err := b.chunks.FindOne(ctx, bson.D{{Key: "files_id", Value: f.ID}, {Key: "n", Value: at / size}}).Decode(&c)
+	filter := bson.D{{Key: "files_id", Value: f.ID}, {Key: "n", Value: at / size}}
+	if at < size {
+		filter = append(filter, bson.E{Key: "_id", Value: f.ID})
+	}
+	err := b.chunks.FindOne(ctx, filter).Decode(&c)
 	if errors.Is(err, driver.ErrNoDocuments) || err == nil && at%size >= int64(len(c.Bytes)) {
 		return nil, store.ErrNotFound
 	}

@@ -40,12 +40,20 @@ type fileDoc struct {
 	Filename   string             `bson:"filename"`
 }
 
-// chunkDoc is the nth chunk of a file.
+// chunkDoc is the nth chunk of a file. The first has the file's own id: files
+// of one chunk, all views among them, need no other index to be read.
 type chunkDoc struct {
 	ID    primitive.ObjectID `bson:"_id"`
 	File  primitive.ObjectID `bson:"files_id"`
 	N     int64              `bson:"n"`
 	Bytes []byte             `bson:"data"`
+}
+
+func (f *fileDoc) chunkID(n int64) primitive.ObjectID {
+	if n == 0 {
+		return f.ID
+	}
+	return primitive.NewObjectID()
 }
 
 // chunkBytes is the size of all chunks of a file but the last. Every view, and
@@ -116,7 +124,7 @@ func (b *Blobs) putChunks(ctx context.Context, name store.BlobName, r io.Reader)
 		}
 		if got > 0 {
 			err = b.write(ctx, "put", name, func(ctx context.Context) error {
-				_, err := b.chunks.InsertOne(ctx, chunkDoc{ID: primitive.NewObjectID(), File: f.ID, N: n, Bytes: buf[:got]})
+				_, err := b.chunks.InsertOne(ctx, chunkDoc{ID: f.chunkID(n), File: f.ID, N: n, Bytes: buf[:got]})
 				return err
 			})
 			f.Length += int64(got)

@@ -89,6 +89,9 @@ func (h *history) entry() store.Entry {
 	session := h.ids[rapid.IntRange(0, len(h.ids)-1).Draw(h.T, "session")]
 	e.Doc = fmt.Appendf(nil, `{"id":"%s","v":%d,"session":"%s"}`, e.ID, h.n, session)
 	e.Kept = rapid.Bool().Draw(h.T, "kept")
+	if rapid.IntRange(0, 3).Draw(h.T, "row") == 0 {
+		e.Row, e.N = true, 0
+	}
 	e.Kind = rapid.SampledFrom([]store.Kind{store.KindPut, store.KindDelete, store.KindNote, store.KindReview}).Draw(h.T, "kind")
 	switch e.Kind {
 	case store.KindDelete:
@@ -96,7 +99,7 @@ func (h *history) entry() store.Entry {
 	case store.KindNote:
 		e.Doc = nil
 	case store.KindReview:
-		e.Device, e.N, e.Status, e.Content = "", 0, "", ""
+		e.Device, e.N, e.Status, e.Content, e.Row = "", 0, "", "", false
 	}
 	return e
 }

@@ -52,6 +52,7 @@ func testReadBack(l *lab) {
 	}
 	deleted := put(full.ID, phone, 9)
 	deleted.Kind, deleted.Deleted, deleted.At = store.KindDelete, true, full.At
+	deleted.Row, deleted.N = true, 0
 	sealed := l.push(st, street, full, rejected, deleted)
 	got, err := st.Commits(l.Context(), street, 0, 10)
 	l.must("Commits", err)
@@ -77,7 +78,8 @@ func sameEntry(a, b store.Entry) bool {
 		(a.Doc == nil) == (b.Doc == nil) && (a.Sent == nil) == (b.Sent == nil)
 	return same && a.Seq == b.Seq && a.Collection == b.Collection && a.ID == b.ID && a.Rev == b.Rev &&
 		a.Kind == b.Kind && a.By() == b.By() && a.N == b.N && a.Base == b.Base && a.Status == b.Status &&
-		a.Code == b.Code && a.Detail == b.Detail && a.Content == b.Content && a.Deleted == b.Deleted && a.Kept == b.Kept
+		a.Code == b.Code && a.Detail == b.Detail && a.Content == b.Content && a.Deleted == b.Deleted && a.Kept == b.Kept &&
+		a.Row == b.Row
 }
 
 func testChain(l *lab) {

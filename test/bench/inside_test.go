@@ -66,3 +66,18 @@ func inside(b *testing.B, data string) *server {
 	b.Fatal("not ready")
 	return nil
 }
+
+// BenchmarkPullInside is BenchmarkFullPull with the server in the test's own
+// process.
+func BenchmarkPullInside(b *testing.B) {
+	data := filepath.Join(b.TempDir(), "data")
+	filled(b, data, 100_000)
+	s := inside(b, data)
+	b.ResetTimer()
+	documents := 0
+	for range b.N {
+		_, n := s.signIn("supervisor").pullAll()
+		documents += n
+	}
+	b.ReportMetric(float64(documents)/b.Elapsed().Seconds(), "records/s")
+}

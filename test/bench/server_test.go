@@ -27,33 +27,44 @@ type server struct {
 
 func start(tb testing.TB, data string, more ...string) *server {
 	tb.Helper()
+	s := &server{tb: tb, addr: freeAddress(tb)}
+	args := append([]string{"serve", "--demo", "--no-demo-month", "--data", data, "--listen", s.addr, "--log-level", "warn"}, more...)
+	s.cmd = exec.Command(binary, args...)
+	s.cmd.Stderr = os.Stderr
+	s.launch("/readyz")
+	return s
+}
+
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &server{tb: tb, addr: ln.Addr().String()}
-	ln.Close()
-	args := append([]string{"serve", "--demo", "--no-demo-month", "--data", data, "--listen", s.addr, "--log-level", "warn"}, more...)
-	s.cmd = exec.Command(binary, args...)
-	s.cmd.Stderr = os.Stderr
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// launch starts the process and waits until the path answers.
+func (s *server) launch(ready string) {
+	s.tb.Helper()
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
-		tb.Fatal(err)
+		s.tb.Fatal(err)
 	}
-	tb.Cleanup(s.stop)
+	s.tb.Cleanup(s.stop)
 	for time.Since(began) < time.Minute {
-		res, err := http.Get("http://" + s.addr + "/readyz")
+		res, err := http.Get("http://" + s.addr + ready)
 		if err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {
 				s.took = time.Since(began)
-				return s
+				return
 			}
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	tb.Fatal("the server is not ready after a minute")
-	return nil
+	s.tb.Fatal("the server is not ready after a minute")
 }
 
 func (s *server) stop() {
@@ -89,9 +100,13 @@ type phone struct {
 	token string
 }
 
+func (s *server) client() *phone {
+	return &phone{s: s, http: &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1}}}
+}
+
 func (s *server) signIn(username string) *phone {
 	s.tb.Helper()
-	p := &phone{s: s, http: &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1}}}
+	p := s.client()
 	body, _ := json.Marshal(map[string]any{
 		"username": username, "password": "gridpatrol-demo",
 		"device": map[string]any{"id": uuid.NewString(), "name": "bench"},

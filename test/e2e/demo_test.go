@@ -177,6 +177,17 @@ func (s *server) wantExports(j joint) {
 	}
 }
 
+// albumSent waits until the demo's photos are there.
+func (s *server) albumSent() {
+	s.t.Helper()
+	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if strings.Contains(s.log.String(), "photos are there") {
+			return
+		}
+	}
+	s.t.Fatalf("the demo's photos don't arrive: %s", s.log)
+}
+
 // A closed month is served from a restored backup byte for byte, and its
 // closing is part of the history that verify proves.
 func TestAClosedMonthSurvivesARestore(t *testing.T) {

@@ -11,22 +11,50 @@ import (
 
 // TestReadmeWalkThrough runs the console blocks of README.md, line by line in
 // one shell, against a fresh demo district, and compares what is printed. In
-// the README "…" stands for what differs from run to run.
+// the README "…" stands for what differs from run to run. The demo's photos are
+// there by then, even if the server was killed among them.
 func TestReadmeWalkThrough(t *testing.T) {
+	text, _ := readme(t)
+	s := startMonth(t)
+	s.kill()
+	s.start("demo")
+	s.albumSent()
+	s.walk(text, 25)
+}
+
+// TestReadmeOnMongo runs the blocks about Mongo, on a small district.
+func TestReadmeOnMongo(t *testing.T) {
+	_, text := readme(t)
+	startDemo(t).walk("```console\n$ T=$(mktemp -d)\n```\n"+text, 7)
+}
+
+// readme returns what README.md says before and from the heading about Mongo.
+func readme(t *testing.T) (before, from string) {
+	t.Helper()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := consoleSteps(string(text))
-	if len(steps) < 8 {
-		t.Fatalf("the README's walk-through has %d commands", len(steps))
+	before, from, found := strings.Cut(string(text), "### On Mongo\n")
+	if !found {
+		t.Fatal("the README doesn't tell of Mongo")
 	}
-	s := startMonth(t)
+	return before, from
+}
+
+// walk runs the text's commands, at least so many.
+func (s *server) walk(text string, least int) {
+	t := s.t
+	t.Helper()
+	steps := consoleSteps(text)
+	if len(steps) < least {
+		t.Fatalf("the walk-through has %d commands", len(steps))
+	}
+	inTest := strings.NewReplacer("127.0.0.1:8080", s.addr, "127.0.0.1:27017", freeAddress(t), "bin/gridpatrol", binary, "./data/demo", s.data)
 	var script strings.Builder
 	script.WriteString("cd ../..\nTMPDIR=" + t.TempDir() + "\nset -o pipefail\n")
 	for i, st := range steps {
-		command := strings.NewReplacer("127.0.0.1:8080", s.addr, "bin/gridpatrol", binary).Replace(st.command)
-		fmt.Fprintf(&script, "%s\necho; echo '<<step %d>>'\n", command, i)
+		fmt.Fprintf(&script, "%s\necho; echo '<<step %d>>'\n", inTest.Replace(st.command), i)
 	}
 	out, err := exec.Command("bash", "-c", script.String()).CombinedOutput()
 	if err != nil {

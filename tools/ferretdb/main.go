@@ -1,8 +1,8 @@
 // Command ferretdb serves the Mongo protocol from SQLite files. The tests of
 // the Mongo engine run it where no real server is to be had.
 //
-// It prints its address and serves until its standard input ends, so that it
-// doesn't outlive whoever started it.
+// It prints its address and serves. If its standard input is a pipe, it ends
+// with it, so that it doesn't outlive whoever started it.
 package main
 
 import (
@@ -40,6 +40,9 @@ func run(listen, data string) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return err
+	}
 	f, err := ferretdb.New(&ferretdb.Config{
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 4})),
 		Handler: "sqlite",
@@ -52,11 +55,14 @@ func run(listen, data string) error {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	go func() {
-		defer stop()
-		// However the input ends, that is the sign.
-		_, _ = io.Copy(io.Discard, os.Stdin)
-	}()
+	defer stop()
+	if in, err := os.Stdin.Stat(); err == nil && in.Mode()&os.ModeNamedPipe != 0 {
+		go func() {
+			defer stop()
+			// However the input ends, that is the sign.
+			_, _ = io.Copy(io.Discard, os.Stdin)
+		}()
+	}
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
 	go addIndexes(ctx, data)

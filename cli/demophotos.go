@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"runtime"
+	"strconv"
+	gosync "sync"
+
+	"gridpatrol/auth"
+	"gridpatrol/inspection"
+	"gridpatrol/media"
+	"gridpatrol/seeds"
+	"gridpatrol/seeds/photo"
+	"gridpatrol/store"
+)
+
+// album holds the pictures of the demo's month until they are sent.
+type album struct {
+	*run
+	store    store.Tables
+	people   map[string]auth.User
+	pictures []picture
+}
+
+// picture is a drawn photo on its owner's phone.
+type picture struct {
+	owner string
+	hash  string
+	jpeg  []byte
+}
+
+// draw draws what the steps' photos show, names it in their entries and
+// returns it.
+func draw(steps []seeds.DemoStep) []picture {
+	var pictures []picture
+	var entries []seeds.DemoPicture
+	for _, s := range steps {
+		if s.Push == nil {
+			continue
+		}
+		for _, e := range s.Push.Edits {
+			for _, p := range e.Pictures {
+				pictures, entries = append(pictures, picture{owner: s.Push.Username}), append(entries, p)
+			}
+		}
+	}
+	var work gosync.WaitGroup
+	next := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		work.Go(func() {
+			for i := range next {
+				pictures[i].draw(entries[i])
+			}
+		})
+	}
+	for i := range pictures {
+		next <- i
+	}
+	close(next)
+	work.Wait()
+	return pictures
+}
+
+func (p *picture) draw(from seeds.DemoPicture) {
+	p.jpeg = photo.Draw(from.Shot)
+	sum := sha256.Sum256(p.jpeg)
+	p.hash = hex.EncodeToString(sum[:])
+	from.Entry["sha256"], from.Entry["bytes"] = p.hash, json.Number(strconv.Itoa(len(p.jpeg)))
+}
+
+// send uploads the pictures as their owners' phones would. What a start that
+// was cut off has sent is done at once.
+func (a *album) send(ctx context.Context, photos *media.Service) error {
+	errs := make([]error, demoAtOnce)
+	var work gosync.WaitGroup
+	for lane := range errs {
+		work.Go(func() {
+			for i := lane; i < len(a.pictures) && errs[lane] == nil; i += demoAtOnce {
+				p := &a.pictures[i]
+				errs[lane] = p.send(ctx, photos, a.people[p.owner])
+			}
+		})
+	}
+	work.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	_, err := a.store.Put(ctx, store.TableMeta, store.Row{Key: demoPhotosMark, Value: []byte("true")})
+	if err == nil {
+		a.log.Info("the demo's photos are there", "photos", len(a.pictures))
+	}
+	return err
+}
+
+func (p *picture) send(ctx context.Context, photos *media.Service, owner auth.User) error {
+	asker := media.Asker{User: owner.ID, Reads: owner.Areas, Writes: owner.Areas}
+	length := int64(len(p.jpeg))
+	up, err := photos.Create(ctx, asker, media.NewUpload{Length: length, SHA256: p.hash, Type: media.TypeJPEG})
+	if err != nil || up.Offset == length {
+		return err
+	}
+	_, err = photos.Receive(ctx, asker, up.ID, media.Chunk{Length: length, Body: bytes.NewReader(p.jpeg), Interrupt: func() {}})
+	return err
+}
+
+// sendLater sends the pictures while the server serves; end stops it.
+func (a *album) sendLater(ctx context.Context, photos *media.Service) (end func()) {
+	if a == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var work gosync.WaitGroup
+	work.Go(func() {
+		if err := a.send(ctx, photos); err != nil && ctx.Err() == nil {
+			a.log.Error("the demo's photos are not all sent; the next start goes on", "code", inspection.CodeOf(err), "error", err)
+		}
+	})
+	return func() {
+		cancel()
+		work.Wait()
+	}
+}

@@ -1,0 +1,153 @@
+package sync_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"testing"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// pullRx follows the checkpoint as RxDB does, until a page isn't full.
+func (p *phone) pullRx(c inspection.Collection, checkpoint string, limit int) (string, map[string]state) {
+	p.w.t.Helper()
+	seen := map[string]state{}
+	for {
+		asker := p.asker
+		page, err := p.w.sync.PullRx(p.w.ctx, &asker, c, checkpoint, limit)
+		if err != nil {
+			p.w.t.Fatal(err)
+		}
+		if page.More && len(page.Documents) < limit || len(page.Documents) > limit {
+			p.w.t.Fatalf("%d documents of %d, more: %t", len(page.Documents), limit, page.More)
+		}
+		for _, raw := range page.Documents {
+			d := doc(p.w.t, raw)
+			seen[d["id"].(string)] = d
+		}
+		checkpoint = page.Checkpoint
+		if len(page.Documents) < limit {
+			return checkpoint, seen
+		}
+	}
+}
+
+func TestPullingACollection(t *testing.T) {
+	w := newWorld(t)
+	p, stranger := w.phone("li", street), w.phone("zhao", "610102004")
+	var ids []string
+	for i := range 25 {
+		s := newState(state{"i": fmt.Sprint(i)})
+		p.answered(s, nil)
+		ids = append(ids, s["id"].(string))
+	}
+	p.one(store.Applied, in("sites", p.put(newID(), 0, edit{"area": street, "name": "站"})))
+	stranger.answered(with(newState(nil), state{"area": "610102004"}), nil)
+	for _, limit := range []int{1, 5, 7, 25, 26, 500} {
+		checkpoint, seen := p.pullRx(inspection.Inspections, "", limit)
+		if len(seen) != 25 || seen[ids[24]] == nil {
+			t.Errorf("limit %d: %d documents", limit, len(seen))
+		}
+		if _, more := p.pullRx(inspection.Inspections, checkpoint, limit); len(more) != 0 {
+			t.Errorf("limit %d: %d documents after the last", limit, len(more))
+		}
+	}
+	if _, sites := p.pullRx(inspection.Sites, "", 10); len(sites) != 1 {
+		t.Errorf("%d sites", len(sites))
+	}
+	if _, areas := p.pullRx(inspection.Areas, "", 100); textAt(t, areas["610102003"], "name_zh") == "null" {
+		t.Errorf("areas: %v", areas)
+	}
+}
+
+// TestAnOpenTaskBringsItsInspection: also where the two are collections of
+// their own, and the inspection lies before the horizon.
+func TestAnOpenTaskBringsItsInspection(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone("li", street)
+	old := p.answered(newState(nil), nil)
+	other := p.answered(newState(nil), nil)
+	for _, s := range []state{old, other} {
+		w.review(s["id"].(string), "received")
+	}
+	w.advance(200 * 24 * time.Hour)
+	w.task(edit{"title": "x", "inspection": old["id"]})
+	for _, limit := range []int{1, 10} {
+		_, seen := w.phone("wang", street).pullRx(inspection.Inspections, "", limit)
+		if seen[old["id"].(string)] == nil || seen[other["id"].(string)] != nil {
+			t.Errorf("limit %d: got %v", limit, seen)
+		}
+	}
+}
+
+func TestFollowing(t *testing.T) {
+	w := newWorld(t)
+	p, q, stranger := w.phone("li", street), w.phone("wang", street), w.phone("zhao", "610102004")
+	p.answered(newState(nil), nil)
+	asker := p.asker
+	feed, err := w.sync.Follow(w.ctx, &asker, inspection.Inspections)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer feed.Close()
+	next := func() (docs []state, checkpoint string) {
+		t.Helper()
+		for len(docs) == 0 {
+			select {
+			case <-feed.Ready:
+			case <-time.After(10 * time.Second):
+				t.Fatal("the feed is silent")
+			}
+			page, err := feed.Next(w.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, raw := range page.Documents {
+				docs = append(docs, doc(t, raw))
+			}
+			checkpoint = page.Checkpoint
+		}
+		return docs, checkpoint
+	}
+	mine := q.answered(newState(state{"a": "1"}), nil)
+	docs, first := next()
+	if len(docs) != 1 || !inspection.Equal(docs[0], mine) {
+		t.Fatalf("%v", docs)
+	}
+	stranger.answered(with(newState(nil), state{"area": "610102004"}), nil)
+	q.one(store.Applied, in("sites", q.put(newID(), 0, edit{"area": street, "name": "站"})))
+	gone := with(mine, state{"_deleted": true})
+	q.taken(gone, mine)
+	docs, second := next()
+	if len(docs) != 1 || textAt(t, docs[0], "_deleted") != "true" {
+		t.Fatalf("%v", docs)
+	}
+	if _, seen := p.pullRx(inspection.Inspections, first, 10); len(seen) != 1 {
+		t.Errorf("%d documents after the first event's checkpoint", len(seen))
+	}
+	if _, seen := p.pullRx(inspection.Inspections, second, 10); len(seen) != 0 {
+		t.Errorf("%d documents after the second event's checkpoint", len(seen))
+	}
+}
+
+func FuzzCheckpoint(f *testing.F) {
+	w := newWorld(f)
+	p := w.phone("li", street)
+	p.answered(newState(nil), nil)
+	whole, _ := p.pullRx(inspection.Inspections, "", 10)
+	f.Add(whole)
+	f.Add("")
+	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"d":"x","u":"li","a":{"610102003":{"g":1,"s":{"inspections":9e18}}}}`)))
+	f.Fuzz(func(t *testing.T, checkpoint string) {
+		asker := p.asker
+		page, err := w.sync.PullRx(w.ctx, &asker, inspection.Inspections, checkpoint, 10)
+		switch code := inspection.CodeOf(err); {
+		case err == nil && len(page.Documents) > 1:
+			t.Fatalf("%d documents", len(page.Documents))
+		case err != nil && code != inspection.CodeBadCheckpoint && code != inspection.CodeCheckpointReset:
+			t.Fatal(err)
+		}
+	})
+}
