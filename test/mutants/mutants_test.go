@@ -39,7 +39,7 @@ type edit struct{ file, old, new string }
 // getting done, hence the short patience.
 var usual = []string{"simulate", "--phones", "10", "--days", "8", "--loss", "0.3", "--kill-every", "2s", "--seed", "3", "--patience", "8s"}
 
-// root is the module's folder, with the simulator as it is built from it.
+// simulator returns the module's folder, and the program as it is.
 func simulator(t *testing.T) (root, binary string) {
 	t.Helper()
 	root, err := filepath.Abs("../..")
@@ -61,26 +61,35 @@ func build(t *testing.T, root, binary string, flags ...string) {
 	}
 }
 
+// sources returns the files with the edits in them, by their place.
+func (m *mutant) sources(t *testing.T, root string) map[string]string {
+	t.Helper()
+	edited := map[string]string{}
+	for _, e := range m.edits {
+		place := filepath.Join(root, filepath.FromSlash(e.file))
+		if _, again := edited[place]; !again {
+			source, err := os.ReadFile(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			edited[place] = string(source)
+		}
+		if n := strings.Count(edited[place], e.old); n != 1 {
+			t.Errorf("%s: %s has this %d times, not once:\n%s", m.bug, e.file, n, e.old)
+		}
+		edited[place] = strings.Replace(edited[place], e.old, e.new, 1)
+	}
+	return edited
+}
+
 // mutate builds the program with the edits in it.
 func (m *mutant) mutate(t *testing.T, root string) string {
 	t.Helper()
 	dir := t.TempDir()
 	replace := map[string]string{}
-	for i, e := range m.edits {
-		place := filepath.Join(root, filepath.FromSlash(e.file))
-		from := place
-		if replaced, again := replace[place]; again {
-			from = replaced
-		}
-		source, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(string(source), e.old); n != 1 {
-			t.Fatalf("%s has this %d times, not once:\n%s", e.file, n, e.old)
-		}
-		replace[place] = filepath.Join(dir, fmt.Sprintf("%d.go", i))
-		if err := os.WriteFile(replace[place], []byte(strings.Replace(string(source), e.old, e.new, 1)), 0o600); err != nil {
+	for place, source := range m.sources(t, root) {
+		replace[place] = filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
+		if err := os.WriteFile(replace[place], []byte(source), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,8 +124,23 @@ func run(t *testing.T, binary string, args []string) (out string, status int, br
 	return string(raw), cmd.ProcessState.ExitCode(), broken
 }
 
-// TestControl: without a bug, the same simulation finds nothing.
+// TestEveryEditStillFits: when the code moves, its mutants move along.
+func TestEveryEditStillFits(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range mutants {
+		mutants[i].sources(t, root)
+	}
+}
+
+// TestControl: without a bug, the same simulation finds nothing. In a usual run
+// test/e2e shows that.
 func TestControl(t *testing.T) {
+	if os.Getenv(Variable) != "all" {
+		t.Skipf("set %s to all", Variable)
+	}
 	_, binary := simulator(t)
 	if out, status, _ := run(t, binary, append(slices.Clone(usual), "--patience", "90s")); status != 0 {
 		t.Fatalf("exit status %d\n%s", status, out)

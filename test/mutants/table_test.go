@@ -8,8 +8,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "every other repeated mutation is carried out again", caught: []string{"once"},
-		edits: []edit{{"sync/decide.go", "	if r, ok := d.receipts[it.asker.Device][it.m.N]; ok {\n		return d.replay(it, r)",
-			"	if r, ok := d.receipts[it.asker.Device][it.m.N]; ok && it.m.N%2 == 0 {\n		return d.replay(it, r)"}},
+		edits: []edit{{"sync/decide.go", "	return r, ok && it.m.Row == nil\n", "	return r, ok && it.m.Row == nil && it.m.N%2 == 0\n"}},
 	},
 	{
 		bug: "a replay tells the present revision", caught: []string{"receipts"},
