@@ -24,7 +24,7 @@ type simulateCommand struct {
 
 	URL      string `name:"url" placeholder:"URL" help:"Drive this server, which is not killed, in place of one of its own."`
 	Username string `default:"admin" help:"An administrator, who makes the phones' accounts."`
-	Password string `default:"gridpatrol-demo" env:"GRIDPATROL_SIMULATE_PASSWORD" help:"The administrator's password."`
+	Password string `default:"gridpatrol-demo" env:"GRIDPATROL_PASSWORD" help:"The administrator's password."`
 
 	Store  string `env:"-" help:"A Mongo database that nobody uses yet, for the simulation's own server; without it a temporary folder."`
 	Server string `type:"existingfile" placeholder:"FILE" help:"The program that serves; by default this one."`

@@ -159,7 +159,7 @@ func TestAStoreThatTakesNoWrites(t *testing.T) {
 // lock takes the database's write lock, as a backup tool might.
 func (s *server) lock() (release func()) {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(s.data, "gridpatrol.db"))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.data, "gridpatrol.db")+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		s.t.Fatal(err)
 	}
