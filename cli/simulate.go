@@ -135,7 +135,7 @@ func (p *progress) simulated(x simulate.Progress) {
 		return
 	}
 	p.next = p.now().Add(p.pause())
-	told := fmt.Sprintf("%s, day %d of %d, %d mutations answered, %d faults, %d kills", x.Step, min(x.Day+1, x.Days), x.Days, x.Acknowledge, x.Faults, x.Kills)
+	told := fmt.Sprintf("%s, day %d of %d, %d mutations answered, %d faults, %d kills", x.Step, min(x.Day+1, x.Days), x.Days, x.Answered, x.Faults, x.Kills)
 	if p.terminal {
 		told = bar(x.Day, x.Days) + " " + told
 	}

@@ -59,11 +59,11 @@ type Credentials struct{ Username, Password string }
 
 // Progress tells how far a simulation is.
 type Progress struct {
-	Step        string
-	Day, Days   int
-	Acknowledge int64 // mutations answered so far
-	Faults      int64
-	Kills       int64
+	Step      string
+	Day, Days int
+	Answered  int64 // mutations, so far
+	Faults    int64
+	Kills     int64
 }
 
 // ErrViolated is what the report of a simulation returns that found a promise

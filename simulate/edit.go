@@ -22,11 +22,11 @@ func (p *phone) editOne(r *rand.Rand, at time.Time) {
 	}
 	switch dice := r.IntN(100); {
 	case dice < 10:
-		p.create(r, sessions, p.newSession(r, at))
+		p.create(sessions, p.newSession(r, at))
 	case dice < 45:
-		p.create(r, inspections, p.newInspection(r, at))
+		p.create(inspections, p.newInspection(r, at))
 	case dice < 49:
-		p.create(r, sites, p.newSite(r))
+		p.create(sites, p.newSite(r))
 	case dice < 56:
 		p.remove(r)
 	case dice < 58:
@@ -37,7 +37,7 @@ func (p *phone) editOne(r *rand.Rand, at time.Time) {
 }
 
 // create queues a new document.
-func (p *phone) create(_ *rand.Rand, collection string, doc object) {
+func (p *phone) create(collection string, doc object) {
 	k := key(collection, text(doc["id"]))
 	d := &draft{doc: doc, waiting: 1}
 	p.drafts[k] = d

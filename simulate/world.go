@@ -52,7 +52,7 @@ func (s *simulation) tell(p Progress) {
 	if s.cfg.Tell == nil {
 		return
 	}
-	p.Days, p.Acknowledge, p.Kills = s.cfg.Days, s.ledger.count(), s.kills.Load()
+	p.Days, p.Answered, p.Kills = s.cfg.Days, s.ledger.count(), s.kills.Load()
 	if s.network != nil {
 		for k := cutRequest; k < faultKinds; k++ {
 			p.Faults += s.network.counts[k].Load()
