@@ -40,7 +40,8 @@ func (s *Service) judge(ctx context.Context, area inspection.Area, id inspection
 			return err
 		}
 	}
-	return nil // whoever keeps changing the record has it judged again
+	s.later(area, id)
+	return nil
 }
 
 func hasEvidence(c inspection.Collection) bool {
@@ -48,7 +49,7 @@ func hasEvidence(c inspection.Collection) bool {
 }
 
 // judgeRecord judges a record as it was read. settled is false if someone
-// added photos meanwhile.
+// changed it meanwhile.
 func (s *Service) judgeRecord(ctx context.Context, rec *store.Record) (settled bool, err error) {
 	doc, err := inspection.ParseObject(rec.Doc)
 	if err != nil {
@@ -74,21 +75,15 @@ func (s *Service) judgeRecord(ctx context.Context, rec *store.Record) (settled b
 	return true, s.tellTwins(ctx, rec, before, after)
 }
 
-// amend writes down the evidence of the document as it is at that point.
+// amend writes down the evidence of a record that is still as it was read.
+// Otherwise someone may have judged it who saw photos and records that came
+// since, and must not be overruled.
 func (s *Service) amend(ctx context.Context, rec *store.Record, known map[string]*seen) (settled bool, err error) {
 	err = s.cfg.Amender.Amend(ctx, rec.Area, rec.ID, func(now *store.Record, client, server inspection.Object) bool {
-		settled = true
-		for _, p := range inspection.Photos(client) {
-			settled = settled && known[p.SHA256] != nil
-		}
-		if !settled {
+		if settled = now.Rev == rec.Rev; !settled {
 			return false
 		}
-		ev := evidenceOf(now, client, server, known)
-		if inspection.Equal(server["evidence"], ev) {
-			return false
-		}
-		server["evidence"] = ev
+		server["evidence"] = evidenceOf(now, client, server, known)
 		s.counts.judged.Add(1)
 		return true
 	})
@@ -154,9 +149,21 @@ func (s *Service) twins(ctx context.Context, rec *store.Record, sha string, alik
 
 // shows reports whether the document itself names the photo: a record is also
 // found by photos that are parked in its conflicts.
-func shows(rec *store.Record, sha string) bool {
+func shows(rec *store.Record, sha string) bool { return slices.Contains(photosOf(rec), sha) }
+
+// photosOf lists the photos that a record's document names.
+func photosOf(rec *store.Record) []string {
 	doc, err := inspection.ParseObject(rec.Doc)
-	return err == nil && slices.ContainsFunc(inspection.Photos(doc), func(p inspection.Photo) bool { return p.SHA256 == sha })
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, p := range inspection.Photos(doc) {
+		if !slices.Contains(out, p.SHA256) {
+			out = append(out, p.SHA256)
+		}
+	}
+	return out
 }
 
 // evidenceOf is the evidence of a document, given what is known of its photos.

@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,27 @@ func TestEvidenceWhateverTheOrder(t *testing.T) {
 		w.settled(one, "complete", "reused="+two)
 		w.settled(two, "complete", "reused="+one, "time_mismatch")
 	})
+}
+
+// TestJudgedTwiceAtOnce: while one judging writes down what it saw, another
+// record with the same photo comes and both are judged. What was seen before
+// doesn't undo what was seen after.
+func TestJudgedTwiceAtOnce(t *testing.T) {
+	w := newWorld(t)
+	p := w.person("li", street)
+	data := picture(1)
+	one, two := p.newRecord(street, hashOf(data)), uuid.NewString()
+	w.settled(one, "incomplete", "-"+hashOf(data)[:6])
+	var first atomic.Bool
+	w.beforeAmend = func(id inspection.DocID) {
+		if string(id) == one && !first.Swap(true) {
+			p.put(two, 0, record(street, hashOf(data)))
+			w.settled(one, "complete", "reused="+two)
+		}
+	}
+	p.upload(data)
+	w.settled(two, "complete", "reused="+one)
+	w.settled(one, "complete", "reused="+two)
 }
 
 func TestPhotosAddedAndTakenAway(t *testing.T) {

@@ -173,10 +173,20 @@ func (s *Service) noteSwept(ctx context.Context, area inspection.Area, upto swep
 	return err
 }
 
-// sweepRecord judges a record unless it certainly has no evidence.
+// sweepRecord judges a record unless it certainly has no evidence, and has
+// those judged that share photos with it: whoever judged it before may have
+// died before telling them.
 func (s *Service) sweepRecord(ctx context.Context, rec *store.Record) error {
 	if !rec.Index.Names(store.TermPhoto) && !rec.Index.Names(store.TermFlag) && rec.Index.Evidence == "" {
 		return nil
 	}
-	return s.judge(ctx, rec.Area, rec.ID)
+	if err := s.judge(ctx, rec.Area, rec.ID); err != nil {
+		return err
+	}
+	for _, sha := range photosOf(rec) {
+		if err := s.tellSharing(ctx, rec.ID, sha); err != nil {
+			return err
+		}
+	}
+	return nil
 }

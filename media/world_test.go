@@ -48,6 +48,9 @@ type world struct {
 	media *media.Service
 	// faults, if set, stands between the media room and its store and blobs.
 	faults *faults
+	// beforeAmend, if set, runs between the looking at photos and the writing
+	// down of what was seen.
+	beforeAmend func(inspection.DocID)
 
 	mu  gosync.Mutex
 	now time.Time
@@ -92,7 +95,7 @@ func (w *world) serve() {
 	}})
 	w.must(err)
 	cfg := media.Config{
-		Store: w.store, Blobs: w.blobs, Amender: amender{w.sync}, Now: w.clock, Log: quiet,
+		Store: w.store, Blobs: w.blobs, Amender: amender{w}, Now: w.clock, Log: quiet,
 		NewID: func() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }, Floor: 1, Sweep: time.Hour,
 	}
 	if w.faults != nil {
@@ -136,10 +139,13 @@ func (w *world) advance(d time.Duration) {
 }
 
 // amender appends evidence as the command line wires it.
-type amender struct{ sync *sync.Service }
+type amender struct{ w *world }
 
 func (a amender) Amend(ctx context.Context, area inspection.Area, id inspection.DocID, decide media.Decide) error {
-	_, err := a.sync.Act(ctx, sync.Act{
+	if a.w.beforeAmend != nil {
+		a.w.beforeAmend(id)
+	}
+	_, err := a.w.sync.Act(ctx, sync.Act{
 		Area: area, IDs: []inspection.DocID{id}, Kind: store.KindEvidence,
 		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
 			if d := drafts[id]; d.Record.Rev > 0 && decide(&d.Record, d.Client, d.Server) {
