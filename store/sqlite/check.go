@@ -220,12 +220,12 @@ func (c *listCheck) words(ctx context.Context, at querier, block int64, records 
 
 // bound: a search that passes a block by misses nothing in it.
 func (c *listCheck) bound(ctx context.Context, at querier, block int64, records []listed) error {
-	list, err := collect(ctx, at, scanOne[[]byte], `SELECT newest FROM blocks WHERE block = ?`, block)
+	list, err := collect(ctx, at, scanSpan, `SELECT newest, oldest FROM blocks WHERE block = ?`, block)
 	if err != nil {
 		return err
 	}
 	for _, l := range records {
-		if len(list) == 0 || bytes.Compare(list[0], l.place) < 0 {
+		if len(list) == 0 || bytes.Compare(list[0].newest, l.place) < 0 || bytes.Compare(list[0].oldest, l.place) > 0 {
 			c.fault("searches may pass by block %d", block)
 			return nil
 		}

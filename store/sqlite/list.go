@@ -14,7 +14,7 @@ import (
 func (s *Store) List(ctx context.Context, q store.ListQuery) (store.List, error) {
 	var out store.List
 	err := s.snapshot(ctx, "list", func(at querier) error {
-		l, err := newListing(at, s.cuts, q)
+		l, err := newListing(s, at, q)
 		if err != nil {
 			return err
 		}
@@ -28,10 +28,13 @@ func (s *Store) List(ctx context.Context, q store.ListQuery) (store.List, error)
 type listing struct {
 	store.ListQuery
 	at    querier
+	twin  func(context.Context, querier) (second querier, end func(), ok bool)
 	cut   cuts
 	areas string // as JSON
 	// facets are those that match, the one with the newest place first.
 	facets []facetRow
+	// streams are their numbers, as JSON.
+	streams string
 	// matching is how many records are in the areas and pass the filters.
 	matching int64
 	// Places from low, and below high, are in the list; those below next in
@@ -50,9 +53,9 @@ type facetRow struct {
 // highest lies behind all places.
 var highest = bytes.Repeat([]byte{0xff}, 9)
 
-func newListing(at querier, cut cuts, q store.ListQuery) (*listing, error) {
+func newListing(s *Store, at querier, q store.ListQuery) (*listing, error) {
 	q.Limit, q.Count = max(q.Limit, 0), max(q.Count, 0)
-	l := &listing{ListQuery: q, at: at, cut: cut, low: []byte{}, high: highest, first: q.Term, last: q.Term + "\x00"}
+	l := &listing{ListQuery: q, at: at, twin: s.twin, cut: s.cuts, low: []byte{}, high: highest, first: q.Term, last: q.Term + "\x00"}
 	if !q.From.IsZero() {
 		l.low = placeBefore(q.From)
 	}
@@ -81,6 +84,9 @@ func (l *listing) filtered() bool {
 	return l.Template != "" || l.Verdict != "" || l.State != "" || l.Evidence != ""
 }
 
+// ranged reports whether a range of time is asked for.
+func (l *listing) ranged() bool { return !l.From.IsZero() || !l.To.IsZero() }
+
 func (l *listing) run(ctx context.Context) (store.List, error) {
 	if store.IsLink(l.Term) {
 		return l.linked(ctx)
@@ -93,8 +99,11 @@ func (l *listing) run(ctx context.Context) (store.List, error) {
 		}
 	}
 	measure := l.findFacets
-	if everything {
+	switch {
+	case everything:
 		measure = l.weigh
+	case l.Term != "":
+		measure = l.sumFacets
 	}
 	if err := measure(ctx); err != nil || l.matching == 0 {
 		return store.List{}, err
@@ -104,10 +113,12 @@ func (l *listing) run(ctx context.Context) (store.List, error) {
 		return l.allOf(ctx)
 	case l.Term == "":
 		return l.someOf(ctx)
-	case !everything && l.matching <= l.cut.few:
+	case everything:
+		return l.search(ctx, wordsOfAll)
+	case l.matching <= l.cut.few:
 		return l.among(ctx)
 	}
-	return l.search(ctx, everything)
+	return l.search(ctx, wordsOfSome)
 }
 
 // everywhere reports whether no area is left out.
@@ -125,11 +136,28 @@ func (l *listing) weigh(ctx context.Context) error {
 	return err
 }
 
+const fromFacets = ` FROM facets INDEXED BY facets_by_values
+	WHERE area IN (SELECT value FROM json_each(?1)) AND collection = ?2
+	AND (?3 = '' OR template = ?3) AND (?4 = '' OR verdict = ?4)
+	AND (?5 = '' OR state = ?5) AND (?6 = '' OR evidence = ?6) AND n > 0`
+
+// sumFacets finds what matches in any order.
+func (l *listing) sumFacets(ctx context.Context) error {
+	found, err := collect(ctx, l.at, func(rows *sql.Rows) (string, error) {
+		var streams string
+		err := rows.Scan(&l.matching, &streams)
+		return streams, err
+	}, `SELECT coalesce(sum(n), 0), json_group_array(facet)`+fromFacets,
+		l.areas, string(l.Collection), l.Template, l.Verdict, l.State, l.Evidence)
+	if err == nil {
+		l.streams = found[0]
+	}
+	return err
+}
+
+// findFacets finds what matches, the newest first.
 func (l *listing) findFacets(ctx context.Context) error {
-	found, err := collect(ctx, l.at, scanFacet, `SELECT facet, n, newest FROM facets INDEXED BY facets_by_values
-		WHERE area IN (SELECT value FROM json_each(?1)) AND collection = ?2
-		AND (?3 = '' OR template = ?3) AND (?4 = '' OR verdict = ?4)
-		AND (?5 = '' OR state = ?5) AND (?6 = '' OR evidence = ?6) AND n > 0`,
+	found, err := collect(ctx, l.at, scanFacet, `SELECT facet, n, newest`+fromFacets,
 		l.areas, string(l.Collection), l.Template, l.Verdict, l.State, l.Evidence)
 	if err != nil {
 		return err
@@ -159,64 +187,73 @@ func numbers(facets []facetRow) (string, error) {
 
 // one reads a single number.
 func (l *listing) one(ctx context.Context, text string, args ...any) (int, error) {
-	list, err := collect(ctx, l.at, scanOne[int], text, args...)
+	return readOne(ctx, l.at, text, args...)
+}
+
+func readOne(ctx context.Context, at querier, text string, args ...any) (int, error) {
+	list, err := collect(ctx, at, scanOne[int], text, args...)
 	if err != nil || len(list) == 0 {
 		return 0, err
 	}
 	return list[0], nil
 }
 
-// total counts in the range of time, if there is one.
-func (l *listing) total(ctx context.Context, text, streams string) (int, error) {
-	if l.From.IsZero() && l.To.IsZero() || l.Count == 0 {
-		return int(min(l.matching, int64(l.Count))), nil
+// counted adds the total, which must be counted if there is a range of time.
+func (l *listing) counted(ctx context.Context, text, streams string, page func() ([]store.Record, error)) (store.List, error) {
+	if !l.ranged() || l.Count == 0 {
+		records, err := page()
+		return store.List{Records: records, Total: int(min(l.matching, int64(l.Count)))}, err
 	}
-	return l.one(ctx, text, streams, l.low, l.high, l.Count, string(l.Collection))
+	return l.both(ctx, page, func(at querier) (int, error) {
+		return readOne(ctx, at, text, streams, l.low, l.high, l.Count, string(l.Collection))
+	})
 }
 
 // allOf lists what is in the areas.
 func (l *listing) allOf(ctx context.Context) (store.List, error) {
-	records, err := l.merge(ctx, mergeOfAreas, l.areas)
-	if err != nil {
-		return store.List{}, err
-	}
-	total, err := l.total(ctx, countOfAreas, l.areas)
-	return store.List{Records: records, Total: total}, err
+	return l.counted(ctx, countOfAreas, l.areas, func() ([]store.Record, error) {
+		return l.merge(ctx, mergeOfAreas, l.areas)
+	})
 }
 
-// someOf lists what passes filters. A first page is most likely made of the
-// facets that hold the newest places; it stands if nothing in the others can
-// be newer than its end.
+// someOf lists what passes filters.
 func (l *listing) someOf(ctx context.Context) (store.List, error) {
-	var records []store.Record
-	size := l.cut.streams
-	if l.After != nil {
-		size = len(l.facets)
-	}
-	for stands := false; !stands; size *= 4 {
-		first := l.facets[:min(size, len(l.facets))]
-		streams, err := numbers(first)
-		if err == nil {
-			records, err = l.merge(ctx, mergeOfFacets, streams)
-		}
-		if err != nil {
-			return store.List{}, err
-		}
-		stands = l.Limit == 0 || len(first) == len(l.facets) ||
-			len(records) == l.Limit && bytes.Compare(placeOf(records[l.Limit-1]), l.facets[len(first)].newest) >= 0
-	}
 	streams, err := numbers(l.facets)
 	if err != nil {
 		return store.List{}, err
 	}
-	total, err := l.total(ctx, countOfFacets, streams)
-	return store.List{Records: records, Total: total}, err
+	return l.counted(ctx, countOfFacets, streams, func() ([]store.Record, error) { return l.pageOfSome(ctx) })
+}
+
+// pageOfSome: a first page is most likely made of the facets that hold the
+// newest places; it stands if nothing in the others can be newer than its end.
+func (l *listing) pageOfSome(ctx context.Context) ([]store.Record, error) {
+	size := l.cut.streams
+	if l.After != nil {
+		size = len(l.facets)
+	}
+	for ; ; size *= 4 {
+		first := l.facets[:min(size, len(l.facets))]
+		streams, err := numbers(first)
+		if err != nil {
+			return nil, err
+		}
+		records, err := l.merge(ctx, mergeOfFacets, streams)
+		if err != nil || l.Limit == 0 || len(first) == len(l.facets) ||
+			len(records) == l.Limit && bytes.Compare(placeOf(records[l.Limit-1]), l.facets[len(first)].newest) >= 0 {
+			return records, err
+		}
+	}
 }
 
 func (l *listing) merge(ctx context.Context, text, streams string) ([]store.Record, error) {
 	records, err := collect(ctx, l.at, scanRecord, text, streams, l.low, l.next, l.Limit, string(l.Collection))
-	slices.SortFunc(records, func(a, b store.Record) int { return bytes.Compare(placeOf(b), placeOf(a)) })
+	sortByPlace(records)
 	return records, err
+}
+
+func sortByPlace(records []store.Record) {
+	slices.SortFunc(records, func(a, b store.Record) int { return bytes.Compare(placeOf(b), placeOf(a)) })
 }
 
 // The queue of a recursive query that is ordered is a priority queue: each

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -25,10 +26,10 @@ import (
 // newest place that it ever held, so that most streams need not be looked at.
 //
 // A word is a term that many records may carry. The words' table is cut into
-// blocks of records in order of their arrival, and a block knows the newest
-// place in it. A search for what three records carry looks into each block
-// once; for what a hundredth of them carry, the newest blocks will do; for
-// what half of them carry, a walk through the newest records, whose index
+// blocks of records in order of their arrival, and a block knows the newest and
+// the oldest place in it. A search for what three records carry looks into each
+// block once; for what a hundredth of them carry, the newest blocks will do;
+// for what half of them carry, a walk through the newest records, whose index
 // shows their words, finds a page soonest.
 
 // cuts are where ways of reading lists part. A database keeps its blockBits
@@ -38,8 +39,9 @@ type cuts struct {
 	blockBits int
 	// few is how many records may be looked at one by one.
 	few int64
-	// dense is from how many matches on a search walks through the records.
-	dense int
+	// dense: where more than one in so many carries a word, a search walks
+	// through the records.
+	dense int64
 	// scattered is how many matches are taken wherever they lie.
 	scattered int
 	// streams is how many facets are merged at first.
@@ -67,7 +69,7 @@ func (l *lists) write(ctx context.Context, q *statements, rows map[inspection.Do
 	if err := countShelves(ctx, q, tallies(shelfOf, before, after)); err != nil {
 		return err
 	}
-	blocks := newest{}
+	blocks := spans{}
 	for _, id := range slices.Sorted(maps.Keys(after)) {
 		was, is := before[id], after[id]
 		row, err := writeRecord(ctx, q, rows[id], is, facets[facetOf(is)])
@@ -86,7 +88,7 @@ func (l *lists) write(ctx context.Context, q *statements, rows map[inspection.Do
 	return blocks.write(ctx, q)
 }
 
-var usualCuts = cuts{blockBits: 16, few: 2000, dense: 10_001, scattered: 200, streams: 64}
+var usualCuts = cuts{blockBits: 16, few: 2000, dense: 25, scattered: 200, streams: 64}
 
 func (c cuts) block(row int64) int64 { return row >> c.blockBits }
 
@@ -280,20 +282,34 @@ func writeWords(ctx context.Context, q *statements, block, row int64, before, af
 	return nil
 }
 
-// newest gathers the newest place of each block that a commit touches. What
-// is stored is a bound: it never moves back when a record does.
-type newest map[int64][]byte
+// spans gathers the newest and the oldest place of each block that a commit
+// touches. What is stored are bounds: they never narrow when a record moves.
+type spans map[int64]span
 
-func (n newest) note(block int64, place []byte) {
-	if bytes.Compare(place, n[block]) > 0 {
-		n[block] = place
+type span struct{ newest, oldest []byte }
+
+func (m spans) note(block int64, place []byte) {
+	s, known := m[block]
+	if !known || bytes.Compare(place, s.newest) > 0 {
+		s.newest = place
 	}
+	if !known || bytes.Compare(place, s.oldest) < 0 {
+		s.oldest = place
+	}
+	m[block] = s
 }
 
-func (n newest) write(ctx context.Context, q *statements) error {
-	for _, block := range slices.Sorted(maps.Keys(n)) {
-		err := q.exec(ctx, `INSERT INTO blocks (block, newest) VALUES (?, ?)
-			ON CONFLICT (block) DO UPDATE SET newest = excluded.newest WHERE newest < excluded.newest`, block, n[block])
+func scanSpan(rows *sql.Rows) (span, error) {
+	var s span
+	err := rows.Scan(&s.newest, &s.oldest)
+	return s, err
+}
+
+func (m spans) write(ctx context.Context, q *statements) error {
+	for _, block := range slices.Sorted(maps.Keys(m)) {
+		err := q.exec(ctx, `INSERT INTO blocks (block, newest, oldest) VALUES (?, ?, ?)
+			ON CONFLICT (block) DO UPDATE SET newest = max(newest, excluded.newest), oldest = min(oldest, excluded.oldest)
+			WHERE newest < excluded.newest OR oldest > excluded.oldest`, block, m[block].newest, m[block].oldest)
 		if err != nil {
 			return err
 		}

@@ -137,6 +137,11 @@ CREATE TABLE plain (
 	value   BLOB NOT NULL,
 	PRIMARY KEY (tbl, key)
 ) STRICT, WITHOUT ROWID;
+`, `
+-- An empty oldest place is a bound of any block.
+ALTER TABLE blocks ADD COLUMN oldest BLOB NOT NULL DEFAULT x'';
+DROP INDEX records_by_facet;
+CREATE INDEX records_by_facet ON records (facet, place, words) WHERE deleted = 0;
 `}
 
 // migrate brings the database to the newest schema, or refuses it. Of several

@@ -6,12 +6,9 @@ import (
 	"database/sql"
 	"slices"
 
-	"gridpatrol/inspection"
 	"gridpatrol/store"
 )
 
-// Both ways of looking at few records have the same parameters: what to look
-// through, two of their own, the range of places, the limit.
 const (
 	fromLinks = ` FROM (SELECT DISTINCT id AS linked FROM terms WHERE term >= ?2 AND term < ?3) t
 		CROSS JOIN records r INDEXED BY records_by_id WHERE r.id = t.linked
@@ -22,101 +19,255 @@ const (
 	countOfLinks = `SELECT count(*) FROM (SELECT 1` + fromLinks + ` LIMIT ?6)`
 
 	fromAmong = ` FROM (SELECT value AS stream FROM json_each(?1)) f CROSS JOIN records r INDEXED BY records_by_facet
-		WHERE r.facet = f.stream AND r.deleted = 0 AND r.place >= ?4 AND r.place < ?5
-		AND instr(char(10) || r.words || ?3, ?2) > 0`
-	pageOfAmong  = `SELECT ` + recordColumns + fromAmong + ` ORDER BY r.place DESC LIMIT ?6`
-	countOfAmong = `SELECT count(*) FROM (SELECT 1` + fromAmong + ` LIMIT ?6)`
+		WHERE r.facet = f.stream AND r.deleted = 0 AND r.place >= ?3 AND r.place < ?4
+		AND instr(char(10) || r.words || char(10), ?2) > 0`
+	pageOfAmong  = `SELECT r.row, r.place` + fromAmong + ` ORDER BY r.place DESC LIMIT ?5`
+	countOfAmong = `SELECT count(*) FROM (SELECT 1` + fromAmong + ` LIMIT ?5)`
 )
 
 // linked lists what names one thing.
 func (l *listing) linked(ctx context.Context) (store.List, error) {
-	return l.chosen(ctx, pageOfLinks, countOfLinks, []any{l.areas, l.first, l.last},
-		[]any{string(l.Collection), l.Template, l.Verdict, l.State, l.Evidence})
+	before, after := []any{l.areas, l.first, l.last}, []any{string(l.Collection), l.Template, l.Verdict, l.State, l.Evidence}
+	records, err := collect(ctx, l.at, scanRecord, pageOfLinks, slices.Concat(before, []any{l.low, l.next, l.Limit}, after)...)
+	if err != nil {
+		return store.List{}, err
+	}
+	total, err := l.one(ctx, countOfLinks, slices.Concat(before, []any{l.low, l.high, l.Count}, after)...)
+	return store.List{Records: records, Total: total}, err
 }
 
 // among looks for a term in all of the few records that pass the filters.
 func (l *listing) among(ctx context.Context) (store.List, error) {
-	streams, err := numbers(l.facets)
-	if err != nil {
-		return store.List{}, err
+	page := func() ([]store.Record, error) {
+		found, err := collect(ctx, l.at, scanSpot, pageOfAmong, l.streams, l.needle(), l.low, l.next, l.Limit)
+		if err != nil {
+			return nil, err
+		}
+		return l.read(ctx, found)
 	}
-	needle := "\n" + l.Term
-	if !l.Prefix {
-		needle += "\n"
-	}
-	return l.chosen(ctx, pageOfAmong, countOfAmong, []any{streams, needle, "\n"}, nil)
+	return l.both(ctx, page, func(at querier) (int, error) {
+		return readOne(ctx, at, countOfAmong, l.streams, l.needle(), l.low, l.high, l.Count)
+	})
 }
 
-func (l *listing) chosen(ctx context.Context, page, count string, before, after []any) (store.List, error) {
-	records, err := collect(ctx, l.at, scanRecord, page, slices.Concat(before, []any{l.low, l.next, l.Limit}, after)...)
-	if err != nil {
-		return store.List{}, err
+// needle is what stands in the words of a record that has the term, if each
+// word has the end of a line on both sides.
+func (l *listing) needle() string {
+	if l.Prefix {
+		return "\n" + l.Term
 	}
-	total, err := l.one(ctx, count, slices.Concat(before, []any{l.low, l.high, l.Count}, after)...)
-	return store.List{Records: records, Total: total}, err
+	return "\n" + l.Term + "\n"
 }
 
+// A search reads the words of some blocks (?6), within the range of places and
+// without it.
 const (
-	someWords = ` w.term >= ?2 AND w.term < ?3 AND w.before < ?2 AND w.place >= ?4 AND w.place < ?5
-		AND w.facet IN (SELECT value FROM json_each(?1))`
-	allWords = ` w.term >= ?2 AND w.term < ?3 AND w.before < ?2 AND w.place >= ?4 AND w.place < ?5
-		AND w.facet > 0 AND ?1 = ''`
-	fromWords   = ` FROM blocks CROSS JOIN words w WHERE w.block = blocks.block AND`
-	fromSome    = ` FROM json_each(?7) b CROSS JOIN words w WHERE w.block = b.value AND`
-	newestWords = ` ORDER BY w.place DESC LIMIT ?6`
-	fromArea    = ` FROM records INDEXED BY records_by_place WHERE area = ?3 AND collection = ?7 AND deleted = 0
+	fromWords = ` FROM json_each(?6) b CROSS JOIN words w WHERE w.block = b.value
+		AND w.term >= ?2 AND w.term < ?3 AND w.before < ?2`
+	withinPlaces = ` AND w.place >= ?4 AND w.place < ?5`
+	ofSome       = ` AND w.facet IN (SELECT value FROM json_each(?1))`
+	ofAll        = ` AND w.facet > 0`
+	countWords   = `SELECT count(*) FROM (SELECT 1` + fromWords
+	upto         = ` LIMIT ?7)`
+	pageOfWords  = `SELECT w.row, w.place` + fromWords + withinPlaces
+	newestWords  = ` ORDER BY w.place DESC LIMIT ?7`
+	fromArea     = ` FROM records INDEXED BY records_by_place WHERE area = ?3 AND collection = ?7 AND deleted = 0
 		AND place >= ?4 AND place < ?5 AND instr(char(10) || words || char(10), ?2) > 0`
+	// walked are the places that lie so many (?4) records into the range.
+	walked = `SELECT (SELECT place FROM records INDEXED BY records_by_place
+			WHERE area = a.value AND collection = ?5 AND deleted = 0 AND place >= ?2 AND place < ?3
+			ORDER BY place DESC LIMIT 1 OFFSET ?4)
+		FROM json_each(?1) a`
 )
 
 // wordTexts are the statements that read words: of all records, or of those
 // of some facets.
-type wordTexts struct{ first, count, page, walk string }
+type wordTexts struct{ count, countIn, any, page, walk string }
 
 var wordsOfSome = wordTexts{
-	first: `SELECT w.row, w.place` + fromWords + someWords + ` LIMIT ?6`,
-	count: `SELECT count(*) FROM (SELECT 1` + fromWords + someWords + ` LIMIT ?6)`,
-	page:  `SELECT w.row, w.place` + fromSome + someWords + newestWords,
+	count:   countWords + ofSome + upto,
+	countIn: countWords + ofSome + withinPlaces + upto,
+	any:     pageOfWords + ofSome + ` LIMIT ?7`,
+	page:    pageOfWords + ofSome + newestWords,
 	walk: `SELECT row, place` + fromArea + ` AND facet IN (SELECT value FROM json_each(?1))
 		ORDER BY place DESC LIMIT ?6`,
 }
 
 var wordsOfAll = wordTexts{
-	first: `SELECT w.row, w.place` + fromWords + allWords + ` LIMIT ?6`,
-	count: `SELECT count(*) FROM (SELECT 1` + fromWords + allWords + ` LIMIT ?6)`,
-	page:  `SELECT w.row, w.place` + fromSome + allWords + newestWords,
-	walk:  `SELECT row, place` + fromArea + ` AND ?1 = '' ORDER BY place DESC LIMIT ?6`,
+	count:   countWords + ofAll + upto,
+	countIn: countWords + ofAll + withinPlaces + upto,
+	any:     pageOfWords + ofAll + ` LIMIT ?7`,
+	page:    pageOfWords + ofAll + newestWords,
+	walk:    `SELECT row, place` + fromArea + ` ORDER BY place DESC LIMIT ?6`,
 }
 
 // search lists by a word. What a handful of records carry is taken wherever
-// it lies; else the blocks are read from the newest on.
-func (l *listing) search(ctx context.Context, everything bool) (store.List, error) {
-	texts, facets := wordsOfAll, ""
-	if !everything {
-		var err error
-		if facets, err = numbers(l.facets); err != nil {
-			return store.List{}, err
-		}
-		texts = wordsOfSome
-	}
-	found, err := collect(ctx, l.at, scanSpot, texts.first, facets, l.first, l.last, l.low, l.high, l.cut.scattered)
+// it lies; else the blocks are read from the newest on, or the records are,
+// if many carry the word.
+func (l *listing) search(ctx context.Context, texts wordTexts) (store.List, error) {
+	blocks, err := l.blocks(ctx)
 	if err != nil {
 		return store.List{}, err
 	}
-	total := len(found)
-	if total == l.cut.scattered {
-		total, err = l.one(ctx, texts.count, facets, l.first, l.last, l.low, l.high, max(l.Count, l.cut.dense))
-		if err != nil {
-			return store.List{}, err
-		}
-		if found, err = l.searchMany(ctx, texts, facets, total); err != nil {
-			return store.List{}, err
-		}
+	first := min(len(blocks), 2)
+	if l.ranged() {
+		first = min(len(blocks), 1)
 	}
-	records, err := l.read(ctx, l.pageOf(found))
-	return store.List{Records: records, Total: min(total, l.Count)}, err
+	w := wordSearch{listing: l, texts: texts, newest: blocks[:first], older: blocks[first:]}
+	if err := w.look(ctx); err != nil {
+		return store.List{}, err
+	}
+	page := func() ([]store.Record, error) { return w.page(ctx) }
+	if left := w.Count - w.inNewest; left > 0 && len(w.older) > 0 {
+		list, err := l.both(ctx, page, func(at querier) (int, error) { return w.countOlder(ctx, at, left) })
+		list.Total += w.inNewest
+		return list, err
+	}
+	records, err := page()
+	return store.List{Records: records, Total: min(w.inNewest, w.Count)}, err
 }
 
-// spot is a record's row and place, or a block and its newest place.
+// wordSearch goes through the one or two newest blocks first: their spots may
+// be the page, and tell how many records carry the word.
+type wordSearch struct {
+	*listing
+	texts         wordTexts
+	newest, older []block
+	// spots are all of the newest blocks, unless there are more than a few.
+	spots    []spot
+	inNewest int // up to Count
+}
+
+// look finds out about the newest blocks.
+func (w *wordSearch) look(ctx context.Context) (err error) {
+	few := 2 * w.cut.scattered
+	if w.spots, err = w.spotsIn(ctx, w.texts.any, w.newest, w.high, few); err != nil {
+		return err
+	}
+	if w.inNewest = len(w.spots); w.inNewest < few {
+		return nil
+	}
+	w.spots = nil
+	w.inNewest, err = w.countIn(ctx, w.at, w.newest, max(w.Count, few))
+	return err
+}
+
+// countOlder goes through what holds most of a range first.
+func (w *wordSearch) countOlder(ctx context.Context, at querier, limit int) (int, error) {
+	older := slices.Clone(w.older)
+	if w.ranged() {
+		slices.Reverse(older)
+	}
+	return w.countIn(ctx, at, older, limit)
+}
+
+func (w *wordSearch) page(ctx context.Context) ([]store.Record, error) {
+	spots, err := w.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w.read(ctx, spots)
+}
+
+func (w *wordSearch) find(ctx context.Context) ([]spot, error) {
+	if w.Limit == 0 {
+		return nil, nil
+	}
+	if w.dense() {
+		if page, err := w.walk(ctx); err != nil || len(page) == w.Limit {
+			return page, err
+		}
+	}
+	if w.spots == nil {
+		return w.searchBlocks(ctx, nil, slices.Concat(w.newest, w.older), 1)
+	}
+	// Where there is little among the newest, there is little elsewhere.
+	size := 1
+	if len(w.spots) < w.cut.scattered/10 {
+		size = len(w.older)
+	}
+	return w.searchBlocks(ctx, w.pageOf(w.spots), w.older, size)
+}
+
+// dense guesses whether a walk finds the page soonest. In a range of time, the
+// blocks don't tell.
+func (w *wordSearch) dense() bool {
+	if w.ranged() {
+		return w.spots == nil
+	}
+	return w.spots == nil && int64(w.inNewest)*w.cut.dense > rowsOf(w.newest)
+}
+
+// block is a part of the words' table with the bounds of its places.
+type block struct {
+	span
+	number, rows int64
+}
+
+// blocks returns those that may hold something in the range, from the one with
+// the newest place in it on. Of those that reach beyond the range, the first
+// holds most of its end: what arrived when it was over are late comers.
+func (l *listing) blocks(ctx context.Context) ([]block, error) {
+	last, err := l.one(ctx, `SELECT coalesce(max(row), 0) FROM records`)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := collect(ctx, l.at, func(rows *sql.Rows) (block, error) {
+		var b block
+		err := rows.Scan(&b.number, &b.newest, &b.oldest)
+		b.rows = min(int64(last)-b.number<<l.cut.blockBits+1, 1<<l.cut.blockBits)
+		return b, err
+	}, `SELECT block, newest, oldest FROM blocks WHERE newest >= ? AND oldest < ?`, l.low, l.high)
+	slices.SortFunc(blocks, func(a, b block) int {
+		if bytes.Compare(a.newest, l.high) >= 0 && bytes.Compare(b.newest, l.high) >= 0 {
+			return bytes.Compare(a.newest, b.newest)
+		}
+		return bytes.Compare(b.newest, a.newest)
+	})
+	return blocks, err
+}
+
+func rowsOf(blocks []block) (n int64) {
+	for _, b := range blocks {
+		n += b.rows
+	}
+	return n
+}
+
+func numbersOf(blocks []block) (string, error) {
+	list := make([]int64, len(blocks))
+	for i, b := range blocks {
+		list[i] = b.number
+	}
+	return jsonList(list)
+}
+
+// countIn counts what the blocks hold, up to a number.
+func (w *wordSearch) countIn(ctx context.Context, at querier, blocks []block, limit int) (int, error) {
+	if len(blocks) == 0 || limit <= 0 {
+		return 0, nil
+	}
+	list, err := numbersOf(blocks)
+	if err != nil {
+		return 0, err
+	}
+	text := w.texts.countIn
+	if !w.ranged() {
+		text = w.texts.count
+	}
+	return readOne(ctx, at, text, w.streams, w.first, w.last, w.low, w.high, list, limit)
+}
+
+// spotsIn returns spots of the blocks that lie below a place.
+func (w *wordSearch) spotsIn(ctx context.Context, text string, blocks []block, below []byte, limit int) ([]spot, error) {
+	list, err := numbersOf(blocks)
+	if err != nil {
+		return nil, err
+	}
+	return collect(ctx, w.at, scanSpot, text, w.streams, w.first, w.last, w.low, below, list, limit)
+}
+
+// spot is a record's row and place.
 type spot struct {
 	row   int64
 	place []byte
@@ -128,95 +279,70 @@ func scanSpot(rows *sql.Rows) (spot, error) {
 	return s, err
 }
 
-func highestFirst(a, b spot) int { return bytes.Compare(b.place, a.place) }
-
 // pageOf takes the page out of spots in any order.
 func (l *listing) pageOf(spots []spot) []spot {
 	spots = slices.DeleteFunc(spots, func(s spot) bool { return bytes.Compare(s.place, l.next) >= 0 })
-	slices.SortFunc(spots, highestFirst)
+	slices.SortFunc(spots, func(a, b spot) int { return bytes.Compare(b.place, a.place) })
 	return spots[:min(len(spots), l.Limit)]
 }
 
-// searchMany returns a page of what many records carry.
-func (l *listing) searchMany(ctx context.Context, texts wordTexts, facets string, total int) ([]spot, error) {
-	blocks, err := collect(ctx, l.at, scanSpot, `SELECT block, newest FROM blocks`)
+// walk looks for the page among the newest records of each area: twice as many
+// as it should take.
+func (w *wordSearch) walk(ctx context.Context) ([]spot, error) {
+	each := 2*int64(w.Limit)*w.cut.dense/int64(len(w.Areas)) + 1
+	bounds, err := collect(ctx, w.at, scanOne[[]byte], walked, w.areas, w.low, w.next, each, string(w.Collection))
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(blocks, highestFirst)
-	if total >= l.cut.dense || int64(total) >= l.matching/20 {
-		page, err := l.walk(ctx, texts.walk, facets, blocks)
-		if err != nil || len(page) == l.Limit {
-			return page, err
+	low := w.low
+	for _, bound := range bounds {
+		if bytes.Compare(bound, low) > 0 {
+			low = bound
 		}
-	}
-	return l.searchBlocks(ctx, texts.page, facets, blocks)
-}
-
-// walk looks for the page among the newest records: those that are newer than
-// all but two blocks.
-func (l *listing) walk(ctx context.Context, text, facets string, blocks []spot) ([]spot, error) {
-	low := l.low
-	if len(blocks) > 2 && bytes.Compare(blocks[2].place, low) > 0 {
-		low = blocks[2].place
-	}
-	needle := "\n" + l.Term
-	if !l.Prefix {
-		needle += "\n"
 	}
 	var page []spot
-	for _, area := range l.Areas {
-		if len(page) == l.Limit && l.Limit > 0 {
-			low = page[l.Limit-1].place
+	for _, area := range w.Areas {
+		if len(page) == w.Limit {
+			low = page[w.Limit-1].place
 		}
-		more, err := collect(ctx, l.at, scanSpot, text, facets, needle, string(area), low, l.next, l.Limit, string(l.Collection))
+		more, err := collect(ctx, w.at, scanSpot, w.texts.walk, w.streams, w.needle(), string(area), low, w.next, w.Limit, string(w.Collection))
 		if err != nil {
 			return nil, err
 		}
-		page = l.pageOf(append(page, more...))
+		page = w.pageOf(append(page, more...))
 	}
 	return page, nil
 }
 
-// searchBlocks reads one block, then four, and so on, until nothing that is
-// left can hold anything newer than the end of the page.
-func (l *listing) searchBlocks(ctx context.Context, text, facets string, blocks []spot) ([]spot, error) {
-	var page []spot
-	for size := 1; len(blocks) > 0 && l.Limit > 0; size *= 4 {
-		if len(page) == l.Limit && bytes.Compare(blocks[0].place, page[l.Limit-1].place) < 0 {
+// searchBlocks adds to a page from so many blocks, then twice as many, and so
+// on, until nothing that is left can hold anything newer than its end.
+func (w *wordSearch) searchBlocks(ctx context.Context, page []spot, blocks []block, size int) ([]spot, error) {
+	for ; len(blocks) > 0; size *= 2 {
+		if len(page) == w.Limit && bytes.Compare(blocks[0].newest, page[w.Limit-1].place) < 0 {
 			break
 		}
 		size = min(size, len(blocks))
-		chunk := make([]int64, size)
-		for i, b := range blocks[:size] {
-			chunk[i] = b.row
-		}
-		list, err := jsonList(chunk)
+		more, err := w.spotsIn(ctx, w.texts.page, blocks[:size], w.next, w.Limit)
 		if err != nil {
 			return nil, err
 		}
-		more, err := collect(ctx, l.at, scanSpot, text, facets, l.first, l.last, l.low, l.next, l.Limit, list)
-		if err != nil {
-			return nil, err
-		}
-		page, blocks = l.pageOf(append(page, more...)), blocks[size:]
+		page, blocks = w.pageOf(append(page, more...)), blocks[size:]
 	}
 	return page, nil
 }
 
 // read returns the records of the spots, in their order.
 func (l *listing) read(ctx context.Context, spots []spot) ([]store.Record, error) {
-	ids := make([]inspection.DocID, len(spots))
+	rows := make([]int64, len(spots))
 	for i, s := range spots {
-		ids[i] = inspection.DocID(s.place[8:])
+		rows[i] = s.row
 	}
-	records, err := readRecords(ctx, l.at, ids)
+	list, err := jsonList(rows)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]store.Record, len(ids))
-	for i, id := range ids {
-		list[i] = records[id]
-	}
-	return list, nil
+	records, err := collect(ctx, l.at, scanRecord, `SELECT `+recordColumns+` FROM records
+		WHERE row IN (SELECT value FROM json_each(?))`, list)
+	sortByPlace(records)
+	return records, err
 }
