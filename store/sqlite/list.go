@@ -14,7 +14,7 @@ import (
 func (s *Store) List(ctx context.Context, q store.ListQuery) (store.List, error) {
 	var out store.List
 	err := s.snapshot(ctx, "list", func(at querier) error {
-		l, err := newListing(s, at, q)
+		l, err := newListing(at, s.cuts, q)
 		if err != nil {
 			return err
 		}
@@ -28,7 +28,6 @@ func (s *Store) List(ctx context.Context, q store.ListQuery) (store.List, error)
 type listing struct {
 	store.ListQuery
 	at    querier
-	twin  func(context.Context, querier) (second querier, end func(), ok bool)
 	cut   cuts
 	areas string // as JSON
 	// facets are those that match, the one with the newest place first.
@@ -53,9 +52,9 @@ type facetRow struct {
 // highest lies behind all places.
 var highest = bytes.Repeat([]byte{0xff}, 9)
 
-func newListing(s *Store, at querier, q store.ListQuery) (*listing, error) {
+func newListing(at querier, cut cuts, q store.ListQuery) (*listing, error) {
 	q.Limit, q.Count = max(q.Limit, 0), max(q.Count, 0)
-	l := &listing{ListQuery: q, at: at, twin: s.twin, cut: s.cuts, low: []byte{}, high: highest, first: q.Term, last: q.Term + "\x00"}
+	l := &listing{ListQuery: q, at: at, cut: cut, low: []byte{}, high: highest, first: q.Term, last: q.Term + "\x00"}
 	if !q.From.IsZero() {
 		l.low = placeBefore(q.From)
 	}
@@ -187,11 +186,7 @@ func numbers(facets []facetRow) (string, error) {
 
 // one reads a single number.
 func (l *listing) one(ctx context.Context, text string, args ...any) (int, error) {
-	return readOne(ctx, l.at, text, args...)
-}
-
-func readOne(ctx context.Context, at querier, text string, args ...any) (int, error) {
-	list, err := collect(ctx, at, scanOne[int], text, args...)
+	list, err := collect(ctx, l.at, scanOne[int], text, args...)
 	if err != nil || len(list) == 0 {
 		return 0, err
 	}
@@ -204,9 +199,18 @@ func (l *listing) counted(ctx context.Context, text, streams string, page func()
 		records, err := page()
 		return store.List{Records: records, Total: int(min(l.matching, int64(l.Count)))}, err
 	}
-	return l.both(ctx, page, func(at querier) (int, error) {
-		return readOne(ctx, at, text, streams, l.low, l.high, l.Count, string(l.Collection))
+	return both(page, func() (int, error) {
+		return l.one(ctx, text, streams, l.low, l.high, l.Count, string(l.Collection))
 	})
+}
+
+func both(page func() ([]store.Record, error), count func() (int, error)) (store.List, error) {
+	records, err := page()
+	if err != nil {
+		return store.List{}, err
+	}
+	total, err := count()
+	return store.List{Records: records, Total: total}, err
 }
 
 // allOf lists what is in the areas.

@@ -45,8 +45,8 @@ func (l *listing) among(ctx context.Context) (store.List, error) {
 		}
 		return l.read(ctx, found)
 	}
-	return l.both(ctx, page, func(at querier) (int, error) {
-		return readOne(ctx, at, countOfAmong, l.streams, l.needle(), l.low, l.high, l.Count)
+	return both(page, func() (int, error) {
+		return l.one(ctx, countOfAmong, l.streams, l.needle(), l.low, l.high, l.Count)
 	})
 }
 
@@ -119,7 +119,7 @@ func (l *listing) search(ctx context.Context, texts wordTexts) (store.List, erro
 	}
 	page := func() ([]store.Record, error) { return w.page(ctx) }
 	if left := w.Count - w.inNewest; left > 0 && len(w.older) > 0 {
-		list, err := l.both(ctx, page, func(at querier) (int, error) { return w.countOlder(ctx, at, left) })
+		list, err := both(page, func() (int, error) { return w.countOlder(ctx, left) })
 		list.Total += w.inNewest
 		return list, err
 	}
@@ -148,17 +148,17 @@ func (w *wordSearch) look(ctx context.Context) (err error) {
 		return nil
 	}
 	w.spots = nil
-	w.inNewest, err = w.countIn(ctx, w.at, w.newest, max(w.Count, few))
+	w.inNewest, err = w.countIn(ctx, w.newest, max(w.Count, few))
 	return err
 }
 
 // countOlder goes through what holds most of a range first.
-func (w *wordSearch) countOlder(ctx context.Context, at querier, limit int) (int, error) {
+func (w *wordSearch) countOlder(ctx context.Context, limit int) (int, error) {
 	older := slices.Clone(w.older)
 	if w.ranged() {
 		slices.Reverse(older)
 	}
-	return w.countIn(ctx, at, older, limit)
+	return w.countIn(ctx, older, limit)
 }
 
 func (w *wordSearch) page(ctx context.Context) ([]store.Record, error) {
@@ -243,7 +243,7 @@ func numbersOf(blocks []block) (string, error) {
 }
 
 // countIn counts what the blocks hold, up to a number.
-func (w *wordSearch) countIn(ctx context.Context, at querier, blocks []block, limit int) (int, error) {
+func (w *wordSearch) countIn(ctx context.Context, blocks []block, limit int) (int, error) {
 	if len(blocks) == 0 || limit <= 0 {
 		return 0, nil
 	}
@@ -255,7 +255,7 @@ func (w *wordSearch) countIn(ctx context.Context, at querier, blocks []block, li
 	if !w.ranged() {
 		text = w.texts.count
 	}
-	return readOne(ctx, at, text, w.streams, w.first, w.last, w.low, w.high, list, limit)
+	return w.one(ctx, text, w.streams, w.first, w.last, w.low, w.high, list, limit)
 }
 
 // spotsIn returns spots of the blocks that lie below a place.

@@ -42,7 +42,6 @@ type Store struct {
 	writer *writer
 	db     *sql.DB // the readers
 	read   *statements
-	twins  chan struct{} // of the lists that read on two connections
 	*lists
 }
 
@@ -74,7 +73,7 @@ func open(ctx context.Context, dir string, opts Options, pragmas ...string) (*St
 	}
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	return &Store{writer: w, db: db, read: newStatements(db), twins: make(chan struct{}, twins), lists: newLists()}, nil
+	return &Store{writer: w, db: db, read: newStatements(db), lists: newLists()}, nil
 }
 
 // readers bounds the connections that read at the same time.
