@@ -39,56 +39,82 @@ func (s *Service) MissingPhotos(ctx context.Context, d inspection.Device) (int, 
 
 // owe writes down which device still owes which photos of a record.
 func (s *Service) owe(ctx context.Context, rec *store.Record, doc inspection.Object, known map[string]*seen) error {
+	debts, err := s.debts(ctx, []*store.Record{rec})
+	if err != nil {
+		return err
+	}
 	var missing []string
 	for _, p := range inspection.Photos(doc) {
 		if k := known[p.SHA256]; !rec.Deleted && k != nil && !k.here && !slices.Contains(missing, p.SHA256) {
 			missing = append(missing, p.SHA256)
 		}
 	}
+	return s.settleDebts(ctx, rec, missing, debts)
+}
+
+// debts reads the rows of all devices that edited the records, by key.
+func (s *Service) debts(ctx context.Context, records []*store.Record) (map[string]store.Row, error) {
+	var keys []string
+	for _, rec := range records {
+		for _, m := range rec.Marks {
+			keys = append(keys, oweKey(m.Device, rec.ID))
+		}
+	}
+	rows, err := s.cfg.Store.Rows(ctx, store.TableMissing, keys)
+	found := make(map[string]store.Row, len(rows))
+	for _, row := range rows {
+		found[row.Key] = row
+	}
+	return found, err
+}
+
+// settleDebts changes the rows that differ from what is owed now. If someone
+// else did at the same time, the record is judged again.
+func (s *Service) settleDebts(ctx context.Context, rec *store.Record, missing []string, debts map[string]store.Row) error {
 	held := map[inspection.Device][]string{}
 	unclaimed := slices.Clone(missing)
 	for _, m := range rec.Marks {
-		row, err := s.cfg.Store.Get(ctx, store.TableMissing, oweKey(m.Device, rec.ID))
-		if errors.Is(err, store.ErrNotFound) {
+		row, known := debts[oweKey(m.Device, rec.ID)]
+		if !known {
 			continue
 		}
+		list, err := readOwed(row)
 		if err != nil {
 			return err
 		}
-		if held[m.Device], err = readOwed(row); err != nil {
-			return err
-		}
-		unclaimed = slices.DeleteFunc(unclaimed, func(sha string) bool { return slices.Contains(held[m.Device], sha) })
+		held[m.Device] = list
+		unclaimed = slices.DeleteFunc(unclaimed, func(sha string) bool { return slices.Contains(list, sha) })
 	}
 	fresh, err := s.namers(ctx, rec, unclaimed)
 	if err != nil {
 		return err
 	}
-	return s.writeOwed(ctx, rec, missing, held, fresh)
-}
-
-// writeOwed changes the rows that differ from what is owed now.
-func (s *Service) writeOwed(ctx context.Context, rec *store.Record, missing []string, held, fresh map[inspection.Device][]string) error {
 	for _, m := range rec.Marks {
 		before := held[m.Device]
 		now := slices.DeleteFunc(slices.Concat(before, fresh[m.Device]), func(sha string) bool { return !slices.Contains(missing, sha) })
-		switch {
-		case slices.Equal(before, now):
-		case len(now) == 0:
-			if err := s.cfg.Store.Delete(ctx, store.TableMissing, oweKey(m.Device, rec.ID)); err != nil {
-				return err
-			}
-		default:
-			_, err := store.ChangeRow(ctx, s.cfg.Store, store.TableMissing, oweKey(m.Device, rec.ID), func(o *owed, _ bool) error {
-				o.SHA256 = now
-				return nil
-			})
-			if err != nil {
-				return err
-			}
+		if slices.Equal(before, now) {
+			continue
+		}
+		key := oweKey(m.Device, rec.ID)
+		if err := s.writeDebt(ctx, store.Row{Key: key, Version: debts[key].Version}, now); errors.Is(err, store.ErrStale) {
+			s.later(rec.Area, rec.ID)
+		} else if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (s *Service) writeDebt(ctx context.Context, row store.Row, now []string) error {
+	if len(now) == 0 {
+		return s.cfg.Store.Delete(ctx, store.TableMissing, row.Key)
+	}
+	var err error
+	if row.Value, err = json.Marshal(owed{now}); err != nil {
+		return err
+	}
+	_, err = s.cfg.Store.Put(ctx, store.TableMissing, row)
+	return err
 }
 
 // Bounds of the search for who named a photo.
@@ -100,6 +126,9 @@ const (
 // namers finds in the record's history which device first named each photo,
 // in the latest stretch of revisions that name it.
 func (s *Service) namers(ctx context.Context, rec *store.Record, photos []string) (map[inspection.Device][]string, error) {
+	if len(rec.Marks) == 1 { // no other device has edited it
+		return map[inspection.Device][]string{rec.Marks[0].Device: photos}, nil
+	}
 	found := map[string]inspection.Device{}
 	open := slices.Clone(photos)
 	revisions := rec.Revisions

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gridpatrol/inspection"
@@ -50,20 +51,57 @@ func (s *Service) watch() {
 	}
 }
 
-// work judges what is due. What fails waits until a sweep rouses it again.
+// work judges what is due, some records at a time, and rests in between for
+// as long as that took: phones go first. What fails waits until a sweep rouses
+// it again.
 func (s *Service) work() {
+	for chunk := range slices.Chunk(s.takeDue(), skimSize) {
+		began := s.cfg.Now()
+		s.workOn(chunk)
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(min(s.cfg.Now().Sub(began), longestRest)):
+		}
+	}
+}
+
+const longestRest = 250 * time.Millisecond
+
+// dueRecord is a record to be judged.
+type dueRecord struct {
+	area inspection.Area
+	id   inspection.DocID
+}
+
+func (s *Service) takeDue() []dueRecord {
 	s.mu.Lock()
-	due := s.due
-	s.due = map[inspection.DocID]inspection.Area{}
-	s.mu.Unlock()
-	for id, area := range due {
-		err := s.safely(func() error { return s.judge(s.ctx, area, id) })
+	defer s.mu.Unlock()
+	list := make([]dueRecord, 0, len(s.due))
+	for id, area := range s.due {
+		list = append(list, dueRecord{area, id})
+	}
+	clear(s.due)
+	return list
+}
+
+func (s *Service) workOn(chunk []dueRecord) {
+	var left []dueRecord
+	err := s.safely(func() (err error) {
+		left, err = s.skim(s.ctx, chunk)
+		return err
+	})
+	if err != nil {
+		left = chunk
+	}
+	for _, d := range left {
+		err := s.safely(func() error { return s.judge(s.ctx, d.area, d.id) })
 		if s.ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			s.cfg.Log.Warn("a record's evidence waits for the next sweep", "area", area, "id", id, "error", err)
-			s.put(area, id)
+			s.cfg.Log.Warn("a record's evidence waits for the next sweep", "area", d.area, "id", d.id, "error", err)
+			s.put(d.area, d.id)
 		}
 	}
 }

@@ -115,6 +115,8 @@ type Views interface {
 type Tables interface {
 	// Get returns ErrNotFound if there is no such row.
 	Get(ctx context.Context, table Table, key string) (Row, error)
+	// Rows returns those of the rows that there are, each once, in any order.
+	Rows(ctx context.Context, table Table, keys []string) ([]Row, error)
 	// Put writes a row if the stored one still has row.Version (0: there is
 	// none yet) and returns the new version. Returns ErrStale otherwise.
 	Put(ctx context.Context, table Table, row Row) (int64, error)
@@ -228,7 +230,9 @@ type Receipt struct {
 
 // ChangesQuery asks for one area's changes with After < seq ≤ Upto, oldest
 // first. Upto 0 means up to the head. Records at or below KeptUpto come only
-// if they are Kept. No Collections means none.
+// if they are Kept. No Collections means none. Bare asks for no more of a
+// record than what phones are served: its Collection, ID, Area, Seq, Deleted,
+// Kept and Doc; engines may leave the rest out.
 type ChangesQuery struct {
 	Area        inspection.Area
 	Collections []inspection.Collection
@@ -236,6 +240,7 @@ type ChangesQuery struct {
 	Upto        int64
 	KeptUpto    int64
 	Limit       int
+	Bare        bool
 }
 
 // Changes is one page. Everything in the range up to and including Seq has

@@ -44,7 +44,7 @@ func (p *pager) area(ctx context.Context, area inspection.Area) error {
 		behind, after, upto := pos.next()
 		page, err := p.s.store.Changes(ctx, store.ChangesQuery{
 			Area: area, Collections: behind, After: after, Upto: upto,
-			KeptUpto: pos.KeptUpto, Limit: p.room,
+			KeptUpto: pos.KeptUpto, Limit: p.room, Bare: true,
 		})
 		if err != nil {
 			return err

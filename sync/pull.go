@@ -56,6 +56,7 @@ type PullAnswer struct {
 // AppendJSON appends the answer as the wire contract has it. Documents are
 // copied as they are stored, not encoded again.
 func (a *PullAnswer) AppendJSON(dst []byte) []byte {
+	dst = slices.Grow(dst, a.size())
 	dst = append(dst, `{"changes":[`...)
 	for i, c := range a.Changes {
 		if i > 0 {
@@ -75,6 +76,16 @@ func (a *PullAnswer) AppendJSON(dst []byte) []byte {
 		"revoked": areaTexts(a.Revoked), "horizon": horizon, "server_time": stamp(a.ServerTime),
 	})
 	return append(append(dst, `],`...), rest[1:]...)
+}
+
+// size is about how many bytes the answer takes, rather more than less.
+func (a *PullAnswer) size() int {
+	const frame, rest = 120, 2000
+	n := rest + len(a.Checkpoint)
+	for _, c := range a.Changes {
+		n += frame + len(c.Doc)
+	}
+	return n
 }
 
 func areaTexts(areas []inspection.Area) []any {

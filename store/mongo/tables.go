@@ -53,6 +53,26 @@ func (s *Store) Get(ctx context.Context, table store.Table, key string) (store.R
 	return row.decode(), nil
 }
 
+// Rows implements store.Tables.
+func (s *Store) Rows(ctx context.Context, table store.Table, keys []string) ([]store.Row, error) {
+	var list []store.Row
+	err := s.within(ctx, "rows", func(ctx context.Context) error {
+		if err := checkTable(table); err != nil || len(keys) == 0 {
+			return err
+		}
+		ids := make([]string, len(keys))
+		for i, key := range keys {
+			ids[i] = rowKey(table, key)
+		}
+		found, err := collect[storedRow](ctx, s.plain, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, findAll(len(ids)))
+		for i := range found {
+			list = append(list, found[i].decode())
+		}
+		return err
+	})
+	return list, err
+}
+
 // Put implements store.Tables: a new row by an insert, which fails where there
 // is one, a row that is there by a change on the condition of its version.
 func (s *Store) Put(ctx context.Context, table store.Table, row store.Row) (int64, error) {

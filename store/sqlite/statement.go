@@ -129,6 +129,24 @@ func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, err
 	return list, rows.Err()
 }
 
+// collectSized is collect for about so many rows that are large in memory.
+func collectSized[T any](ctx context.Context, q querier, size int, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	list := make([]T, 0, min(size, 512))
+	rows, err := q.query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, unreadable(ctx, rows, err)
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
 // unreadable: a row that came but can't be read holds what was never stored.
 func unreadable(ctx context.Context, rows *sql.Rows, err error) error {
 	if ctx.Err() != nil || rows.Err() != nil {

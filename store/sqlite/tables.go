@@ -37,6 +37,24 @@ func (s *Store) Get(ctx context.Context, table store.Table, key string) (store.R
 	return row, err
 }
 
+// Rows implements store.Tables.
+func (s *Store) Rows(ctx context.Context, table store.Table, keys []string) ([]store.Row, error) {
+	if err := checkTable(table); err != nil {
+		return nil, err
+	}
+	list, err := jsonList(keys)
+	if err != nil {
+		return nil, err
+	}
+	var found []store.Row
+	err = s.view("rows", func(q querier) error {
+		found, err = collect(ctx, q, scanRow, `SELECT key, version, value FROM plain
+			WHERE tbl = ? AND key IN (SELECT value FROM json_each(?))`, string(table), list)
+		return err
+	})
+	return found, err
+}
+
 func scanRow(rows *sql.Rows) (store.Row, error) {
 	var r store.Row
 	err := rows.Scan(&r.Key, &r.Version, &r.Value)

@@ -168,23 +168,46 @@ func changed(ctx context.Context, q querier, query store.ChangesQuery, upto int6
 	if err != nil {
 		return nil, err
 	}
+	texts, scan := wholeRecords, scanRecord
+	if query.Bare {
+		texts, scan = bareRecords, scanBare
+	}
 	want := max(query.Limit, 0) + 1
 	boundary := min(max(query.After, query.KeptUpto), upto)
 	var kept []store.Record
 	if query.After < boundary {
-		kept, err = collect(ctx, q, scanRecord, `SELECT `+recordColumns+` FROM records INDEXED BY records_kept
-			WHERE area = ? AND seq > ? AND seq <= ? AND kept = 1
-			AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`,
-			string(query.Area), query.After, boundary, collections, want)
+		kept, err = collectSized(ctx, q, want, scan, texts.kept, string(query.Area), query.After, boundary, collections, want)
 		if err != nil {
 			return nil, err
 		}
 	}
-	rest, err := collect(ctx, q, scanRecord, `SELECT `+recordColumns+` FROM records INDEXED BY records_by_seq
-		WHERE area = ? AND seq > ? AND seq <= ?
-		AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`,
-		string(query.Area), boundary, upto, collections, want-len(kept))
+	if boundary >= upto {
+		return kept, nil
+	}
+	rest, err := collectSized(ctx, q, want, scan, texts.rest, string(query.Area), boundary, upto, collections, want-len(kept))
 	return append(kept, rest...), err
+}
+
+const (
+	fromKept = ` FROM records INDEXED BY records_kept WHERE area = ? AND seq > ? AND seq <= ? AND kept = 1
+		AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`
+	fromSeq = ` FROM records INDEXED BY records_by_seq WHERE area = ? AND seq > ? AND seq <= ?
+		AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`
+	bareColumns = `id, area, collection, seq, deleted, kept, doc`
+)
+
+// changeTexts read what changed: the kept records of an old range, and all.
+type changeTexts struct{ kept, rest string }
+
+var (
+	wholeRecords = changeTexts{`SELECT ` + recordColumns + fromKept, `SELECT ` + recordColumns + fromSeq}
+	bareRecords  = changeTexts{`SELECT ` + bareColumns + fromKept, `SELECT ` + bareColumns + fromSeq}
+)
+
+func scanBare(rows *sql.Rows) (store.Record, error) {
+	var r store.Record
+	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Seq, &r.Deleted, &r.Kept, &r.Doc)
+	return r, err
 }
 
 // cut makes the page of what was found. A page that isn't full has seen the

@@ -31,11 +31,19 @@ func testTables(l *lab) {
 		if err != nil || row.Key != "k" || row.Version != 1 || string(row.Value) != string(table) {
 			l.Errorf("%s: Get gives %+v, %v", table, row, err)
 		}
+		rows, err := st.Rows(ctx, table, []string{"none", "k", "", "k"})
+		if err != nil || len(rows) != 1 || rows[0].Key != "k" || rows[0].Version != 1 || string(rows[0].Value) != string(table) {
+			l.Errorf("%s: Rows gives %+v, %v", table, rows, err)
+		}
+		if rows, err := st.Rows(ctx, table, nil); err != nil || len(rows) > 0 {
+			l.Errorf("%s: no Rows gives %+v, %v", table, rows, err)
+		}
 	}
 	_, getErr := st.Get(ctx, "records", "k")
 	_, putErr := st.Put(ctx, "", store.Row{Key: "k"})
 	_, scanErr := st.Scan(ctx, "other", "", "", 1)
-	for _, err := range []error{getErr, putErr, scanErr, st.Delete(ctx, "log", "k")} {
+	_, rowsErr := st.Rows(ctx, "other", []string{"k"})
+	for _, err := range []error{getErr, putErr, scanErr, rowsErr, st.Delete(ctx, "log", "k")} {
 		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) {
 			l.Errorf("an unknown table gives %v", err)
 		}
@@ -48,6 +56,10 @@ func testTableVersions(l *lab) {
 	for version, value := range [][]byte{[]byte("one"), {}, nil, {0, 255, 0}} {
 		if v, err := st.Put(ctx, store.TableKeys, store.Row{Key: key, Version: int64(version), Value: value}); err != nil || v != int64(version)+1 {
 			l.Fatalf("Put at version %d gives %d, %v", version, v, err)
+		}
+		rows, err := st.Rows(ctx, store.TableKeys, []string{key})
+		if err != nil || len(rows) != 1 || rows[0].Key != key || !bytes.Equal(rows[0].Value, value) {
+			l.Fatalf("Rows gives %+v, %v", rows, err)
 		}
 		if row, err := st.Get(ctx, store.TableKeys, key); err != nil || row.Key != key || !bytes.Equal(row.Value, value) || row.Version != int64(version)+1 {
 			l.Fatalf("Get gives %+v, %v", row, err)
