@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,10 +64,19 @@ func (f serveFlags) check() error {
 	return nil
 }
 
+// sweepLess lets garbage grow to twice what lives, unless GOGC says otherwise:
+// pages of a megabyte come and go while little stays.
+func sweepLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
+}
+
 func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 	if err := f.check(); err != nil {
 		return err
 	}
+	sweepLess()
 	st, err := data.open(r.ctx)
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func (s *Service) work() {
 		select {
 		case <-s.ctx.Done():
 			return
-		case <-time.After(min(s.cfg.Now().Sub(began), longestRest)):
+		case <-time.After(min(2*s.cfg.Now().Sub(began), longestRest)):
 		}
 	}
 }

@@ -118,7 +118,7 @@ func writerDSN(file string, pragmas []string) string {
 }
 
 func readerDSN(file string) string {
-	return dsn(file, []string{busyTimeout, "query_only(1)", "cache_size(-4096)", "trusted_schema(0)"})
+	return dsn(file, []string{busyTimeout, "query_only(1)", "cache_size(-1536)", "trusted_schema(0)"})
 }
 
 func dsn(file string, pragmas []string) string {
