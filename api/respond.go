@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	gosync "sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -60,6 +61,38 @@ func (c *call) sendPacked(body []byte) error {
 	c.Set(fiber.HeaderContentEncoding, "gzip")
 	return c.sendJSON(packed)
 }
+
+// leased is a buffer that goes back to its pool when the answer was written.
+type leased struct {
+	pool  *gosync.Pool
+	bytes []byte
+}
+
+// maxLeased bounds what a buffer keeps of an unusually large answer.
+const maxLeased = 4 << 20
+
+// Close is called by the HTTP library after the answer was written.
+func (l *leased) Close() error {
+	if cap(l.bytes) <= maxLeased {
+		l.pool.Put(l)
+	}
+	return nil
+}
+
+// sendPage is sendPacked for an answer of a megabyte or so, which is built in a
+// buffer that was used before.
+func (c *call) sendPage(build func(dst []byte) []byte) error {
+	l, ok := c.server.pages.Get().(*leased)
+	if !ok {
+		l = &leased{pool: &c.server.pages}
+	}
+	l.bytes = build(l.bytes[:0])
+	c.Context().SetUserValue(leasedKey{}, l)
+	return c.sendPacked(l.bytes)
+}
+
+// leasedKey is where a request keeps what its answer stands in.
+type leasedKey struct{}
 
 // allowFor gives a slow client time in proportion to the answer's size.
 func (c *call) allowFor(size int) {

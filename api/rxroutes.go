@@ -91,7 +91,7 @@ func (s *Server) rxPull(c *call) error {
 		return err
 	}
 	if p.done(page) {
-		return c.sendPacked(page.AppendJSON(nil))
+		return c.sendPage(page.AppendJSON)
 	}
 	return c.sendParts(func(ctx context.Context, put func([]byte) error) error { return p.write(ctx, put, page) })
 }

@@ -23,6 +23,7 @@ type Server struct {
 	routes  []route
 	metrics *metrics
 	gzips   gosync.Pool
+	pages   gosync.Pool // of *leased
 
 	// base is the parent of all requests' contexts.
 	base   context.Context

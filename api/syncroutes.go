@@ -53,7 +53,7 @@ func (s *Server) pull(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.sendPacked(answer.AppendJSON(nil))
+	return c.sendPage(answer.AppendJSON)
 }
 
 // values returns all values of a query parameter.

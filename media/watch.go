@@ -51,9 +51,9 @@ func (s *Service) watch() {
 	}
 }
 
-// work judges what is due, some records at a time, and rests in between for
-// as long as that took: phones go first. What fails waits until a sweep rouses
-// it again.
+// work judges what is due, some records at a time, and rests in between four
+// times as long as that took: phones go first. What fails waits until a sweep
+// rouses it again.
 func (s *Service) work() {
 	for chunk := range slices.Chunk(s.takeDue(), skimSize) {
 		began := s.cfg.Now()
@@ -61,7 +61,7 @@ func (s *Service) work() {
 		select {
 		case <-s.ctx.Done():
 			return
-		case <-time.After(min(2*s.cfg.Now().Sub(began), longestRest)):
+		case <-time.After(min(4*s.cfg.Now().Sub(began), longestRest)):
 		}
 	}
 }

@@ -58,6 +58,7 @@ type Service struct {
 	catalog *catalog
 	lanes   lanes
 	hub     *hub
+	ahead   *ahead
 
 	onPhotos func(inspection.Area, []inspection.DocID)
 }
@@ -77,6 +78,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s.hub = newHub(cfg.Store, poll, cfg.Log)
 	s.reports = newReports(cfg.Store, cfg.Log)
+	s.ahead = newAhead(cfg.Store, cfg.Now)
 	return s, nil
 }
 
@@ -85,6 +87,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 func (s *Service) Close() {
 	s.hub.close()
 	s.lanes.wait()
+	s.ahead.close()
 	s.reports.close()
 }
 

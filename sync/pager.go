@@ -15,7 +15,8 @@ type pager struct {
 	heads map[inspection.Area]store.Head
 
 	only    inspection.Collection // "": send all that is followed
-	room    int
+	limit   int                   // of a page
+	room    int                   // what is left of it
 	bytes   int
 	changes []Change
 	more    bool
@@ -38,14 +39,14 @@ func (p *pager) area(ctx context.Context, area inspection.Area) error {
 	pos, head := p.cp.Areas[area], p.heads[area].Seq
 	for len(pos.Seqs) > 0 && pos.lowest() < head {
 		if p.room <= 0 || p.bytes <= 0 {
+			if !p.more && maxPageBytes-p.bytes <= maxAheadBytes {
+				p.s.ahead.begin(queryOf(area, pos, p.limit))
+			}
 			p.more = true
 			return nil
 		}
-		behind, after, upto := pos.next()
-		page, err := p.s.store.Changes(ctx, store.ChangesQuery{
-			Area: area, Collections: behind, After: after, Upto: upto,
-			KeptUpto: pos.KeptUpto, Limit: p.room, Bare: true,
-		})
+		q := queryOf(area, pos, p.room)
+		page, err := p.s.ahead.changes(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -53,9 +54,18 @@ func (p *pager) area(ctx context.Context, area inspection.Area) error {
 		if err != nil {
 			return err
 		}
-		pos.advance(behind, seq)
+		pos.advance(q.Collections, seq)
 	}
 	return nil
+}
+
+// queryOf asks for what comes next in an area.
+func queryOf(area inspection.Area, pos *areaPosition, limit int) store.ChangesQuery {
+	behind, after, upto := pos.next()
+	return store.ChangesQuery{
+		Area: area, Collections: behind, After: after, Upto: upto,
+		KeptUpto: pos.KeptUpto, Limit: limit, Bare: true,
+	}
 }
 
 // take adds the page's records while there is room and returns how far it

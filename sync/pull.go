@@ -121,7 +121,7 @@ func (s *Service) Pull(ctx context.Context, asker *Asker, req PullRequest) (*Pul
 	if err := s.position(ctx, asker, cp, areas, wantedOf(req)); err != nil {
 		return nil, err
 	}
-	p := &pager{s: s, asker: asker, cp: cp, heads: heads, only: req.Only, room: req.Limit, bytes: maxPageBytes}
+	p := &pager{s: s, asker: asker, cp: cp, heads: heads, only: req.Only, limit: req.Limit, room: req.Limit, bytes: maxPageBytes}
 	if err := p.fill(ctx, areas); err != nil {
 		return nil, err
 	}

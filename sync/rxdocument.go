@@ -132,7 +132,7 @@ func (f *Feed) Next(ctx context.Context) (*RxPage, error) {
 	}
 	p := &pager{
 		s: f.service, asker: f.asker, cp: f.checkpoint, heads: f.grown,
-		only: f.collection, room: feedLimit, bytes: maxPageBytes,
+		only: f.collection, limit: feedLimit, room: feedLimit, bytes: maxPageBytes,
 	}
 	for _, area := range slices.Sorted(maps.Keys(f.grown)) {
 		if f.checkpoint.Areas[area] == nil {

@@ -1,0 +1,84 @@
+package sync_test
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+	"gridpatrol/sync"
+)
+
+// counting counts the pages that were read.
+type counting struct {
+	sync.Store
+	pages atomic.Int64
+}
+
+func (c *counting) Changes(ctx context.Context, q store.ChangesQuery) (store.Changes, error) {
+	defer c.pages.Add(1)
+	return c.Store.Changes(ctx, q)
+}
+
+// TestReadAhead: a page is read before the phone asks for it. What changes
+// between comes later, and nothing old stays.
+func TestReadAhead(t *testing.T) {
+	w := newWorld(t)
+	st := &counting{Store: w.store}
+	s, err := sync.New(w.ctx, sync.Config{Store: st, Now: w.clock, Log: slog.New(slog.DiscardHandler), Poll: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	writer, reader := w.phone("li", street), w.phone("wang", street)
+	var ids []string
+	for range 8 {
+		id := newID()
+		writer.one(store.Applied, writer.put(id, 0, newInspection(nil)))
+		ids = append(ids, id)
+	}
+	req := sync.PullRequest{Limit: 2, Collections: []inspection.Collection{inspection.Inspections}}
+	seen := map[string]sync.Change{}
+	// next pulls a page, for which so many pages are read, the one ahead included.
+	next := func(reads int64) bool {
+		t.Helper()
+		before := st.pages.Load()
+		asker := reader.asker
+		page, err := s.Pull(w.ctx, &asker, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range page.Changes {
+			seen[c.ID] = c
+		}
+		req.Checkpoint = page.Checkpoint
+		if page.More {
+			for st.pages.Load() < before+reads {
+				time.Sleep(time.Millisecond)
+			}
+			if n := st.pages.Load() - before; n != reads {
+				t.Errorf("%d pages were read, want %d", n, reads)
+			}
+		}
+		return page.More
+	}
+	next(2) // its own and the second
+	writer.one(store.Applied, writer.put(ids[2], 1, edit{"note": "later"}))
+	writer.one(store.Applied, writer.del(ids[3], 1))
+	next(1) // the third; the second was there
+	if seen[ids[3]].Deleted {
+		t.Error("the second page wasn't read ahead: this test tests nothing")
+	}
+	w.advance(time.Minute)
+	next(2) // the third anew, as it was too old
+	for next(1) {
+	}
+	for _, id := range ids {
+		if r := w.record(id); string(seen[id].Doc) != string(r.Doc) || seen[id].Deleted != r.Deleted {
+			t.Errorf("%s is out of date", id)
+		}
+	}
+}
