@@ -25,6 +25,8 @@ type Process struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Version        string
+	// Now is the clock; nil is the machine's.
+	Now func() time.Time
 }
 
 // Exit statuses.
@@ -91,6 +93,9 @@ func Run(ctx context.Context, p Process) int {
 	if err != nil {
 		fmt.Fprintf(p.Stderr, "gridpatrol: %v\nRun gridpatrol --help to see what there is.\n", err)
 		return exitUsage
+	}
+	if p.Now == nil {
+		p.Now = now
 	}
 	r := &run{Process: p, ctx: ctx, log: newLogger(p.Stderr, c.Log)}
 	if err := command.Run(r); err != nil {

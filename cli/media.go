@@ -48,7 +48,7 @@ func withDatabase(r *run, location string, existing bool, do func(history.Databa
 
 func (f mediaFlags) mediaConfig(r *run, st store.Store, blobs store.Blobs, acts *sync.Service) media.Config {
 	return media.Config{
-		Store: st, Blobs: blobs, Amender: amender{acts}, Now: now, NewID: newUploadID, Log: r.log,
+		Store: st, Blobs: blobs, Amender: amender{acts}, Now: r.Now, NewID: newUploadID, Log: r.log,
 		DailyQuota: f.Quota << 20, Floor: f.Floor << 20,
 	}
 }

@@ -131,13 +131,13 @@ func (s *services) close() {
 }
 
 func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, demo bool) (_ *services, err error) {
-	accounts, err := auth.New(r.ctx, st, auth.Config{Now: now, Random: rand.Reader})
+	accounts, err := auth.New(r.ctx, st, auth.Config{Now: r.Now, Random: rand.Reader})
 	if err != nil {
 		return nil, err
 	}
 	s := &services{auth: accounts}
 	photos := &photoWatch{}
-	if s.sync, err = sync.New(r.ctx, sync.Config{Store: st, Now: now, Log: r.log, OnPhotos: photos.put}); err != nil {
+	if s.sync, err = sync.New(r.ctx, sync.Config{Store: st, Now: r.Now, Log: r.log, OnPhotos: photos.put}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -148,7 +148,7 @@ func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, 
 	if err := seedReference(r, s.sync); err != nil {
 		return nil, err
 	}
-	reports, err := newReports(st, closings{s.sync}, data, now)
+	reports, err := newReports(st, closings{s.sync}, data, r.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -156,10 +156,10 @@ func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, 
 		return nil, err
 	}
 	photos.service.Store(s.media)
-	supervisors := review.New(review.Config{Store: st, Acts: s.sync, People: accounts, Now: now, NewID: newID})
+	supervisors := review.New(review.Config{Store: st, Acts: s.sync, People: accounts, Now: r.Now, NewID: newID})
 	s.http, err = api.New(api.Config{
 		Auth: accounts, Sync: s.sync, Media: s.media, Reports: reports, Review: supervisors,
-		Health: st, Log: r.log, Now: now, NewID: newID,
+		Health: st, Log: r.log, Now: r.Now, NewID: newID,
 		TrustedProxies: f.proxies(), Metrics: prometheus.NewRegistry(), Demo: demo,
 	})
 	return s, err

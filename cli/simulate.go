@@ -26,8 +26,9 @@ type simulateCommand struct {
 	Username string `default:"admin" help:"An administrator, who makes the phones' accounts."`
 	Password string `default:"gridpatrol-demo" env:"GRIDPATROL_PASSWORD" help:"The administrator's password."`
 
-	Store  string `env:"-" help:"A Mongo database that nobody uses yet, for the simulation's own server; without it a temporary folder."`
-	Server string `type:"existingfile" placeholder:"FILE" help:"The program that serves; by default this one."`
+	Store   string `env:"-" help:"A Mongo database that nobody uses yet, for the simulation's own server; without it a temporary folder."`
+	Servers int    `default:"1" help:"How many servers there are on that database. Each request goes to another one."`
+	Server  string `type:"existingfile" placeholder:"FILE" help:"The program that serves; by default this one."`
 }
 
 // Run simulates and prints what was found.
@@ -49,11 +50,11 @@ func (c *simulateCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		if cfg.Process, err = c.process(place); err != nil {
+		if cfg.Servers, err = c.processes(place); err != nil {
 			return err
 		}
 		cfg.KillEvery = c.KillEvery
-		defer cfg.Process.Kill()
+		defer killAll(cfg.Servers)
 		return c.conclude(r, cfg, place)
 	}
 	return c.conclude(r, cfg, "")
@@ -62,6 +63,9 @@ func (c *simulateCommand) Run(r *run) error {
 func (c *simulateCommand) check() error {
 	if c.URL != "" && (c.Store != "" || c.Server != "") {
 		return fmt.Errorf("--store and --server are for a server of the simulation's own: leave them out, or --url")
+	}
+	if c.Servers < 1 || c.Servers > 1 && c.Store == "" {
+		return fmt.Errorf("several servers need a database that they share: name a Mongo database with --store, or leave out --servers")
 	}
 	return nil
 }
@@ -75,8 +79,8 @@ func (c *simulateCommand) seed() (uint64, error) {
 	return uint64(binary.BigEndian.Uint32(b[:])) + 1, err
 }
 
-// process is the simulation's own server, with its data in a folder.
-func (c *simulateCommand) process(folder string) (*simulate.Process, error) {
+// processes are the simulation's own servers, with their data in a folder.
+func (c *simulateCommand) processes(folder string) ([]*simulate.Process, error) {
 	binary := c.Server
 	if binary == "" {
 		var err error
@@ -84,11 +88,25 @@ func (c *simulateCommand) process(folder string) (*simulate.Process, error) {
 			return nil, err
 		}
 	}
-	place := []string{"--data", filepath.Join(folder, "data")}
-	if c.Store != "" {
-		place = append(place, "--store", c.Store)
+	var list []*simulate.Process
+	for n := range c.Servers {
+		name := "server"
+		if n > 0 {
+			name = fmt.Sprint("server", n+1)
+		}
+		place := []string{"--data", filepath.Join(folder, "data", name)}
+		if c.Store != "" {
+			place = append(place, "--store", c.Store)
+		}
+		list = append(list, &simulate.Process{Binary: binary, Place: place, Log: filepath.Join(folder, name+".log")})
 	}
-	return &simulate.Process{Binary: binary, Place: place, Log: filepath.Join(folder, "server.log")}, nil
+	return list, nil
+}
+
+func killAll(servers []*simulate.Process) {
+	for _, p := range servers {
+		p.Kill()
+	}
 }
 
 // conclude runs the simulation. The server's data stay if something is wrong.
@@ -112,7 +130,7 @@ func (c *simulateCommand) conclude(r *run, cfg simulate.Config, folder string) e
 	if folder == "" {
 		return nil
 	}
-	cfg.Process.Kill()
+	killAll(cfg.Servers)
 	return os.RemoveAll(folder)
 }
 
@@ -125,6 +143,9 @@ func (c *simulateCommand) replay(seed uint64) string {
 	line += fmt.Sprintf(" --kill-every %s", c.KillEvery)
 	if c.Store != "" {
 		line += " --store " + shown(c.Store)
+	}
+	if c.Servers > 1 {
+		line += fmt.Sprint(" --servers ", c.Servers)
 	}
 	return line
 }

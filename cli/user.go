@@ -58,7 +58,7 @@ func withAccounts(r *run, data dataFlags, do func(*auth.Service) error) error {
 }
 
 func openAccounts(r *run, st store.Store) (*auth.Service, error) {
-	phones, err := sync.New(r.ctx, sync.Config{Store: st, Now: now, Log: r.log})
+	phones, err := sync.New(r.ctx, sync.Config{Store: st, Now: r.Now, Log: r.log})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func openAccounts(r *run, st store.Store) (*auth.Service, error) {
 	if err := seedReference(r, phones); err != nil {
 		return nil, err
 	}
-	return auth.New(r.ctx, st, auth.Config{Now: now, Random: rand.Reader, Areas: areaBook{phones}})
+	return auth.New(r.ctx, st, auth.Config{Now: r.Now, Random: rand.Reader, Areas: areaBook{phones}})
 }
 
 type userAdd struct {

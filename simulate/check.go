@@ -73,14 +73,18 @@ func (s *simulation) checkAnswers() {
 }
 
 // outwaitRights makes sure that no server remembers a right that is gone: the
-// simulation's own is started anew, another one has some seconds to forget.
+// simulation's own are started anew, another one has some seconds to forget.
 func (s *simulation) outwaitRights(ctx context.Context) {
-	if p := s.cfg.Process; p != nil {
+	for _, p := range s.cfg.Servers {
 		p.Kill()
 		s.kills.Add(1)
+	}
+	for _, p := range s.cfg.Servers {
 		if err := p.Start(ctx); err != nil {
 			s.tally.broke(checkAnswered, "after the last kill: %v", err)
 		}
+	}
+	if len(s.cfg.Servers) > 0 {
 		return
 	}
 	rest(ctx, s.ledger.lastLoss().Add(rightsLag).Sub(s.cfg.Now()))
@@ -187,11 +191,11 @@ func (s *simulation) checkPhone(ctx context.Context, p *phone) {
 
 // checkHistory has the program prove its own history.
 func (s *simulation) checkHistory(ctx context.Context, _ *final) {
-	if s.cfg.Process == nil {
+	if len(s.cfg.Servers) == 0 {
 		s.verify = "not run: the server is not the simulation's own"
 		return
 	}
-	said, fine, err := s.cfg.Process.Verify(ctx)
+	said, fine, err := s.cfg.Servers[0].Verify(ctx)
 	s.verify = said
 	s.tally.look(checkVerify)
 	if err != nil {

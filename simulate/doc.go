@@ -32,13 +32,15 @@ type Config struct {
 	// Loss is the part of all requests that something happens to, 0 to 1.
 	Loss float64
 	// KillEvery is about how long the server lives until it is killed, in real
-	// time; 0 lets it live. Needs a Process.
+	// time; 0 lets it live. Needs Servers.
 	KillEvery time.Duration
 	Seed      uint64
 
-	// URL is where the server is. Process, if set, is the server itself.
+	// URL is where the server is, unless there are Servers that the simulation
+	// starts itself. Of several, which are on one database, each request goes
+	// to another one.
 	URL     string
-	Process *Process
+	Servers []*Process
 	// Admin is an administrator's account. The simulator's own accounts get
 	// streets that this one administers.
 	Admin Credentials
@@ -87,9 +89,9 @@ func (c Config) complete() (Config, error) {
 		return c, errors.New("at least one day is needed")
 	case c.Loss < 0 || c.Loss > 0.9:
 		return c, errors.New("the loss must be from 0 to 0.9")
-	case c.KillEvery > 0 && c.Process == nil:
+	case c.KillEvery > 0 && len(c.Servers) == 0:
 		return c, errors.New("only a server that the simulation started can be killed")
-	case c.URL == "" && c.Process == nil, c.Now == nil, c.Random == nil:
+	case c.URL == "" && len(c.Servers) == 0, c.Now == nil, c.Random == nil:
 		return c, errors.New("the simulation lacks a server, a clock or a source of ids")
 	}
 	return c, nil

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// live lets the days pass, while the server is killed now and then.
+// live lets the days pass, while a server is killed now and then.
 func (s *simulation) live(ctx context.Context) {
 	killing, stop := context.WithCancel(ctx)
 	var killer sync.WaitGroup
@@ -32,14 +32,15 @@ func (s *simulation) live(ctx context.Context) {
 	s.network.strays.Wait()
 }
 
-// kill kills the server again and again and starts it each time.
+// kill kills one of the servers again and again and starts it each time.
 func (s *simulation) kill(ctx context.Context) {
 	r := s.chance.of(forKills, 0, 0)
 	for rest(ctx, time.Duration((0.5+r.Float64())*float64(s.cfg.KillEvery))) {
-		s.cfg.Process.Kill()
+		p := s.cfg.Servers[r.IntN(len(s.cfg.Servers))]
+		p.Kill()
 		s.kills.Add(1)
 		// Whoever stops the killing gets a server that runs.
-		if err := s.cfg.Process.Start(context.WithoutCancel(ctx)); err != nil {
+		if err := p.Start(context.WithoutCancel(ctx)); err != nil {
 			s.tally.broke(checkAnswered, "after a kill: %v", err)
 			return
 		}

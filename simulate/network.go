@@ -48,9 +48,10 @@ const (
 
 var faultNames = [faultKinds]string{"", "requests cut", "replies cut", "requests delayed", "requests doubled", "requests out of order"}
 
-// network is what lies between the phones and the server.
+// network is what lies between the phones and the servers.
 type network struct {
-	base   *url.URL
+	bases  []*url.URL
+	turn   atomic.Uint64 // of the servers, which take requests one after the other
 	steady *http.Client
 	now    func() time.Time
 	loss   float64
@@ -63,12 +64,12 @@ type network struct {
 // callTimeout bounds one call; the slowest are pages of a first sync.
 const callTimeout = 60 * time.Second
 
-func newNetwork(base *url.URL, loss float64, now func() time.Time) *network {
+func newNetwork(bases []*url.URL, loss float64, now func() time.Time) *network {
 	transport := &http.Transport{
 		MaxIdleConns: 512, MaxIdleConnsPerHost: 512, IdleConnTimeout: 10 * time.Second,
 		DisableCompression: true, // bodies are compared and cut as they are
 	}
-	return &network{base: base, steady: &http.Client{Transport: transport, Timeout: callTimeout}, now: now, loss: loss}
+	return &network{bases: bases, steady: &http.Client{Transport: transport, Timeout: callTimeout}, now: now, loss: loss}
 }
 
 // fate is what will happen to one request.
@@ -147,7 +148,8 @@ func whole(res *http.Response) reply {
 }
 
 func (n *network) build(ctx context.Context, q *request) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, q.method, n.base.String()+q.path, bytes.NewReader(q.body))
+	base := n.bases[n.turn.Add(1)%uint64(len(n.bases))]
+	req, err := http.NewRequestWithContext(ctx, q.method, base.String()+q.path, bytes.NewReader(q.body))
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +177,7 @@ func (n *network) broken(ctx context.Context, q *request, f fate) reply {
 	if err := req.Write(&raw); err != nil {
 		return reply{}
 	}
-	conn, err := (&net.Dialer{Timeout: callTimeout}).DialContext(ctx, "tcp", n.base.Host)
+	conn, err := (&net.Dialer{Timeout: callTimeout}).DialContext(ctx, "tcp", req.URL.Host)
 	if err != nil {
 		return reply{}
 	}

@@ -75,7 +75,7 @@ func TestBrokenConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := newNetwork(base, 0, time.Now)
+	n := newNetwork([]*url.URL{base}, 0, time.Now)
 	q := &request{method: http.MethodPost, path: "/", body: body}
 	for _, reset := range []bool{false, true} {
 		for _, at := range []float64{0, 0.3, 0.9} {

@@ -63,21 +63,28 @@ func (s *simulation) tell(p Progress) {
 	s.cfg.Tell(p)
 }
 
-// begin starts the server and makes the people.
+// begin starts the servers and makes the people.
 func (s *simulation) begin(ctx context.Context) error {
 	s.tell(Progress{Step: "starting"})
-	address := s.cfg.URL
-	if s.cfg.Process != nil {
-		if err := s.cfg.Process.Start(ctx); err != nil {
+	addresses := []string{s.cfg.URL}
+	if len(s.cfg.Servers) > 0 {
+		addresses = nil
+	}
+	for _, p := range s.cfg.Servers {
+		if err := p.Start(ctx); err != nil {
 			return err
 		}
-		address = s.cfg.Process.URL()
+		addresses = append(addresses, p.URL())
 	}
-	base, err := url.Parse(strings.TrimSuffix(address, "/"))
-	if err != nil || base.Scheme != "http" || base.Host == "" {
-		return fmt.Errorf("the server's address must be like http://127.0.0.1:8080, not %q", address)
+	var bases []*url.URL
+	for _, address := range addresses {
+		base, err := url.Parse(strings.TrimSuffix(address, "/"))
+		if err != nil || base.Scheme != "http" || base.Host == "" {
+			return fmt.Errorf("the server's address must be like http://127.0.0.1:8080, not %q", address)
+		}
+		bases = append(bases, base)
 	}
-	s.network = newNetwork(base, s.cfg.Loss, s.cfg.Now)
+	s.network = newNetwork(bases, s.cfg.Loss, s.cfg.Now)
 	if err := s.openOffice(ctx); err != nil {
 		return err
 	}
@@ -100,7 +107,7 @@ func (s *simulation) insist(ctx context.Context, q *request) reply {
 func (s *simulation) openOffice(ctx context.Context) error {
 	p := s.wakes(-1, &account{Credentials: s.cfg.Admin})
 	if !p.signIn(ctx) {
-		return fmt.Errorf("%s can't sign in to %s: name an administrator with --username and --password", s.cfg.Admin.Username, s.network.base)
+		return fmt.Errorf("%s can't sign in to %s: name an administrator with --username and --password", s.cfg.Admin.Username, s.network.bases[0])
 	}
 	s.office = &office{s: s, phone: p}
 	if !s.office.pull(ctx) {

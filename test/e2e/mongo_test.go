@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
+	gosync "sync"
 	"testing"
 	"time"
 
@@ -124,6 +126,54 @@ func TestKillOnMongo(t *testing.T) {
 		confirm(t, p, sent[len(sent)-3:], round)
 	}
 	t.Logf("%d edits, none lost, none doubled", check(t, p, sent))
+}
+
+// TestTwoServersOnOneMongo: what one server stores, consoles on the other hear
+// of; both take edits of one street at the same time, and one of them killed
+// in the middle of whatever it does neither stops the other nor loses anything.
+func TestTwoServersOnOneMongo(t *testing.T) {
+	uri := mongotest.Database(t)
+	one, two := startOn(t, uri), startOn(t, uri)
+	p, q := one.signIn("inspector1"), two.signIn("supervisor")
+	const area = "610102001"
+	hears := func(listener, pusher *account) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		opened, told := make(chan struct{}), make(chan error, 1)
+		go func() {
+			told <- listen(ctx, http.DefaultClient, listener.s.url("/v1/sync/stream"), listener.token, func() { close(opened) })
+		}()
+		<-opened
+		pusher.results(pusher.next(area).edits...)
+		if err := <-told; err != nil {
+			t.Error(err)
+		}
+	}
+	hears(q, p)
+	hears(p, q)
+	var mine, theirs []*batch
+	for round := range 3 {
+		var storm gosync.WaitGroup
+		storm.Go(func() { mine = p.storm(mine, area) })
+		storm.Go(func() {
+			for range 8 {
+				b := q.next(area)
+				b.answered = q.results(b.edits...)
+				theirs = append(theirs, b)
+			}
+		})
+		time.Sleep(time.Duration(200+150*round) * time.Millisecond)
+		one.kill()
+		storm.Wait()
+		confirm(t, q, theirs[len(theirs)-3:], round)
+		one.start("demo", "--store", uri)
+		confirm(t, p, mine[len(mine)-3:], round)
+	}
+	t.Logf("%d edits through both servers, none lost, none doubled", check(t, p, mine)+check(t, q, theirs))
+	if out, status := run(t, "", "verify", "--store", uri); status != 0 || !strings.Contains(out, "fine") {
+		t.Errorf("verify: %d %s", status, out)
+	}
 }
 
 // TestMovedToMongoAndBack: the two commands of the README; a phone goes on

@@ -29,6 +29,11 @@ func TestSimulationOnMongo(t *testing.T) {
 	simulateSome(t, "--phones", "5", "--days", "4", "--kill-every", "5s", "--seed", "21", "--store", mongotest.Database(t))
 }
 
+// TestSimulationOnTwoServers: each request goes to the other one.
+func TestSimulationOnTwoServers(t *testing.T) {
+	simulateSome(t, "--phones", "5", "--days", "3", "--kill-every", "5s", "--seed", "23", "--servers", "2", "--store", mongotest.Database(t))
+}
+
 // TestSimulationOfAGivenServer drives a server that holds other people's
 // documents.
 func TestSimulationOfAGivenServer(t *testing.T) {
