@@ -61,8 +61,12 @@ var mutants = []mutant{
 	},
 	{
 		bug: "tombstones are not pulled", caught: []string{"equal"},
-		edits: []edit{{"store/sqlite/views.go", "		AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`,\n		string(query.Area), boundary,",
-			"		AND deleted = 0 AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`,\n		string(query.Area), boundary,"}},
+		edits: []edit{{"store/sqlite/views.go", "	fromSeq = ` FROM records INDEXED BY records_by_seq WHERE area = ?",
+			"	fromSeq = ` FROM records INDEXED BY records_by_seq WHERE deleted = 0 AND area = ?"}},
+	},
+	{
+		bug: "a page that was read ahead goes to whoever asks next", caught: []string{"equal"},
+		edits: []edit{{"sync/ahead.go", "return fmt.Sprint(q) }", "return fmt.Sprint(q.Area) }"}},
 	},
 	{
 		bug: "an area that was taken away is still served", caught: []string{"rights"},
