@@ -1,6 +1,7 @@
 package media_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -151,4 +152,51 @@ func dieAt(t *testing.T, step int) bool {
 		t.Errorf("parts are left: %v, %v", parts, err)
 	}
 	return !died
+}
+
+// TestTwoServersTakeOneUpload: another server was first with the same bytes.
+// The phone is told to ask how far it is, and goes on.
+func TestTwoServersTakeOneUpload(t *testing.T) {
+	w := newWorld(t)
+	p := w.person("li", street)
+	data := picture(1)
+	up, err := w.media.Create(w.ctx, p.Asker, newUpload(data))
+	w.must(err)
+	w.blobs = &outrun{Blobs: w.blobs}
+	w.stop()
+	w.serve()
+	_, err = p.send(up.ID, 0, data)
+	if code := inspection.CodeOf(err); code != inspection.CodeUploadLocked {
+		t.Errorf("outrun by another server: %v", err)
+	}
+	now, err := w.media.Upload(w.ctx, p.Asker, up.ID)
+	w.must(err)
+	if now.Offset != 100 {
+		t.Errorf("%d bytes are here, want the other server's 100", now.Offset)
+	}
+	_, err = p.send(up.ID, now.Offset, data[now.Offset:])
+	w.must(err)
+	if !w.sees(p, hashOf(data)) {
+		t.Error("the photo isn't here")
+	}
+}
+
+// outrun lets another server append a hundred bytes before the first part.
+type outrun struct {
+	store.Blobs
+	done bool
+}
+
+func (b *outrun) Append(ctx context.Context, name store.BlobName, offset int64, r io.Reader) (int64, error) {
+	if !b.done {
+		b.done = true
+		data, err := io.ReadAll(io.LimitReader(r, 100))
+		if err != nil {
+			return 0, err
+		}
+		if _, err := b.Blobs.Append(ctx, name, offset, bytes.NewReader(data)); err != nil {
+			return 0, err
+		}
+	}
+	return b.Blobs.Append(ctx, name, offset, r)
 }

@@ -33,11 +33,15 @@ func (s *Service) hold(ctx context.Context, key string, interrupt func()) (relea
 		select {
 		case <-before.over:
 		case <-patience.C:
-			return nil, inspection.Errorf(inspection.CodeUploadLocked, "%s", inspection.Codes[inspection.CodeUploadLocked])
+			return nil, locked()
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+}
+
+func locked() error {
+	return inspection.Errorf(inspection.CodeUploadLocked, "%s", inspection.Codes[inspection.CodeUploadLocked])
 }
 
 // tryHold takes the hold, or returns the one before, interrupted if disturb

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store"
 )
 
 // Chunk is a part of an upload as it arrives.
@@ -78,6 +79,9 @@ func (s *Service) take(ctx context.Context, row *uploadRow, c Chunk) (int64, err
 	}
 	n, err := s.cfg.Blobs.Append(ctx, row.part(), c.Offset, io.LimitReader(body, left))
 	switch {
+	case errors.Is(err, store.ErrStale):
+		// Another server took bytes of this upload at the same time.
+		return 0, locked()
 	case err != nil:
 		// Whether the part was what its checksum says can't be told any more;
 		// the checksum of the whole will.
