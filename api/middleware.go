@@ -110,7 +110,9 @@ func (c *call) pattern() string {
 // account writes the access log's line and the metrics.
 func (c *call) account(took time.Duration) {
 	status, size := c.Response().StatusCode(), 0
-	if !c.Response().IsBodyStream() {
+	if c.Response().IsBodyStream() {
+		size = max(c.Response().Header.ContentLength(), 0) // what it is to be
+	} else {
 		size = len(c.Response().Body())
 	}
 	c.server.metrics.answered(c.pattern(), c.Method(), status, took)

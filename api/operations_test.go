@@ -62,7 +62,7 @@ func TestProblemOf(t *testing.T) {
 		{&inspection.Error{Code: inspection.CodeInternal, Detail: secret.Error()}, 500, inspection.CodeInternal, true, 0},
 		{inspection.Errorf(inspection.CodeTooDeep, "not of requests"), 500, inspection.CodeInternal, true, 0},
 		{secret, 503, inspection.CodeUnavailable, true, unavailableRetry},
-		{fmt.Errorf("x: %w", store.ErrReadOnly), 503, inspection.CodeUnavailable, true, unavailableRetry},
+		{fmt.Errorf("x: %w", store.ErrReadOnly), 503, inspection.CodeUnavailable, false, unavailableRetry},
 		{context.DeadlineExceeded, 503, inspection.CodeUnavailable, true, unavailableRetry},
 		{&auth.ThrottledError{RetryAfter: 1500 * time.Millisecond}, 429, inspection.CodeThrottled, false, 2},
 		{&panicked{value: "SELECT"}, 500, inspection.CodeInternal, true, 0},

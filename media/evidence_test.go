@@ -22,6 +22,7 @@ func TestEvidenceWhateverTheOrder(t *testing.T) {
 	photos := [][]byte{picture(1), picture(2), picture(3), takenAt(4, morning.Add(-48*time.Hour), here)}
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
+		defer w.close()
 		p := w.person("li", street)
 		one, two := uuid.NewString(), uuid.NewString()
 		steps := map[string]func(){

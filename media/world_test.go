@@ -51,6 +51,8 @@ type world struct {
 	// beforeAmend, if set, runs between the looking at photos and the writing
 	// down of what was seen.
 	beforeAmend func(inspection.DocID)
+	// close ends it all; a test's end does, too.
+	close func()
 
 	mu  gosync.Mutex
 	now time.Time
@@ -73,13 +75,14 @@ func newWorld(t testing.TB) *world {
 	}
 	_, err = w.sync.SeedReference(w.ctx, list)
 	w.must(err)
-	t.Cleanup(func() {
+	w.close = gosync.OnceFunc(func() {
 		w.stop()
 		if !t.Failed() {
 			storetest.Verify(t, st)
 		}
 		w.must(st.Close())
 	})
+	t.Cleanup(w.close)
 	return w
 }
 

@@ -159,6 +159,17 @@ func evidenceWord(c *check) string {
 	return "待补"
 }
 
+// countedWord says whether a check is among the numbers of 汇总, and if not, why.
+func countedWord(l *line) string {
+	switch {
+	case l.session == nil:
+		return "非联合检查"
+	case l.outcome == Counted:
+		return "是"
+	}
+	return wordOf(outcomeWords, l.outcome)
+}
+
 // violationColumns are those of 违规, of all checklists.
 func (sc *scene) violationColumns() []column {
 	return []column{
@@ -181,6 +192,7 @@ func (sc *scene) violationColumns() []column {
 			return wordOf(reviewWords, textOf(members(l.check.server()["review"])["state"]))
 		}),
 		words("证据", 8, func(l *line) string { return evidenceWord(l.check) }),
+		words("是否计入", 12, countedWord),
 		texts("联合检查编号", idWidth, func(l *line) string { return string(l.check.Session) }),
 		texts("记录编号", idWidth, func(l *line) string { return string(l.check.ID) }),
 	}

@@ -67,7 +67,7 @@ func (g *grid) width(col int, width float64) {
 
 // summaryHeads are the columns of the first table of 汇总.
 var summaryHeads = []string{
-	"检查主题", "联合检查（次）", "目标", "上期", "环比", "检查数量", "单位", "目标", "上期", "环比", "疑似问题", "是否达标",
+	"检查主题", "联合检查（次）", "次数目标", "上期次数", "次数环比", "检查数量", "单位", "数量目标", "上期数量", "数量环比", "疑似问题", "是否达标",
 }
 
 // summary makes 汇总: the topics with target, met or not, and the window
@@ -167,7 +167,7 @@ func (b *workbook) remarks(g *grid, j *Joint, row, wide int) int {
 			single++
 		}
 	}
-	lines := []string{fmt.Sprintf("未计入的检查 %d 次：%s %d 次，%s %d 次；手机时钟偏差超过10分钟、开始时间存疑的检查 %d 次。明细见“联合检查”。",
+	lines := []string{fmt.Sprintf("未计入的检查 %d 次（%s %d 次，%s %d 次）。另有手机时钟偏差超过10分钟、开始时间存疑的检查 %d 次，供核对。明细见“联合检查”。",
 		len(j.Excluded), reasonWords[SingleUnit], single, reasonWords[NoTrafficPolice], len(j.Excluded)-single, len(j.SuspectClock))}
 	for _, t := range j.Topics {
 		if t.Target != nil {

@@ -178,7 +178,7 @@ func shownIn(v any) any {
 
 func (b *workbook) check(s *session, c *check, o Outcome) error {
 	if c.fails() {
-		if err := b.violations.add(&line{session: s, check: c}); err != nil {
+		if err := b.violations.add(&line{session: s, check: c, outcome: o}); err != nil {
 			return err
 		}
 	}

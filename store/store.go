@@ -25,7 +25,8 @@ var (
 	// ErrNotFound: there is no such row, commit or entry.
 	ErrNotFound = errors.New("store: not found")
 	// ErrReadOnly: this database was migrated elsewhere and takes no writes.
-	ErrReadOnly = errors.New("store: read-only")
+	ErrReadOnly error = inspection.Errorf(inspection.CodeUnavailable,
+		"This server's database was moved to another one and takes no changes any more. Ask whoever runs it where it went; what is on the phone is kept until then.")
 	// ErrDamaged: what is stored can't be read as what it should be. For who
 	// serves that is one more way of being unavailable.
 	ErrDamaged = errors.New("store: damaged")
