@@ -109,10 +109,8 @@ func (c *call) pattern() string {
 
 // account writes the access log's line and the metrics.
 func (c *call) account(took time.Duration) {
-	status, size := c.Response().StatusCode(), 0
-	if c.Response().IsBodyStream() {
-		size = max(c.Response().Header.ContentLength(), 0) // what it is to be
-	} else {
+	status, size := c.Response().StatusCode(), max(c.Response().Header.ContentLength(), 0) // what a stream is to be
+	if !c.Response().IsBodyStream() {
 		size = len(c.Response().Body())
 	}
 	c.server.metrics.answered(c.pattern(), c.Method(), status, took)
