@@ -174,9 +174,15 @@ func (s *Store) snapshot(ctx context.Context, op string, run func(querier) error
 		if err != nil {
 			return err
 		}
-		err = run(within{tx: tx, statements: s.read})
+		var fresh []string
+		err = run(within{tx: tx, statements: s.read, fresh: &fresh})
 		if end := tx.Rollback(); err == nil && !errors.Is(end, sql.ErrTxDone) {
 			err = end
+		}
+		for _, text := range fresh {
+			if _, failed := s.read.get(ctx, text); err == nil {
+				err = failed
+			}
 		}
 		return err
 	})

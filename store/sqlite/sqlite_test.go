@@ -2,8 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -101,4 +103,40 @@ func headOf(t testing.TB, st *Store) store.Head {
 		t.Fatalf("Head: %v", err)
 	}
 	return head
+}
+
+// TestManyFirstReads: as many readers as there are connections, and more, are
+// in a snapshot of a database that was just opened, and none has a statement
+// yet.
+func TestManyFirstReads(t *testing.T) {
+	dir := t.TempDir()
+	st := openIn(t, dir)
+	exercise(t, st)
+	for range 20 {
+		fresh := newStatements(st.db)
+		var inside, all sync.WaitGroup
+		inside.Add(readers)
+		for i := range 3 * readers {
+			all.Go(func() {
+				tx, err := st.db.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer tx.Rollback()
+				if i < readers {
+					inside.Done()
+				}
+				inside.Wait()
+				var texts []string
+				if _, err := readHead(t.Context(), within{tx: tx, statements: fresh, fresh: &texts}, street); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if err := fresh.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -31,18 +31,30 @@ func newStatements(on preparer) *statements {
 	return &statements{on: on, cache: map[string]*sql.Stmt{}}
 }
 
+// get never waits for a connection while it holds the lock: those who have one
+// in a snapshot wait for the lock.
 func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if stmt, ok := s.cache[text]; ok {
+	if stmt, ok := s.cached(text); ok {
 		return stmt, nil
 	}
-	stmt, err := s.on.PrepareContext(ctx, text)
+	made, err := s.on.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, err
 	}
-	s.cache[text] = stmt
-	return stmt, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stmt, ok := s.cache[text]; ok {
+		return stmt, made.Close() // another was first
+	}
+	s.cache[text] = made
+	return made, nil
+}
+
+func (s *statements) cached(text string) (*sql.Stmt, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stmt, ok := s.cache[text]
+	return stmt, ok
 }
 
 // close gives the statements back. A connection whose statements are open is
@@ -97,16 +109,20 @@ func (s *statements) affect(ctx context.Context, text string, args ...any) (int6
 	return result.RowsAffected()
 }
 
-// within reads inside one transaction.
+// within reads inside one transaction, with its connection and no other: when
+// all connections are in transactions that wait for one more, nobody goes on.
 type within struct {
 	tx *sql.Tx
 	*statements
+	// fresh are texts that are to be prepared when the transaction is over.
+	fresh *[]string
 }
 
 func (w within) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	stmt, err := w.get(ctx, text)
-	if err != nil {
-		return nil, err
+	stmt, ok := w.cached(text)
+	if !ok {
+		*w.fresh = append(*w.fresh, text)
+		return w.tx.QueryContext(ctx, text, args...)
 	}
 	return w.tx.StmtContext(ctx, stmt).QueryContext(ctx, args...)
 }
