@@ -133,8 +133,9 @@ type wordSearch struct {
 	*listing
 	texts         wordTexts
 	newest, older []block
-	// spots are all of the newest blocks, unless there are more than a few.
+	// spots are all of the newest blocks, unless there are many.
 	spots    []spot
+	many     bool
 	inNewest int // up to Count
 }
 
@@ -147,7 +148,7 @@ func (w *wordSearch) look(ctx context.Context) (err error) {
 	if w.inNewest = len(w.spots); w.inNewest < few {
 		return nil
 	}
-	w.spots = nil
+	w.spots, w.many = nil, true
 	w.inNewest, err = w.countIn(ctx, w.newest, max(w.Count, few))
 	return err
 }
@@ -178,7 +179,7 @@ func (w *wordSearch) find(ctx context.Context) ([]spot, error) {
 			return page, err
 		}
 	}
-	if w.spots == nil {
+	if w.many {
 		return w.searchBlocks(ctx, nil, slices.Concat(w.newest, w.older), 1)
 	}
 	// Where there is little among the newest, there is little elsewhere.
@@ -193,9 +194,9 @@ func (w *wordSearch) find(ctx context.Context) ([]spot, error) {
 // blocks don't tell.
 func (w *wordSearch) dense() bool {
 	if w.ranged() {
-		return w.spots == nil
+		return w.many
 	}
-	return w.spots == nil && int64(w.inNewest)*w.cut.dense > rowsOf(w.newest)
+	return w.many && int64(w.inNewest)*w.cut.dense > rowsOf(w.newest)
 }
 
 // block is a part of the words' table with the bounds of its places.

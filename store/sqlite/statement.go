@@ -129,25 +129,15 @@ func (w within) query(ctx context.Context, text string, args ...any) (*sql.Rows,
 
 // collect returns all rows of a query.
 func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
-	rows, err := q.query(ctx, text, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, unreadable(ctx, rows, err)
-		}
-		list = append(list, v)
-	}
-	return list, rows.Err()
+	return collectSized(ctx, q, 0, scan, text, args...)
 }
 
 // collectSized is collect for about so many rows that are large in memory.
 func collectSized[T any](ctx context.Context, q querier, size int, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
-	list := make([]T, 0, min(size, 512))
+	var list []T
+	if size > 0 {
+		list = make([]T, 0, min(size, 512))
+	}
 	rows, err := q.query(ctx, text, args...)
 	if err != nil {
 		return nil, err
