@@ -191,10 +191,10 @@ func (c *listCheck) words(ctx context.Context, at querier, block int64, records 
 		word
 	}
 	list, err := collect(ctx, at, func(rows *sql.Rows) (k kept, err error) {
-		err = rows.Scan(&k.word.term, &k.row, &k.before, &k.facet, &k.place)
+		err = rows.Scan(&k.word.term, &k.row, &k.shared, &k.facet, &k.place)
 		k.wordKey.term = k.word.term
 		return k, err
-	}, `SELECT term, row, before, facet, place FROM words WHERE block = ?`, block)
+	}, `SELECT term, row, shared, facet, place FROM words WHERE block = ?`, block)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (c *listCheck) words(ctx context.Context, at querier, block int64, records 
 			key := wordKey{want.term, l.row}
 			got, found := there[key]
 			delete(there, key)
-			if !found || got.before != want.before || got.facet != want.facet || !bytes.Equal(got.place, want.place) {
+			if !found || got.shared != want.shared || got.facet != want.facet || !bytes.Equal(got.place, want.place) {
 				c.fault("record %s can't be found by one of its words", l.ID)
 			}
 		}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"gridpatrol/inspection"
@@ -16,7 +18,7 @@ import (
 // What lists read, kept with the records:
 //
 // A record's place is where it stands in a list, as bytes that sort like it:
-// its start, then its id.
+// its start, then the 16 bytes of its id.
 //
 // A shelf is an area's part of a collection, and a facet one combination of
 // what lists filter by on a shelf: there are some dozens of them, whatever the
@@ -88,7 +90,7 @@ func (l *lists) write(ctx context.Context, q *statements, rows map[inspection.Do
 	return blocks.write(ctx, q)
 }
 
-var usualCuts = cuts{blockBits: 16, few: 2000, dense: 25, scattered: 200, streams: 64}
+var usualCuts = cuts{blockBits: 15, few: 2000, dense: 25, scattered: 200, streams: 64}
 
 func (c cuts) block(row int64) int64 { return row >> c.blockBits }
 
@@ -96,13 +98,18 @@ func (c cuts) block(row int64) int64 { return row >> c.blockBits }
 func placeOf(r store.Record) []byte { return placeAt(r.Place()) }
 
 func placeAt(m store.ListMark) []byte {
-	return append(placeBefore(m.Started), m.ID...)
+	place := placeBefore(m.Started)
+	id, err := hex.AppendDecode(place, []byte(strings.ReplaceAll(string(m.ID), "-", "")))
+	if err != nil {
+		return append(place, m.ID...) // no UUID, which no phone can send
+	}
+	return id
 }
 
 // placeBefore returns what lies before all places of the time and after those
 // of all earlier times.
 func placeBefore(t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(make([]byte, 0, 8+36), uint64(toNanos(t))^1<<63)
+	return binary.BigEndian.AppendUint64(make([]byte, 0, 8+16), uint64(toNanos(t))^1<<63)
 }
 
 // startOf returns the time of a place.
@@ -227,32 +234,42 @@ func links(terms []string) []string {
 }
 
 // word is a row of the words' table. Its term begins with the collection.
-// before is the record's word before it in order, "" for the first: of the
-// words of one record in a range, the first is the one whose predecessor lies
-// before the range. A tombstone's facet is 0, which no list asks for.
+// shared is how many bytes it begins with like the record's word before it in
+// order: of the words of one record that begin alike, the first shares less
+// than that. No search asks for as many as a tombstone's words share.
 type word struct {
-	term, before string
-	facet        int64
-	place        []byte
+	term   string
+	shared int
+	facet  int64
+	place  []byte
 }
+
+const sharedByTombstones = 1 << 20
 
 func wordTerm(c inspection.Collection, term string) string { return string(c) + "/" + term }
 
 func wordsOf(r store.Record, facets map[facet]int64) []word {
 	var list []word
-	f := facets[facetOf(r)]
-	if r.Deleted {
-		f = 0
-	}
-	before := ""
+	f, before := facets[facetOf(r)], ""
 	for _, term := range r.Index.Terms {
 		if store.IsLink(term) {
 			continue
 		}
-		w := word{term: wordTerm(r.Collection, term), before: before, facet: f, place: placeOf(r)}
+		w := word{term: wordTerm(r.Collection, term), facet: f, place: placeOf(r)}
+		w.shared = shared(before, w.term)
+		if r.Deleted {
+			w.shared = sharedByTombstones
+		}
 		list, before = append(list, w), w.term
 	}
 	return list
+}
+
+func shared(a, b string) (n int) {
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // writeWords changes only the words that came, went or changed.
@@ -264,13 +281,13 @@ func writeWords(ctx context.Context, q *statements, block, row int64, before, af
 	for _, w := range after {
 		old, there := was[w.term]
 		delete(was, w.term)
-		if there && old.before == w.before && old.facet == w.facet && bytes.Equal(old.place, w.place) {
+		if there && old.shared == w.shared && old.facet == w.facet && bytes.Equal(old.place, w.place) {
 			continue
 		}
-		if err := q.exec(ctx, `INSERT INTO words (block, term, row, before, facet, place) VALUES (?, ?, ?, ?, ?, ?)
+		if err := q.exec(ctx, `INSERT INTO words (block, term, row, shared, facet, place) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (block, term, row) DO UPDATE SET
-				before = excluded.before, facet = excluded.facet, place = excluded.place`,
-			block, w.term, row, w.before, w.facet, w.place); err != nil {
+				shared = excluded.shared, facet = excluded.facet, place = excluded.place`,
+			block, w.term, row, w.shared, w.facet, w.place); err != nil {
 			return err
 		}
 	}

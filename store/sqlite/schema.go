@@ -142,6 +142,34 @@ CREATE TABLE plain (
 ALTER TABLE blocks ADD COLUMN oldest BLOB NOT NULL DEFAULT x'';
 DROP INDEX records_by_facet;
 CREATE INDEX records_by_facet ON records (facet, place, words) WHERE deleted = 0;
+`, `
+-- Ids take 16 bytes in places, and words have shorter rows in smaller blocks.
+DROP INDEX records_by_place;
+DROP INDEX records_by_facet;
+UPDATE records SET place = CAST(substr(place, 1, 8) || unhex(substr(place, 9), '-') AS BLOB);
+UPDATE facets SET newest = CAST(substr(newest, 1, 8) || unhex(substr(newest, 9), '-') AS BLOB);
+DELETE FROM blocks;
+INSERT INTO blocks (block, newest, oldest) SELECT row >> 15, max(place), min(place) FROM records GROUP BY 1;
+ALTER TABLE words RENAME TO wide;
+CREATE TABLE words (
+	block  INTEGER NOT NULL,
+	term   TEXT NOT NULL,
+	row    INTEGER NOT NULL,
+	shared INTEGER NOT NULL,
+	facet  INTEGER NOT NULL,
+	place  BLOB NOT NULL,
+	PRIMARY KEY (block, term, row)
+) STRICT, WITHOUT ROWID;
+INSERT INTO words (block, term, row, shared, facet, place)
+	SELECT w.row >> 15, w.term, w.row, CASE WHEN r.deleted THEN 1 << 20 WHEN w.before = '' THEN 0 ELSE (
+			WITH RECURSIVE alike (n) AS (
+				SELECT 0 UNION ALL SELECT n + 1 FROM alike WHERE n < octet_length(w.before)
+					AND substr(CAST(w.before AS BLOB), n + 1, 1) = substr(CAST(w.term AS BLOB), n + 1, 1)
+			) SELECT max(n) FROM alike) END, r.facet, r.place
+	FROM wide w CROSS JOIN records r WHERE r.row = w.row ORDER BY 1, 2, 3;
+DROP TABLE wide;
+CREATE INDEX records_by_place ON records (area, collection, place, facet, words) WHERE deleted = 0;
+CREATE INDEX records_by_facet ON records (facet, place, words) WHERE deleted = 0;
 `}
 
 // migrate brings the database to the newest schema, or refuses it. Of several

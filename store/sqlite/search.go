@@ -2,8 +2,11 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
+	"encoding/binary"
+	"encoding/json"
 	"slices"
 
 	"gridpatrol/store"
@@ -60,13 +63,13 @@ func (l *listing) needle() string {
 }
 
 // A search reads the words of some blocks (?6), within the range of places and
-// without it.
+// without it. Of a record's words that begin as asked (with ?8 bytes), the
+// first counts.
 const (
 	fromWords = ` FROM json_each(?6) b CROSS JOIN words w WHERE w.block = b.value
-		AND w.term >= ?2 AND w.term < ?3 AND w.before < ?2`
+		AND w.term >= ?2 AND w.term < ?3 AND w.shared < ?8`
 	withinPlaces = ` AND w.place >= ?4 AND w.place < ?5`
-	ofSome       = ` AND w.facet IN (SELECT value FROM json_each(?1))`
-	ofAll        = ` AND w.facet > 0`
+	ofSome       = ` AND substr(?1, facet + 1, 1) = x'01'`
 	countWords   = `SELECT count(*) FROM (SELECT 1` + fromWords
 	upto         = ` LIMIT ?7)`
 	pageOfWords  = `SELECT w.row, w.place` + fromWords + withinPlaces
@@ -89,15 +92,14 @@ var wordsOfSome = wordTexts{
 	countIn: countWords + ofSome + withinPlaces + upto,
 	any:     pageOfWords + ofSome + ` LIMIT ?7`,
 	page:    pageOfWords + ofSome + newestWords,
-	walk: `SELECT row, place` + fromArea + ` AND facet IN (SELECT value FROM json_each(?1))
-		ORDER BY place DESC LIMIT ?6`,
+	walk:    `SELECT row, place` + fromArea + ofSome + ` ORDER BY place DESC LIMIT ?6`,
 }
 
 var wordsOfAll = wordTexts{
-	count:   countWords + ofAll + upto,
-	countIn: countWords + ofAll + withinPlaces + upto,
-	any:     pageOfWords + ofAll + ` LIMIT ?7`,
-	page:    pageOfWords + ofAll + newestWords,
+	count:   countWords + upto,
+	countIn: countWords + withinPlaces + upto,
+	any:     pageOfWords + ` LIMIT ?7`,
+	page:    pageOfWords + newestWords,
 	walk:    `SELECT row, place` + fromArea + ` ORDER BY place DESC LIMIT ?6`,
 }
 
@@ -114,17 +116,31 @@ func (l *listing) search(ctx context.Context, texts wordTexts) (store.List, erro
 		first = min(len(blocks), 1)
 	}
 	w := wordSearch{listing: l, texts: texts, newest: blocks[:first], older: blocks[first:]}
+	if w.marked, err = marks(l.streams); err != nil {
+		return store.List{}, err
+	}
 	if err := w.look(ctx); err != nil {
 		return store.List{}, err
 	}
-	page := func() ([]store.Record, error) { return w.page(ctx) }
-	if left := w.Count - w.inNewest; left > 0 && len(w.older) > 0 {
-		list, err := both(page, func() (int, error) { return w.countOlder(ctx, left) })
-		list.Total += w.inNewest
-		return list, err
+	list, err := both(func() ([]store.Record, error) { return w.page(ctx) },
+		func() (int, error) { return w.countIn(ctx, w.uncounted, w.Count-w.inNewest) })
+	list.Total += min(w.inNewest, w.Count)
+	return list, err
+}
+
+// marks has a 1 at the number of each of the facets.
+func marks(streams string) ([]byte, error) {
+	var numbers []int64
+	if streams != "" {
+		if err := json.Unmarshal([]byte(streams), &numbers); err != nil {
+			return nil, err
+		}
 	}
-	records, err := page()
-	return store.List{Records: records, Total: min(w.inNewest, w.Count)}, err
+	marked := make([]byte, slices.Max(append(numbers, 0))+1)
+	for _, n := range numbers {
+		marked[n] = 1
+	}
+	return marked, nil
 }
 
 // wordSearch goes through the one or two newest blocks first: their spots may
@@ -132,16 +148,20 @@ func (l *listing) search(ctx context.Context, texts wordTexts) (store.List, erro
 type wordSearch struct {
 	*listing
 	texts         wordTexts
+	marked        []byte
 	newest, older []block
 	// spots are all of the newest blocks, unless there are many.
 	spots    []spot
 	many     bool
 	inNewest int // up to Count
+	// uncounted are the blocks without those that inNewest is of.
+	uncounted []block
 }
 
 // look finds out about the newest blocks.
 func (w *wordSearch) look(ctx context.Context) (err error) {
 	few := 2 * w.cut.scattered
+	w.uncounted = w.older
 	if w.spots, err = w.spotsIn(ctx, w.texts.any, w.newest, w.high, few); err != nil {
 		return err
 	}
@@ -149,17 +169,31 @@ func (w *wordSearch) look(ctx context.Context) (err error) {
 		return nil
 	}
 	w.spots, w.many = nil, true
+	if w.ranged() {
+		w.inNewest, w.uncounted = 0, w.byShare(slices.Concat(w.newest, w.older))
+		return nil
+	}
 	w.inNewest, err = w.countIn(ctx, w.newest, max(w.Count, few))
 	return err
 }
 
-// countOlder goes through what holds most of a range first.
-func (w *wordSearch) countOlder(ctx context.Context, limit int) (int, error) {
-	older := slices.Clone(w.older)
-	if w.ranged() {
-		slices.Reverse(older)
+// byShare puts the blocks first of which most lies in the range: a count up to
+// a number reads the least.
+func (w *wordSearch) byShare(blocks []block) []block {
+	share := func(b block) float64 {
+		whole := moment(b.newest) - moment(b.oldest)
+		return (min(moment(b.newest), moment(w.high)) - max(moment(b.oldest), moment(w.low))) / max(whole, 1)
 	}
-	return w.countIn(ctx, older, limit)
+	slices.SortStableFunc(blocks, func(a, b block) int { return cmp.Compare(share(b), share(a)) })
+	return blocks
+}
+
+// moment is the time of a place, for estimates.
+func moment(place []byte) float64 {
+	if len(place) < 8 {
+		return 0
+	}
+	return float64(binary.BigEndian.Uint64(place))
 }
 
 func (w *wordSearch) page(ctx context.Context) ([]store.Record, error) {
@@ -256,7 +290,7 @@ func (w *wordSearch) countIn(ctx context.Context, blocks []block, limit int) (in
 	if !w.ranged() {
 		text = w.texts.count
 	}
-	return w.one(ctx, text, w.streams, w.first, w.last, w.low, w.high, list, limit)
+	return w.one(ctx, text, w.marked, w.first, w.last, w.low, w.high, list, limit, len(w.first))
 }
 
 // spotsIn returns spots of the blocks that lie below a place.
@@ -265,7 +299,7 @@ func (w *wordSearch) spotsIn(ctx context.Context, text string, blocks []block, b
 	if err != nil {
 		return nil, err
 	}
-	return collect(ctx, w.at, scanSpot, text, w.streams, w.first, w.last, w.low, below, list, limit)
+	return collect(ctx, w.at, scanSpot, text, w.marked, w.first, w.last, w.low, below, list, limit, len(w.first))
 }
 
 // spot is a record's row and place.
@@ -306,7 +340,7 @@ func (w *wordSearch) walk(ctx context.Context) ([]spot, error) {
 		if len(page) == w.Limit {
 			low = page[w.Limit-1].place
 		}
-		more, err := collect(ctx, w.at, scanSpot, w.texts.walk, w.streams, w.needle(), string(area), low, w.next, w.Limit, string(w.Collection))
+		more, err := collect(ctx, w.at, scanSpot, w.texts.walk, w.marked, w.needle(), string(area), low, w.next, w.Limit, string(w.Collection))
 		if err != nil {
 			return nil, err
 		}

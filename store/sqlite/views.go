@@ -81,8 +81,9 @@ const (
 	termedLinks = `SELECT ` + recordColumns + ` FROM records INDEXED BY records_by_id
 		WHERE id IN (SELECT id FROM terms WHERE term = ?1 AND id > ?2 ORDER BY id LIMIT ?3) ORDER BY id`
 	termedWords = `SELECT ` + recordColumns + ` FROM records INDEXED BY records_by_id
-		WHERE id > ?2 AND id IN (SELECT CAST(substr(w.place, 9) AS TEXT) FROM blocks CROSS JOIN words w
-			WHERE w.block = blocks.block AND w.term IN (SELECT value FROM json_each(?1))) ORDER BY id LIMIT ?3`
+		WHERE id > ?2 AND id IN (SELECT r.id FROM blocks CROSS JOIN words w CROSS JOIN records r
+			WHERE w.block = blocks.block AND w.term IN (SELECT value FROM json_each(?1)) AND r.row = w.row)
+		ORDER BY id LIMIT ?3`
 )
 
 // splitTerms is the way back from joinTerms.
