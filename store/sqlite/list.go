@@ -14,7 +14,7 @@ import (
 func (s *Store) List(ctx context.Context, q store.ListQuery) (store.List, error) {
 	var out store.List
 	err := s.snapshot(ctx, "list", func(at querier) error {
-		l, err := newListing(at, s.cuts, q)
+		l, err := newListing(at, s.cuts, s.memory, q)
 		if err != nil {
 			return err
 		}
@@ -27,9 +27,10 @@ func (s *Store) List(ctx context.Context, q store.ListQuery) (store.List, error)
 // listing is one query, read from one snapshot.
 type listing struct {
 	store.ListQuery
-	at    querier
-	cut   cuts
-	areas string // as JSON
+	at     querier
+	cut    cuts
+	memory *memory
+	areas  string // as JSON
 	// facets are those that match, the one with the newest place first.
 	facets []facetRow
 	// streams are their numbers, as JSON.
@@ -52,9 +53,9 @@ type facetRow struct {
 // highest lies behind all places.
 var highest = bytes.Repeat([]byte{0xff}, 9)
 
-func newListing(at querier, cut cuts, q store.ListQuery) (*listing, error) {
+func newListing(at querier, cut cuts, m *memory, q store.ListQuery) (*listing, error) {
 	q.Limit, q.Count = max(q.Limit, 0), max(q.Count, 0)
-	l := &listing{ListQuery: q, at: at, cut: cut, low: []byte{}, high: highest, first: q.Term, last: q.Term + "\x00"}
+	l := &listing{ListQuery: q, at: at, cut: cut, memory: m, low: []byte{}, high: highest, first: q.Term, last: q.Term + "\x00"}
 	if !q.From.IsZero() {
 		l.low = placeBefore(q.From)
 	}

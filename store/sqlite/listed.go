@@ -82,10 +82,11 @@ func (l *lists) write(ctx context.Context, q *statements, rows map[inspection.Do
 			return err
 		}
 		block := l.block(row)
-		if err := writeWords(ctx, q, block, row, wordsOf(was, facets), wordsOf(is, facets)); err != nil {
+		changed, err := writeWords(ctx, q, block, row, wordsOf(was, facets), wordsOf(is, facets))
+		if err != nil {
 			return err
 		}
-		blocks.note(block, placeOf(is))
+		blocks.note(block, placeOf(is), changed)
 	}
 	return blocks.write(ctx, q)
 }
@@ -272,8 +273,9 @@ func shared(a, b string) (n int) {
 	return n
 }
 
-// writeWords changes only the words that came, went or changed.
-func writeWords(ctx context.Context, q *statements, block, row int64, before, after []word) error {
+// writeWords changes only the words that came, went or changed, and reports
+// whether any did.
+func writeWords(ctx context.Context, q *statements, block, row int64, before, after []word) (changed bool, err error) {
 	was := make(map[string]word, len(before))
 	for _, w := range before {
 		was[w.term] = w
@@ -284,28 +286,34 @@ func writeWords(ctx context.Context, q *statements, block, row int64, before, af
 		if there && old.shared == w.shared && old.facet == w.facet && bytes.Equal(old.place, w.place) {
 			continue
 		}
+		changed = true
 		if err := q.exec(ctx, `INSERT INTO words (block, term, row, shared, facet, place) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (block, term, row) DO UPDATE SET
 				shared = excluded.shared, facet = excluded.facet, place = excluded.place`,
 			block, w.term, row, w.shared, w.facet, w.place); err != nil {
-			return err
+			return changed, err
 		}
 	}
 	for term := range was {
 		if err := q.exec(ctx, `DELETE FROM words WHERE block = ? AND term = ? AND row = ?`, block, term, row); err != nil {
-			return err
+			return changed, err
 		}
+		changed = true
 	}
-	return nil
+	return changed, nil
 }
 
 // spans gathers the newest and the oldest place of each block that a commit
-// touches. What is stored are bounds: they never narrow when a record moves.
+// touches, and whether words changed in it. What is stored are bounds: they
+// never narrow when a record moves.
 type spans map[int64]span
 
-type span struct{ newest, oldest []byte }
+type span struct {
+	newest, oldest []byte
+	changed        bool
+}
 
-func (m spans) note(block int64, place []byte) {
+func (m spans) note(block int64, place []byte, changed bool) {
 	s, known := m[block]
 	if !known || bytes.Compare(place, s.newest) > 0 {
 		s.newest = place
@@ -313,6 +321,7 @@ func (m spans) note(block int64, place []byte) {
 	if !known || bytes.Compare(place, s.oldest) < 0 {
 		s.oldest = place
 	}
+	s.changed = s.changed || changed
 	m[block] = s
 }
 
@@ -324,9 +333,11 @@ func scanSpan(rows *sql.Rows) (span, error) {
 
 func (m spans) write(ctx context.Context, q *statements) error {
 	for _, block := range slices.Sorted(maps.Keys(m)) {
-		err := q.exec(ctx, `INSERT INTO blocks (block, newest, oldest) VALUES (?, ?, ?)
-			ON CONFLICT (block) DO UPDATE SET newest = max(newest, excluded.newest), oldest = min(oldest, excluded.oldest)
-			WHERE newest < excluded.newest OR oldest > excluded.oldest`, block, m[block].newest, m[block].oldest)
+		err := q.exec(ctx, `INSERT INTO blocks (block, newest, oldest, version) VALUES (?, ?, ?, ?)
+			ON CONFLICT (block) DO UPDATE SET
+				newest = max(newest, excluded.newest), oldest = min(oldest, excluded.oldest), version = version + excluded.version
+			WHERE newest < excluded.newest OR oldest > excluded.oldest OR excluded.version > 0`,
+			block, m[block].newest, m[block].oldest, m[block].changed)
 		if err != nil {
 			return err
 		}

@@ -148,6 +148,8 @@ DROP INDEX records_by_place;
 DROP INDEX records_by_facet;
 UPDATE records SET place = CAST(substr(place, 1, 8) || unhex(substr(place, 9), '-') AS BLOB);
 UPDATE facets SET newest = CAST(substr(newest, 1, 8) || unhex(substr(newest, 9), '-') AS BLOB);
+-- The version of a block counts the commits that changed its words.
+ALTER TABLE blocks ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
 DELETE FROM blocks;
 INSERT INTO blocks (block, newest, oldest) SELECT row >> 15, max(place), min(place) FROM records GROUP BY 1;
 ALTER TABLE words RENAME TO wide;

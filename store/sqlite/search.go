@@ -128,13 +128,14 @@ func (l *listing) search(ctx context.Context, texts wordTexts) (store.List, erro
 	return list, err
 }
 
-// marks has a 1 at the number of each of the facets.
+// marks has a 1 at the number of each of the facets; it is nil for all.
 func marks(streams string) ([]byte, error) {
+	if streams == "" {
+		return nil, nil
+	}
 	var numbers []int64
-	if streams != "" {
-		if err := json.Unmarshal([]byte(streams), &numbers); err != nil {
-			return nil, err
-		}
+	if err := json.Unmarshal([]byte(streams), &numbers); err != nil {
+		return nil, err
 	}
 	marked := make([]byte, slices.Max(append(numbers, 0))+1)
 	for _, n := range numbers {
@@ -153,7 +154,10 @@ type wordSearch struct {
 	// spots are all of the newest blocks, unless there are many.
 	spots    []spot
 	many     bool
-	inNewest int // up to Count
+	inNewest int
+	// dense is a guess that a walk finds the page soonest. In a range of
+	// time, the blocks don't tell.
+	dense bool
 	// uncounted are the blocks without those that inNewest is of.
 	uncounted []block
 }
@@ -169,11 +173,14 @@ func (w *wordSearch) look(ctx context.Context) (err error) {
 		return nil
 	}
 	w.spots, w.many = nil, true
-	if w.ranged() {
-		w.inNewest, w.uncounted = 0, w.byShare(slices.Concat(w.newest, w.older))
-		return nil
+	// Whether many carry the word is known when so many do.
+	dense := int(rowsOf(w.newest)/w.cut.dense) + 1
+	if !w.ranged() {
+		w.inNewest, err = w.countIn(ctx, w.newest, dense)
 	}
-	w.inNewest, err = w.countIn(ctx, w.newest, max(w.Count, few))
+	if w.dense = w.ranged() || w.inNewest == dense; w.dense {
+		w.inNewest, w.uncounted = 0, w.byShare(slices.Concat(w.newest, w.older))
+	}
 	return err
 }
 
@@ -208,7 +215,7 @@ func (w *wordSearch) find(ctx context.Context) ([]spot, error) {
 	if w.Limit == 0 {
 		return nil, nil
 	}
-	if w.dense() {
+	if w.dense {
 		if page, err := w.walk(ctx); err != nil || len(page) == w.Limit {
 			return page, err
 		}
@@ -224,19 +231,12 @@ func (w *wordSearch) find(ctx context.Context) ([]spot, error) {
 	return w.searchBlocks(ctx, w.pageOf(w.spots), w.older, size)
 }
 
-// dense guesses whether a walk finds the page soonest. In a range of time, the
-// blocks don't tell.
-func (w *wordSearch) dense() bool {
-	if w.ranged() {
-		return w.many
-	}
-	return w.many && int64(w.inNewest)*w.cut.dense > rowsOf(w.newest)
-}
-
 // block is a part of the words' table with the bounds of its places.
 type block struct {
 	span
-	number, rows int64
+	number, rows, version int64
+	// recent: records still arrive in it, or are about to be reviewed.
+	recent bool
 }
 
 // blocks returns those that may hold something in the range, from the one with
@@ -249,10 +249,11 @@ func (l *listing) blocks(ctx context.Context) ([]block, error) {
 	}
 	blocks, err := collect(ctx, l.at, func(rows *sql.Rows) (block, error) {
 		var b block
-		err := rows.Scan(&b.number, &b.newest, &b.oldest)
+		err := rows.Scan(&b.number, &b.newest, &b.oldest, &b.version)
+		b.recent = b.number+1 >= l.cut.block(int64(last))
 		b.rows = min(int64(last)-b.number<<l.cut.blockBits+1, 1<<l.cut.blockBits)
 		return b, err
-	}, `SELECT block, newest, oldest FROM blocks WHERE newest >= ? AND oldest < ?`, l.low, l.high)
+	}, `SELECT block, newest, oldest, version FROM blocks WHERE newest >= ? AND oldest < ?`, l.low, l.high)
 	slices.SortFunc(blocks, func(a, b block) int {
 		if bytes.Compare(a.newest, l.high) >= 0 && bytes.Compare(b.newest, l.high) >= 0 {
 			return bytes.Compare(a.newest, b.newest)
@@ -277,11 +278,22 @@ func numbersOf(blocks []block) (string, error) {
 	return jsonList(list)
 }
 
-// countIn counts what the blocks hold, up to a number.
-func (w *wordSearch) countIn(ctx context.Context, blocks []block, limit int) (int, error) {
-	if len(blocks) == 0 || limit <= 0 {
-		return 0, nil
+// countIn counts what the blocks hold, up to a number: first in memory, then
+// in the rows of the others.
+func (w *wordSearch) countIn(ctx context.Context, blocks []block, limit int) (n int, err error) {
+	kept, others := w.memory.of(blocks)
+	for _, c := range kept {
+		n += c.count(w.wanted(), limit-n)
 	}
+	if len(others) == 0 || n >= limit {
+		return n, nil
+	}
+	w.memory.ask(ctx, slices.DeleteFunc(slices.Clone(others), func(b block) bool { return b.recent }))
+	more, err := w.countRows(ctx, others, limit-n)
+	return n + more, err
+}
+
+func (w *wordSearch) countRows(ctx context.Context, blocks []block, limit int) (int, error) {
 	list, err := numbersOf(blocks)
 	if err != nil {
 		return 0, err

@@ -43,6 +43,7 @@ type Store struct {
 	db     *sql.DB // the readers
 	read   *statements
 	*lists
+	memory *memory
 }
 
 // Open opens the database in the folder dir and makes both if they don't
@@ -73,7 +74,9 @@ func open(ctx context.Context, dir string, opts Options, pragmas ...string) (*St
 	}
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	return &Store{writer: w, db: db, read: newStatements(db), lists: newLists()}, nil
+	s := &Store{writer: w, db: db, read: newStatements(db), lists: newLists()}
+	s.memory = newMemory(s.readColumns)
+	return s, nil
 }
 
 // readers bounds the connections that read at the same time.
@@ -84,6 +87,7 @@ func (s *Store) Close() error {
 	if !s.gate.close() {
 		return nil
 	}
+	s.memory.all.Wait()
 	// Readers go first: the last connection to close moves the write-ahead
 	// log into the database file.
 	return errors.Join(s.read.close(), s.db.Close(), s.writer.close())
