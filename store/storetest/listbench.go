@@ -148,7 +148,7 @@ func (d *district) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	old := list[0]
+	old := list[docID(n)]
 	return d.append(ctx, old.Area, []store.Entry{d.entry(n, old.Rev+1)})
 }
 
