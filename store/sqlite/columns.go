@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"math"
-	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -39,14 +38,19 @@ type wanted struct {
 }
 
 func (w *wordSearch) wanted() wanted {
-	out := wanted{first: w.first, last: w.last, high: math.MaxUint64, marked: w.marked}
-	if !w.From.IsZero() {
-		out.low = binary.BigEndian.Uint64(w.low)
-	}
+	out := wanted{first: w.first, last: w.last, low: moment(w.low), high: math.MaxUint64, marked: w.marked}
 	if !w.To.IsZero() {
-		out.high = binary.BigEndian.Uint64(w.high) - 1 // 1970 is far above 0
+		out.high = max(moment(w.high), 1) - 1
 	}
 	return out
+}
+
+// moment is a place's time as a number, in nanoseconds.
+func moment(place []byte) uint64 {
+	if len(place) < 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(place)
 }
 
 // count counts the records of the block that have a word that is wanted, up to
@@ -81,8 +85,8 @@ type memory struct {
 	all   sync.WaitGroup
 }
 
-// usualRoom is enough for the words of some two million records.
-const usualRoom = 128 << 20
+// usualRoom is enough for the words of a million records.
+const usualRoom = 64 << 20
 
 func newMemory(read func(context.Context, int64) (*columns, error)) *memory {
 	return &memory{read: read, room: usualRoom, kept: map[int64]*columns{}, asked: map[int64]int64{}}
@@ -109,11 +113,13 @@ func (m *memory) ask(ctx context.Context, blocks []block) {
 	defer m.mu.Unlock()
 	var numbers []int64
 	for _, b := range blocks {
+		if m.drop(b); m.kept[b.number] != nil {
+			continue // the asker's snapshot is older
+		}
 		if version, asked := m.asked[b.number]; asked && version == b.version {
 			numbers = append(numbers, b.number)
 		}
 		m.asked[b.number] = b.version
-		m.drop(b.number)
 	}
 	if m.busy || len(numbers) == 0 {
 		return
@@ -122,18 +128,19 @@ func (m *memory) ask(ctx context.Context, blocks []block) {
 	m.all.Go(func() { m.fill(context.WithoutCancel(ctx), numbers) })
 }
 
-func (m *memory) drop(block int64) {
-	if c := m.kept[block]; c != nil {
+// drop forgets what was read of the block before this version.
+func (m *memory) drop(b block) {
+	if c := m.kept[b.number]; c != nil && c.version < b.version {
 		m.room += c.bytes()
-		delete(m.kept, block)
+		delete(m.kept, b.number)
 	}
 }
 
 // fill gives up on the first failure: it will show where rows are counted.
-func (m *memory) fill(ctx context.Context, blocks []int64) {
-	for _, block := range blocks {
-		c, err := m.read(ctx, block)
-		if err != nil || !m.put(block, c) {
+func (m *memory) fill(ctx context.Context, numbers []int64) {
+	for _, number := range numbers {
+		c, err := m.read(ctx, number)
+		if err != nil || !m.put(number, c) {
 			break
 		}
 	}
@@ -143,15 +150,18 @@ func (m *memory) fill(ctx context.Context, blocks []int64) {
 }
 
 // put reports whether there was room.
-func (m *memory) put(block int64, c *columns) bool {
+func (m *memory) put(number int64, c *columns) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.drop(block)
+	m.drop(block{number: number, version: c.version})
+	if m.kept[number] != nil {
+		return true
+	}
 	if c.bytes() > m.room {
 		return false
 	}
 	m.room -= c.bytes()
-	m.kept[block] = c
+	m.kept[number] = c
 	return true
 }
 
@@ -173,7 +183,7 @@ func (s *Store) readColumns(ctx context.Context, number int64) (*columns, error)
 			terms.WriteString(term)
 			c.ends = append(c.ends, uint32(terms.Len()))
 			c.shared, c.facets = append(c.shared, shared), append(c.facets, facet)
-			c.starts = append(c.starts, binary.BigEndian.Uint64(append(slices.Clone(place), make([]byte, 8)...)))
+			c.starts = append(c.starts, moment(place))
 			return struct{}{}, err
 		}, `SELECT term, shared, facet, place FROM words WHERE block = ? ORDER BY term, row`, number)
 		c.terms = terms.String()

@@ -48,6 +48,8 @@ func exercise(t *testing.T, st *Store) {
 	_, err = st.Termed(ctx, "t", "", 1)
 	check(err)
 	exerciseLists(t, st)
+	_, err = st.readColumns(ctx, 0)
+	check(err)
 	_, err = st.LastN(ctx, inspection.Device{})
 	check(err)
 	_, err = st.Changes(ctx, store.ChangesQuery{Area: street, KeptUpto: 1, Collections: inspection.FieldCollections, Limit: 1})

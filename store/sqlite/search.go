@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"slices"
 
@@ -188,19 +187,11 @@ func (w *wordSearch) look(ctx context.Context) (err error) {
 // a number reads the least.
 func (w *wordSearch) byShare(blocks []block) []block {
 	share := func(b block) float64 {
-		whole := moment(b.newest) - moment(b.oldest)
-		return (min(moment(b.newest), moment(w.high)) - max(moment(b.oldest), moment(w.low))) / max(whole, 1)
+		oldest, newest := float64(moment(b.oldest)), float64(moment(b.newest))
+		return (min(newest, float64(moment(w.high))) - max(oldest, float64(moment(w.low)))) / max(newest-oldest, 1)
 	}
 	slices.SortStableFunc(blocks, func(a, b block) int { return cmp.Compare(share(b), share(a)) })
 	return blocks
-}
-
-// moment is the time of a place, for estimates.
-func moment(place []byte) float64 {
-	if len(place) < 8 {
-		return 0
-	}
-	return float64(binary.BigEndian.Uint64(place))
 }
 
 func (w *wordSearch) page(ctx context.Context) ([]store.Record, error) {

@@ -54,16 +54,26 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestSmallCuts lists as a large database would.
+// TestSmallCuts lists as a large database would, and waits for the columns
+// that searches ask for.
 func TestSmallCuts(t *testing.T) {
 	storetest.RunOnly(t, []string{"Lists", "Terms", "Histories"}, func(t *testing.T) func() store.Store {
 		dir := t.TempDir()
 		return func() store.Store {
 			st := openIn(t, dir)
-			st.cuts = cuts{blockBits: 1, few: 1, dense: 3, scattered: 1, streams: 1}
-			return st
+			st.cuts = smallCuts
+			return patient{st}
 		}
 	})
+}
+
+var smallCuts = cuts{blockBits: 1, few: 1, dense: 3, scattered: 1, streams: 1}
+
+type patient struct{ *Store }
+
+func (p patient) List(ctx context.Context, q store.ListQuery) (store.List, error) {
+	defer p.memory.all.Wait()
+	return p.Store.List(ctx, q)
 }
 
 func TestCrash(t *testing.T) { storetest.Crash(t, t.TempDir(), openAt) }

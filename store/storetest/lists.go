@@ -29,8 +29,13 @@ func testLists(l *lab) {
 		for k := range 12 {
 			h.ids = append(h.ids, docID(streets<<20+k))
 		}
+		asked := h.query()
 		for range rapid.IntRange(1, 6).Draw(t, "commits") {
 			h.commit()
+			// What an engine remembers of an answer must follow what is written.
+			for range 3 {
+				h.check(asked)
+			}
 		}
 		for range 8 {
 			h.check(h.query())

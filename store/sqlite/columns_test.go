@@ -1,0 +1,111 @@
+package sqlite
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store"
+)
+
+// searcher fills a database of small blocks and searches it for plates.
+type searcher struct {
+	*testing.T
+	st patient
+	n  int64
+}
+
+func newSearcher(t *testing.T, dir string) *searcher {
+	st := openIn(t, dir)
+	st.cuts = smallCuts
+	return &searcher{T: t, st: patient{st}}
+}
+
+func (s *searcher) put(doc int, rev int64, plate string, deleted bool) {
+	s.Helper()
+	head := headOf(s, s.st.Store)
+	s.n++
+	e := sealed(s, store.Head{}, doc, 1).Entries[0]
+	e.Seq, e.Rev, e.N, e.Deleted = head.Seq+1, rev, s.n, deleted
+	e.Doc = fmt.Appendf(nil, `{"started_at":"2026-10-%02dT09:00:00+08:00","answers":{"plate":%q}}`, doc%28+1, plate)
+	c, err := store.Seal(street, head, []store.Entry{e})
+	if err == nil {
+		err = s.st.Append(s.Context(), c)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// finds searches three times: in rows, in rows while columns are read, and in
+// columns.
+func (s *searcher) finds(plate string, want int) {
+	s.Helper()
+	for range 3 {
+		list, err := s.st.List(s.Context(), store.ListQuery{
+			Areas: []inspection.Area{street}, Collection: inspection.Inspections,
+			Term: store.TermText + store.SearchKey(plate), Prefix: true, Count: 100,
+		})
+		if err != nil || list.Total != want {
+			s.Errorf("%d records with a plate like %s, %v; want %d", list.Total, plate, err, want)
+		}
+	}
+}
+
+func (s *searcher) kept() (numbers []int64) {
+	for number := range s.st.memory.kept {
+		numbers = append(numbers, number)
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
+// TestColumnsFollow: what is counted in memory follows edits, deletes and
+// revivals, those by another process too.
+func TestColumnsFollow(t *testing.T) {
+	dir := t.TempDir()
+	s, other := newSearcher(t, dir), newSearcher(t, dir)
+	for doc := range 10 {
+		s.put(doc, 1, fmt.Sprintf("陕A%05d", doc), false)
+	}
+	s.finds("陕A", 10)
+	other.finds("陕A", 10)
+	if got := s.kept(); !slices.Equal(got, []int64{0, 1, 2, 3}) {
+		t.Errorf("kept are blocks %v; rows 1 to 10 fill blocks 0 to 5, of which two are recent", got)
+	}
+	s.put(2, 2, "晋M00002", false)
+	s.put(4, 2, "", true)
+	for _, side := range []*searcher{s, other} {
+		side.finds("陕A", 8)
+		side.finds("晋M", 1)
+	}
+	other.n = s.n
+	other.put(4, 3, "陕A00004", false)
+	other.put(2, 3, "陕A00002", false)
+	for _, side := range []*searcher{s, other} {
+		side.finds("陕A", 10)
+		side.finds("晋M", 0)
+	}
+}
+
+// TestColumnsWithoutRoom: what doesn't fit is counted in rows.
+func TestColumnsWithoutRoom(t *testing.T) {
+	s := newSearcher(t, t.TempDir())
+	s.st.memory.room = 150
+	for doc := range 20 {
+		s.put(doc, 1, fmt.Sprintf("陕A%05d", doc), false)
+	}
+	s.finds("陕A", 20)
+	s.finds("陕A0001", 10)
+	if got := len(s.kept()); got == 0 || got > 3 || s.st.memory.room < 0 {
+		t.Errorf("%d blocks are kept, with room for %d bytes", got, s.st.memory.room)
+	}
+	for doc := range 20 {
+		s.put(doc, 2, "豫C00001", false)
+		s.finds("豫C", doc+1)
+	}
+	if s.st.memory.room < 0 || s.st.memory.room > 150 {
+		t.Errorf("%d of 150 bytes are left", s.st.memory.room)
+	}
+}
