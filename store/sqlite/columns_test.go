@@ -81,7 +81,7 @@ func TestColumnsFollow(t *testing.T) {
 	s.finds("陕A0", 10)
 	s.finds("陕A", 10) // by two words each
 	other.finds("陕A", 10)
-	s.findsIn(morning(2), morning(5), "陕A", 3)
+	s.findsIn(morning(2), morning(6), "陕A", 4)
 	if got := s.kept(); !slices.Equal(got, []int64{0, 1, 2, 3}) {
 		t.Errorf("kept are blocks %v; rows 1 to 10 fill blocks 0 to 5, of which two are recent", got)
 	}
