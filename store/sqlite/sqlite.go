@@ -57,6 +57,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 
 // open takes further pragmas for the writer's connection.
 func open(ctx context.Context, dir string, opts Options, pragmas ...string) (*Store, error) {
+	setUpEngine()
 	file, err := prepareFile(dir, opts.Existing)
 	if err != nil {
 		return nil, err
