@@ -1,7 +1,9 @@
 package seeds
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"gridpatrol/inspection"
@@ -152,14 +154,22 @@ func (m *month) choose(kinds []demoKind) demoKind {
 }
 
 var vehicleKinds = []demoKind{
-	{58, "diesel_roadside_pass", func(m *month, _ time.Time) inspection.Object {
-		return inspection.Object{"k_readings": []any{m.between(0.2, 0.9), m.between(0.2, 0.9), m.between(0.2, 0.9)}}
+	{53, "diesel_roadside_pass", func(m *month, _ time.Time) inspection.Object {
+		return m.smoke(0.2, 0.9, "pass")
 	}},
 	{10, "diesel_roadside_fail", func(m *month, at time.Time) inspection.Object {
-		return inspection.Object{
-			"k_readings": []any{m.between(1.3, 2.4), m.between(1.3, 2.4), m.between(1.3, 2.4)},
-			"disposal":   "retest", "retest_due": at.AddDate(0, 0, 30).Format(time.DateOnly),
-		}
+		answers := m.smoke(1.3, 2.4, "fail")
+		answers["disposal"], answers["retest_due"] = "retest", at.AddDate(0, 0, 30).Format(time.DateOnly)
+		answers["issued_at"], answers["fined"] = wire(at.Add(4*time.Minute)), false
+		return answers
+	}},
+	{3, "diesel_roadside_pass", func(m *month, _ time.Time) inspection.Object {
+		return inspection.Object{"method": "lug_down", "k_readings": nil, "k_lug_down_100": m.between(0.3, 0.9), "k_lug_down_80": m.between(0.3, 0.9),
+			"nox_80": whole(300 + m.random.IntN(900)), "emission_result": "pass", "instrument_model": "底盘测功机"}
+	}},
+	{2, "diesel_roadside_pass", func(m *month, _ time.Time) inspection.Object {
+		return inspection.Object{"method": "remote_sensing", "k_readings": nil, "remote_opacity": m.between(5, 28),
+			"remote_no": whole(200 + m.random.IntN(1200)), "remote_exceedances": whole(m.random.IntN(2)), "instrument_model": "移动式遥感车", "case_source": "remote_sensing"}
 	}},
 	{10, "diesel_roadside_pass", func(*month, time.Time) inspection.Object {
 		return inspection.Object{"method": "visual", "visible_smoke": false, "ringelmann": whole(0), "k_readings": nil, "instrument_no": nil, "instrument_valid_until": nil}
@@ -175,21 +185,56 @@ var vehicleKinds = []demoKind{
 			"fault_codes": []any{inspection.Object{"id": "f1", "code": "P20EE", "meaning": "SCR 效率过低"}}, "disposal": "transfer", "retest_due": nil}
 	}},
 	{4, "diesel_roadside_pass", func(m *month, _ time.Time) inspection.Object {
-		return inspection.Object{"fuel_sample_no": fmt.Sprintf("YY-%04d", m.random.IntN(10000))}
+		answers := inspection.Object{"fuel_sample_no": fmt.Sprintf("YY-%04d", m.random.IntN(10000))}
+		if m.random.IntN(3) == 0 {
+			answers["urea_sample_no"] = fmt.Sprintf("NS-%04d", m.random.IntN(10000))
+		}
+		return answers
 	}},
 	{5, "diesel_roadside_incomplete", func(*month, time.Time) inspection.Object { return nil }},
+}
+
+// smoke is three readings of free acceleration in m⁻¹, and what else the
+// instrument prints: opacity over 0.43 m, engine speeds, its own conclusion.
+func (m *month) smoke(low, high float64, result string) inspection.Object {
+	readings, sum := []any{}, 0.0
+	for range 3 {
+		k := m.between(low, high)
+		value, _ := k.Float64()
+		readings, sum = append(readings, k), sum+value
+	}
+	rated := 2100 + 100*m.random.IntN(5)
+	return inspection.Object{
+		"k_readings": readings, "opacity": json.Number(fmt.Sprintf("%.1f", 100*(1-math.Exp(-0.43*sum/3)))), "emission_result": result,
+		"instrument_model": "不透光烟度计", "rated_speed_rpm": whole(rated), "measured_speed_rpm": whole(rated + m.random.IntN(160) - 60),
+	}
+}
+
+// monthlyMeans are Xi'an's mean temperatures from January on, in ℃, to make
+// days that look real.
+var monthlyMeans = [12]float64{0, 4, 10, 16, 21, 26, 28, 26, 21, 15, 8, 2}
+
+// weather is the same for all who are out at that time.
+func weather(at time.Time) (temperature, humidity, pressure json.Number) {
+	at = at.In(demoZone)
+	noon := math.Cos(float64(at.Hour()-15) / 24 * 2 * math.Pi)
+	front := math.Sin(float64(at.Day()) * 0.9)
+	return json.Number(fmt.Sprintf("%.1f", monthlyMeans[at.Month()-1]+5*noon-3*front)),
+		whole(58 - int(18*noon) + int(8*front)), json.Number(fmt.Sprintf("%.1f", 97.1+0.6*front))
 }
 
 // vehicle is the ith vehicle of a session. One in twelve passes twice, read
 // again because the first reading was doubted.
 func (m *month) vehicle(st demoStreet, i int, started time.Time) Document {
 	k := m.choose(vehicleKinds)
+	temperature, humidity, pressure := weather(started)
 	answers := inspection.Object{
 		"plate": m.plate(), "plate_color": "yellow", "vin": m.vin(), "mileage_km": whole(20000 + m.random.IntN(480000)),
 		"usage":          pick(m, "freight", "freight", "logistics", "construction_waste", "sanitation"),
 		"vehicle_type":   pick(m, "重型半挂牵引车", "重型自卸货车", "中型厢式货车", "轻型厢式货车"),
 		"emission_stage": pick(m, "stage_4", "stage_5", "stage_5", "stage_6a", "stage_6b"), "driver_masked": pick(m, "王*", "李*", "张*峰", "刘*军"),
-		"temperature_c": m.between(4, 26), "humidity": whole(35 + m.random.IntN(45)), "pressure_kpa": m.between(96, 98),
+		"temperature_c": temperature, "humidity": humidity, "pressure_kpa": pressure,
+		"check_point": pick(m, "1号检测位", "2号检测位"), "urea_level": whole(15 + m.random.IntN(80)),
 		"instrument_no": pick(m, "FTY-07", "FTY-11"), "instrument_valid_until": started.AddDate(0, 8, 0).Format(time.DateOnly),
 	}
 	if k.answers != nil {

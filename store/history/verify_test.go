@@ -228,7 +228,7 @@ func TestVerifyFindsEveryColumn(t *testing.T) {
 		"records":  "row id area collection rev seq at deleted kept revisions marks template verdict state evidence place facet links words doc",
 		"facets":   "facet area collection template verdict state evidence n newest",
 		"shelves":  "area collection n",
-		"words":    "block term row before facet place",
+		"words":    "block term row shared facet place",
 		"blocks":   "block newest",
 		"terms":    "term id",
 		"receipts": "actor device n content area collection id rev seq status code detail",
