@@ -154,16 +154,18 @@ func (m *month) choose(kinds []demoKind) demoKind {
 }
 
 var vehicleKinds = []demoKind{
-	{53, "diesel_roadside_pass", func(m *month, _ time.Time) inspection.Object {
-		return m.smoke(0.2, 0.9, "pass")
+	{56, "diesel_roadside_pass", func(m *month, _ time.Time) inspection.Object {
+		answers := m.smoke(0.2, 0.9)
+		answers["emission_result"] = "pass"
+		return answers
 	}},
 	{10, "diesel_roadside_fail", func(m *month, at time.Time) inspection.Object {
-		answers := m.smoke(1.3, 2.4, "fail")
+		answers := m.smoke(1.3, 2.4)
 		answers["disposal"], answers["retest_due"] = "retest", at.AddDate(0, 0, 30).Format(time.DateOnly)
 		answers["issued_at"], answers["fined"] = wire(at.Add(4*time.Minute)), false
 		return answers
 	}},
-	{3, "diesel_roadside_pass", func(m *month, _ time.Time) inspection.Object {
+	{2, "diesel_roadside_pass", func(m *month, _ time.Time) inspection.Object {
 		return inspection.Object{"method": "lug_down", "k_readings": nil, "k_lug_down_100": m.between(0.3, 0.9), "k_lug_down_80": m.between(0.3, 0.9),
 			"nox_80": whole(300 + m.random.IntN(900)), "emission_result": "pass", "instrument_model": "底盘测功机"}
 	}},
@@ -191,12 +193,12 @@ var vehicleKinds = []demoKind{
 		}
 		return answers
 	}},
-	{5, "diesel_roadside_incomplete", func(*month, time.Time) inspection.Object { return nil }},
+	{3, "diesel_roadside_incomplete", func(*month, time.Time) inspection.Object { return nil }},
 }
 
 // smoke is three readings of free acceleration in m⁻¹, and what else the
-// instrument prints: opacity over 0.43 m, engine speeds, its own conclusion.
-func (m *month) smoke(low, high float64, result string) inspection.Object {
+// instrument prints: opacity over 0.43 m, engine speeds.
+func (m *month) smoke(low, high float64) inspection.Object {
 	readings, sum := []any{}, 0.0
 	for range 3 {
 		k := m.between(low, high)
@@ -205,7 +207,7 @@ func (m *month) smoke(low, high float64, result string) inspection.Object {
 	}
 	rated := 2100 + 100*m.random.IntN(5)
 	return inspection.Object{
-		"k_readings": readings, "opacity": json.Number(fmt.Sprintf("%.1f", 100*(1-math.Exp(-0.43*sum/3)))), "emission_result": result,
+		"k_readings": readings, "opacity": json.Number(fmt.Sprintf("%.1f", 100*(1-math.Exp(-0.43*sum/3)))),
 		"instrument_model": "不透光烟度计", "rated_speed_rpm": whole(rated), "measured_speed_rpm": whole(rated + m.random.IntN(160) - 60),
 	}
 }
