@@ -13,7 +13,7 @@ import (
 // area instead, for as long as the process lives.
 const (
 	slotBytes = 8192 + 512 // a page and what the engine notes of it
-	slots     = 2000       // all that readers cache, and some; the rest is allocated as ever
+	slots     = 2000       // beyond them, the pages that were used longest ago make room
 )
 
 // setUpEngine must run before the first database of the process is opened. If
