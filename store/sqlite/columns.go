@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -19,6 +20,13 @@ type columns struct {
 	shared  []uint32
 	facets  []uint32
 	starts  []uint64 // how their places begin
+}
+
+// clip gives back what growing left over, so that bytes tells all.
+func (c *columns) clip() {
+	c.terms = strings.Clone(c.terms)
+	c.ends, c.starts = slices.Clone(c.ends), slices.Clone(c.starts)
+	c.shared, c.facets = slices.Clone(c.shared), slices.Clone(c.facets)
 }
 
 func (c *columns) bytes() int { return len(c.terms) + len(c.ends)*(3*4+8) }
@@ -37,12 +45,12 @@ type wanted struct {
 	marked      []byte // has a 1 at the facets; nil takes all
 }
 
-func (w *wordSearch) wanted() wanted {
-	out := wanted{first: w.first, last: w.last, low: moment(w.low), high: math.MaxUint64, marked: w.marked}
+func (w *wordSearch) want() wanted {
+	want := wanted{first: w.first, last: w.last, low: moment(w.low), high: math.MaxUint64, marked: w.marked}
 	if !w.To.IsZero() {
-		out.high = max(moment(w.high), 1) - 1
+		want.high = max(moment(w.high), 1) - 1
 	}
-	return out
+	return want
 }
 
 // moment is a place's time as a number, in nanoseconds.
@@ -70,30 +78,33 @@ func (w wanted) takes(facet uint32) bool {
 	return w.marked == nil || int(facet) < len(w.marked) && w.marked[facet] == 1
 }
 
-// memory keeps the columns of blocks that searches count in. Whoever asks for
-// a block that isn't kept, or has changed since, counts its rows; if it didn't
-// change from one time to the next, it is read in the background. So nobody
-// waits, and what changes all the time isn't read in vain.
-type memory struct {
+// wordMemory keeps the columns of blocks that searches count in. Whoever asks
+// for a block that isn't kept, or has changed since, counts its rows; if it
+// didn't change from one time to the next, it is read in the background. So
+// nobody waits, and what changes all the time isn't read in vain.
+type wordMemory struct {
 	read func(ctx context.Context, block int64) (*columns, error)
-	room int // in bytes
 
 	mu    sync.Mutex
+	left  int // bytes
 	kept  map[int64]*columns
-	asked map[int64]int64 // versions
-	busy  bool
-	all   sync.WaitGroup
+	asked map[int64]int64 // the version of each block that was asked for
+	// refused are versions for which there was no room.
+	refused map[int64]int64
+	busy    bool
+	fills   sync.WaitGroup
 }
 
-// usualRoom is enough for the words of a million records.
+// usualRoom, in bytes, is enough for a million words.
 const usualRoom = 64 << 20
 
-func newMemory(read func(context.Context, int64) (*columns, error)) *memory {
-	return &memory{read: read, room: usualRoom, kept: map[int64]*columns{}, asked: map[int64]int64{}}
+func newWordMemory(read func(context.Context, int64) (*columns, error)) *wordMemory {
+	return &wordMemory{read: read, left: usualRoom, kept: map[int64]*columns{}, asked: map[int64]int64{}, refused: map[int64]int64{}}
 }
 
-// of parts the blocks into those that are kept as they are now and the others.
-func (m *memory) of(blocks []block) (kept []*columns, others []block) {
+// split parts the blocks into those that are kept as they are now and the
+// others.
+func (m *wordMemory) split(blocks []block) (kept []*columns, others []block) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, b := range blocks {
@@ -108,61 +119,71 @@ func (m *memory) of(blocks []block) (kept []*columns, others []block) {
 
 // ask has those of the blocks read that haven't changed since they were last
 // asked for.
-func (m *memory) ask(ctx context.Context, blocks []block) {
+func (m *wordMemory) ask(ctx context.Context, blocks []block) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var numbers []int64
-	for _, b := range blocks {
-		if m.drop(b); m.kept[b.number] != nil {
-			continue // the asker's snapshot is older
-		}
-		if version, asked := m.asked[b.number]; asked && version == b.version {
-			numbers = append(numbers, b.number)
-		}
-		m.asked[b.number] = b.version
-	}
+	numbers := m.unchanged(blocks)
 	if m.busy || len(numbers) == 0 {
 		return
 	}
 	m.busy = true
-	m.all.Go(func() { m.fill(context.WithoutCancel(ctx), numbers) })
+	m.fills.Go(func() { m.fill(context.WithoutCancel(ctx), numbers) })
 }
 
-// drop forgets what was read of the block before this version.
-func (m *memory) drop(b block) {
+// unchanged notes what was asked for, and returns the blocks that are worth
+// reading.
+func (m *wordMemory) unchanged(blocks []block) (numbers []int64) {
+	for _, b := range blocks {
+		m.drop(b)
+		if m.kept[b.number] != nil {
+			continue // the asker's snapshot is older
+		}
+		before, asked := m.asked[b.number]
+		tried, refused := m.refused[b.number]
+		if asked && before == b.version && !(refused && tried == b.version) {
+			numbers = append(numbers, b.number)
+		}
+		m.asked[b.number] = b.version
+	}
+	return numbers
+}
+
+// drop forgets what was read of the block before this version. The others may
+// find room then.
+func (m *wordMemory) drop(b block) {
 	if c := m.kept[b.number]; c != nil && c.version < b.version {
-		m.room += c.bytes()
+		m.left += c.bytes()
 		delete(m.kept, b.number)
+		clear(m.refused)
 	}
 }
 
 // fill gives up on the first failure: it will show where rows are counted.
-func (m *memory) fill(ctx context.Context, numbers []int64) {
+func (m *wordMemory) fill(ctx context.Context, numbers []int64) {
 	for _, number := range numbers {
 		c, err := m.read(ctx, number)
-		if err != nil || !m.put(number, c) {
+		if err != nil {
 			break
 		}
+		m.put(number, c)
 	}
 	m.mu.Lock()
 	m.busy = false
 	m.mu.Unlock()
 }
 
-// put reports whether there was room.
-func (m *memory) put(number int64, c *columns) bool {
+func (m *wordMemory) put(number int64, c *columns) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.drop(block{number: number, version: c.version})
-	if m.kept[number] != nil {
-		return true
+	switch {
+	case m.kept[number] != nil:
+	case c.bytes() > m.left:
+		m.refused[number] = c.version
+	default:
+		m.left -= c.bytes()
+		m.kept[number] = c
 	}
-	if c.bytes() > m.room {
-		return false
-	}
-	m.room -= c.bytes()
-	m.kept[number] = c
-	return true
 }
 
 // readColumns reads a block with its version.
@@ -189,5 +210,6 @@ func (s *Store) readColumns(ctx context.Context, number int64) (*columns, error)
 		c.terms = terms.String()
 		return err
 	})
+	c.clip()
 	return c, err
 }

@@ -1,8 +1,12 @@
 package sqlite
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,23 +104,98 @@ func TestColumnsFollow(t *testing.T) {
 	}
 }
 
-// TestColumnsWithoutRoom: what doesn't fit is counted in rows.
+// reads counts how often a block is read into memory.
+func (s *searcher) reads() *atomic.Int64 {
+	var n atomic.Int64
+	read := s.st.memory.read
+	s.st.memory.read = func(ctx context.Context, block int64) (*columns, error) {
+		n.Add(1)
+		return read(ctx, block)
+	}
+	return &n
+}
+
+// TestColumnsWithoutRoom: what doesn't fit is counted in rows, and not read
+// again and again.
 func TestColumnsWithoutRoom(t *testing.T) {
+	const room = 300
 	s := newSearcher(t, t.TempDir())
-	s.st.memory.room = 300
+	s.st.memory.left = room
+	reads := s.reads()
 	for doc := range 20 {
 		s.put(doc, 1, fmt.Sprintf("陕A%05d", doc), false)
 	}
-	s.finds("陕A", 20)
-	s.finds("陕A0001", 10)
-	if got := len(s.kept()); got == 0 || got > 3 || s.st.memory.room < 0 {
-		t.Errorf("%d blocks are kept, with room for %d bytes", got, s.st.memory.room)
+	for range 10 {
+		s.finds("陕A", 20)
+		s.finds("陕A0001", 10)
+	}
+	if got := len(s.kept()); got == 0 || got > 3 || s.st.memory.left < 0 {
+		t.Errorf("%d blocks are kept, with %d bytes left", got, s.st.memory.left)
+	}
+	if got := reads.Load(); got > 9 {
+		t.Errorf("nine blocks that don't change were read %d times", got)
 	}
 	for doc := range 20 {
 		s.put(doc, 2, "豫C00001", false)
 		s.finds("豫C", doc+1)
 	}
-	if s.st.memory.room < 0 || s.st.memory.room > 300 {
-		t.Errorf("%d of 300 bytes are left", s.st.memory.room)
+	if s.st.memory.left < 0 || s.st.memory.left > room {
+		t.Errorf("%d of %d bytes are left", s.st.memory.left, room)
 	}
+}
+
+// TestColumnsUnreadable: who can't read a block counts rows, and the next one
+// tries again.
+func TestColumnsUnreadable(t *testing.T) {
+	s := newSearcher(t, t.TempDir())
+	read := s.st.memory.read
+	s.st.memory.read = func(context.Context, int64) (*columns, error) { return nil, errors.New("no") }
+	for doc := range 10 {
+		s.put(doc, 1, fmt.Sprintf("陕A%05d", doc), false)
+	}
+	s.finds("陕A", 10)
+	if len(s.kept()) > 0 {
+		t.Error("something is kept")
+	}
+	s.st.memory.read = read
+	s.finds("陕A", 10)
+	if len(s.kept()) == 0 {
+		t.Error("nothing is kept")
+	}
+}
+
+// TestColumnsWhileWritten: searches that don't wait for columns find what is
+// there while records change plates to and fro.
+func TestColumnsWhileWritten(t *testing.T) {
+	s := newSearcher(t, t.TempDir())
+	for doc := range 30 {
+		s.put(doc, 1, fmt.Sprintf("陕A%05d", doc), false)
+	}
+	var readers sync.WaitGroup
+	done := make(chan struct{})
+	for range 3 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				list, err := s.st.Store.List(context.WithoutCancel(t.Context()), store.ListQuery{
+					Areas: []inspection.Area{street}, Collection: inspection.Inspections,
+					Term: store.TermText + store.SearchKey("陕A0"), Prefix: true, Count: 100,
+				})
+				if err != nil || list.Total != 30 {
+					t.Errorf("%d records, %v; want 30", list.Total, err)
+					return
+				}
+			}
+		})
+	}
+	for edit := range 60 {
+		s.put(edit%30, int64(edit/30)+2, fmt.Sprintf("陕A%05d", 30+edit), false)
+	}
+	close(done)
+	readers.Wait()
+	s.finds("陕A0", 30)
 }

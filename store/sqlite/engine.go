@@ -10,10 +10,11 @@ import (
 // A connection empties its page cache whenever another one has committed, and
 // the engine gives the memory back to the system page by page, to ask for it
 // again with the next query. So the pages of all connections come from one
-// area instead, for as long as the process lives.
+// area instead, for as long as the process lives. It bounds all caches together:
+// what was used longest ago makes room, whoever used it.
 const (
-	slotBytes = 8192 + 512 // a page and what the engine notes of it
-	slots     = 2000       // beyond them, the pages that were used longest ago make room
+	slotBytes = 8192 + 512 // a page and the 272 bytes that the engine notes of it
+	slots     = 2000
 )
 
 // setUpEngine must run before the first database of the process is opened. If
@@ -21,15 +22,11 @@ const (
 var setUpEngine = sync.OnceFunc(func() {
 	tls := libc.NewTLS()
 	defer tls.Close()
-	if area := libc.Xmalloc(tls, slots*slotBytes); area != 0 {
-		configure(tls, sqlite3.SQLITE_CONFIG_PAGECACHE, area, int32(slotBytes), int32(slots))
+	area := libc.Xmalloc(tls, slots*slotBytes)
+	if area == 0 {
+		return
 	}
-	// Nobody reads the statistics for which each allocation takes a lock.
-	configure(tls, sqlite3.SQLITE_CONFIG_MEMSTATUS, int32(0))
+	values := libc.NewVaList(area, int32(slotBytes), int32(slots))
+	defer libc.Xfree(tls, values)
+	sqlite3.Xsqlite3_config(tls, sqlite3.SQLITE_CONFIG_PAGECACHE, values)
 })
-
-func configure(tls *libc.TLS, option int32, values ...any) {
-	list := libc.NewVaList(values...)
-	defer libc.Xfree(tls, list)
-	sqlite3.Xsqlite3_config(tls, option, list)
-}

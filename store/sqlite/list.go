@@ -29,7 +29,7 @@ type listing struct {
 	store.ListQuery
 	at     querier
 	cut    cuts
-	memory *memory
+	memory *wordMemory
 	areas  string // as JSON
 	// facets are those that match, the one with the newest place first.
 	facets []facetRow
@@ -53,7 +53,7 @@ type facetRow struct {
 // highest lies behind all places.
 var highest = bytes.Repeat([]byte{0xff}, 9)
 
-func newListing(at querier, cut cuts, m *memory, q store.ListQuery) (*listing, error) {
+func newListing(at querier, cut cuts, m *wordMemory, q store.ListQuery) (*listing, error) {
 	q.Limit, q.Count = max(q.Limit, 0), max(q.Count, 0)
 	l := &listing{ListQuery: q, at: at, cut: cut, memory: m, low: []byte{}, high: highest, first: q.Term, last: q.Term + "\x00"}
 	if !q.From.IsZero() {

@@ -18,7 +18,7 @@ import (
 // What lists read, kept with the records:
 //
 // A record's place is where it stands in a list, as bytes that sort like it:
-// its start, then the 16 bytes of its id.
+// its start, then its id: the 16 bytes of a UUID, the text of any other.
 //
 // A shelf is an area's part of a collection, and a facet one combination of
 // what lists filter by on a shelf: there are some dozens of them, whatever the
@@ -34,8 +34,7 @@ import (
 // for what half of them carry, a walk through the newest records, whose index
 // shows their words, finds a page soonest.
 
-// cuts are where ways of reading lists part. A database keeps its blockBits
-// for ever.
+// cuts are where ways of reading lists part. Other blockBits need a migration.
 type cuts struct {
 	// blockBits: a block holds 2^blockBits records.
 	blockBits int
@@ -100,11 +99,12 @@ func placeOf(r store.Record) []byte { return placeAt(r.Place()) }
 
 func placeAt(m store.ListMark) []byte {
 	place := placeBefore(m.Started)
-	id, err := hex.AppendDecode(place, []byte(strings.ReplaceAll(string(m.ID), "-", "")))
-	if err != nil {
-		return append(place, m.ID...) // no UUID, which no phone can send
+	if id, err := inspection.ParseDocID(string(m.ID)); err == nil {
+		if whole, err := hex.AppendDecode(place, []byte(strings.ReplaceAll(string(id), "-", ""))); err == nil {
+			return whole
+		}
 	}
-	return id
+	return append(place, m.ID...) // reference documents have names
 }
 
 // placeBefore returns what lies before all places of the time and after those
@@ -245,6 +245,7 @@ type word struct {
 	place  []byte
 }
 
+// sharedByTombstones is more than any term has bytes, and stands in databases.
 const sharedByTombstones = 1 << 20
 
 func wordTerm(c inspection.Collection, term string) string { return string(c) + "/" + term }

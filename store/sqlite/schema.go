@@ -143,11 +143,14 @@ ALTER TABLE blocks ADD COLUMN oldest BLOB NOT NULL DEFAULT x'';
 DROP INDEX records_by_facet;
 CREATE INDEX records_by_facet ON records (facet, place, words) WHERE deleted = 0;
 `, `
--- Ids take 16 bytes in places, and words have shorter rows in smaller blocks.
+-- Ids that are UUIDs take 16 bytes in places, and words have shorter rows in
+-- smaller blocks.
 DROP INDEX records_by_place;
 DROP INDEX records_by_facet;
-UPDATE records SET place = CAST(substr(place, 1, 8) || unhex(substr(place, 9), '-') AS BLOB);
-UPDATE facets SET newest = CAST(substr(newest, 1, 8) || unhex(substr(newest, 9), '-') AS BLOB);
+UPDATE records SET place = CAST(substr(place, 1, 8) || unhex(substr(place, 9), '-') AS BLOB)
+	WHERE length(place) = 44 AND unhex(substr(place, 9), '-') IS NOT NULL;
+UPDATE facets SET newest = CAST(substr(newest, 1, 8) || unhex(substr(newest, 9), '-') AS BLOB)
+	WHERE length(newest) = 44 AND unhex(substr(newest, 9), '-') IS NOT NULL;
 -- The version of a block counts the commits that changed its words.
 ALTER TABLE blocks ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
 DELETE FROM blocks;
@@ -168,7 +171,7 @@ INSERT INTO words (block, term, row, shared, facet, place)
 				SELECT 0 UNION ALL SELECT n + 1 FROM alike WHERE n < octet_length(w.before)
 					AND substr(CAST(w.before AS BLOB), n + 1, 1) = substr(CAST(w.term AS BLOB), n + 1, 1)
 			) SELECT max(n) FROM alike) END, r.facet, r.place
-	FROM wide w CROSS JOIN records r WHERE r.row = w.row ORDER BY 1, 2, 3;
+	FROM wide w CROSS JOIN records r WHERE r.row = w.row;
 DROP TABLE wide;
 CREATE INDEX records_by_place ON records (area, collection, place, facet, words) WHERE deleted = 0;
 CREATE INDEX records_by_facet ON records (facet, place, words) WHERE deleted = 0;
@@ -184,14 +187,16 @@ func migrate(ctx context.Context, conn *sql.Conn, newID func() string) error {
 	if err != nil || version == len(migrations) {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+	// Indexes are sorted in memory: a container may have no folder for temporary
+	// files.
+	if _, err := conn.ExecContext(ctx, `PRAGMA temp_store = MEMORY; BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
 	if err := upgrade(ctx, conn, newID); err != nil {
-		_, end := conn.ExecContext(ctx, `ROLLBACK`)
+		_, end := conn.ExecContext(ctx, `ROLLBACK; PRAGMA temp_store = DEFAULT`)
 		return errors.Join(err, end)
 	}
-	_, err = conn.ExecContext(ctx, `COMMIT`)
+	_, err = conn.ExecContext(ctx, `COMMIT; PRAGMA temp_store = DEFAULT`)
 	return err
 }
 

@@ -172,7 +172,11 @@ func (w *wordSearch) look(ctx context.Context) (err error) {
 		return nil
 	}
 	w.spots, w.many = nil, true
-	// Whether many carry the word is known when so many do.
+	return w.weighNewest(ctx)
+}
+
+// weighNewest tells whether many carry the word: it knows when so many do.
+func (w *wordSearch) weighNewest(ctx context.Context) (err error) {
 	dense := int(rowsOf(w.newest)/w.cut.dense) + 1
 	if !w.ranged() {
 		w.inNewest, err = w.countIn(ctx, w.newest, dense)
@@ -272,9 +276,10 @@ func numbersOf(blocks []block) (string, error) {
 // countIn counts what the blocks hold, up to a number: first in memory, then
 // in the rows of the others.
 func (w *wordSearch) countIn(ctx context.Context, blocks []block, limit int) (n int, err error) {
-	kept, others := w.memory.of(blocks)
+	kept, others := w.memory.split(blocks)
+	want := w.want()
 	for _, c := range kept {
-		n += c.count(w.wanted(), limit-n)
+		n += c.count(want, limit-n)
 	}
 	if len(others) == 0 || n >= limit {
 		return n, nil

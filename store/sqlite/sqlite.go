@@ -43,7 +43,7 @@ type Store struct {
 	db     *sql.DB // the readers
 	read   *statements
 	*lists
-	memory *memory
+	memory *wordMemory
 }
 
 // Open opens the database in the folder dir and makes both if they don't
@@ -76,7 +76,7 @@ func open(ctx context.Context, dir string, opts Options, pragmas ...string) (*St
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
 	s := &Store{writer: w, db: db, read: newStatements(db), lists: newLists()}
-	s.memory = newMemory(s.readColumns)
+	s.memory = newWordMemory(s.readColumns)
 	return s, nil
 }
 
@@ -88,7 +88,7 @@ func (s *Store) Close() error {
 	if !s.gate.close() {
 		return nil
 	}
-	s.memory.all.Wait()
+	s.memory.fills.Wait()
 	// Readers go first: the last connection to close moves the write-ahead
 	// log into the database file.
 	return errors.Join(s.read.close(), s.db.Close(), s.writer.close())

@@ -72,7 +72,7 @@ var smallCuts = cuts{blockBits: 1, few: 1, dense: 3, scattered: 1, streams: 1}
 type patient struct{ *Store }
 
 func (p patient) List(ctx context.Context, q store.ListQuery) (store.List, error) {
-	defer p.memory.all.Wait()
+	defer p.memory.fills.Wait()
 	return p.Store.List(ctx, q)
 }
 
