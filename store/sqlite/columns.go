@@ -140,7 +140,7 @@ func (m *wordMemory) unchanged(blocks []block) (numbers []int64) {
 		}
 		before, asked := m.asked[b.number]
 		tried, refused := m.refused[b.number]
-		if asked && before == b.version && !(refused && tried == b.version) {
+		if asked && before == b.version && (!refused || tried != b.version) {
 			numbers = append(numbers, b.number)
 		}
 		m.asked[b.number] = b.version
