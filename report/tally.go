@@ -26,22 +26,28 @@ func (c *Count) add(d Count) {
 	}
 }
 
-// standing orders verdicts by weight: of a vehicle that is checked twice in
-// one session the weightier counts.
+// weights order verdicts: of a vehicle that is checked twice in one session the
+// check with the weightier one counts.
 var weights = map[inspection.Verdict]int{
 	inspection.Fail: 5, inspection.PendingLab: 4, inspection.Indeterminate: 3,
 	inspection.Pass: 2, inspection.NotApplicable: 1,
 }
 
-// gathering counts the inspections of one session, which come one by one.
+// gathering counts the inspections of one session, which come one by one, and
+// twice: which check of a vehicle counts is known when all were seen.
 type gathering struct {
-	session  *session
-	vehicles map[string]inspection.Verdict
-	count    Count
+	session *session
+	chosen  map[string]candidate // by vehicle
+	count   Count
+}
+
+type candidate struct {
+	id     inspection.DocID
+	weight int
 }
 
 func gather(s *session) *gathering {
-	g := &gathering{session: s, vehicles: map[string]inspection.Verdict{}}
+	g := &gathering{session: s, chosen: map[string]candidate{}}
 	g.count.Verdicts = map[inspection.Verdict]int{}
 	if s.Excluded == "" {
 		g.count.Sessions = 1
@@ -61,7 +67,18 @@ const (
 	SecondInCheck Outcome = "same_vehicle"
 )
 
-// add counts an inspection that names the session.
+// choose sees an inspection for the first time. Of equal ones the first is
+// chosen.
+func (g *gathering) choose(c *check) {
+	if !c.Standing || c.Template != g.session.Topic || c.Vehicle == "" {
+		return
+	}
+	if before, again := g.chosen[c.Vehicle]; !again || weights[c.Verdict] > before.weight {
+		g.chosen[c.Vehicle] = candidate{c.ID, weights[c.Verdict]}
+	}
+}
+
+// add counts an inspection that names the session, after all were seen.
 func (g *gathering) add(c *check) Outcome {
 	switch {
 	case !c.Standing:
@@ -70,24 +87,12 @@ func (g *gathering) add(c *check) Outcome {
 		return OtherTopic
 	case g.session.Excluded != "":
 		return OfExcluded
-	case c.Vehicle == "":
-		g.count.Checks++
-		g.count.Verdicts[c.Verdict]++
-		return Counted
+	case c.Vehicle != "" && c.ID != g.chosen[c.Vehicle].id:
+		return SecondInCheck
 	}
-	before, again := g.vehicles[c.Vehicle]
-	if !again {
-		g.vehicles[c.Vehicle] = c.Verdict
-		g.count.Checks++
-		g.count.Verdicts[c.Verdict]++
-		return Counted
-	}
-	if weights[c.Verdict] > weights[before] {
-		g.vehicles[c.Vehicle] = c.Verdict
-		g.count.Verdicts[before]--
-		g.count.Verdicts[c.Verdict]++
-	}
-	return SecondInCheck
+	g.count.Checks++
+	g.count.Verdicts[c.Verdict]++
+	return Counted
 }
 
 // tally holds the counts of a window by area and topic.

@@ -87,10 +87,9 @@ func (sc *scene) walk(ctx context.Context, w Window, to every, progress Progress
 // visit counts one session.
 func (sc *scene) visit(ctx context.Context, s *session, into *counts, to every) error {
 	g := gather(s)
-	err := sc.view.ofSession(ctx, s.ID, func(d document) error {
-		c := checkOf(d)
-		outcome := g.add(&c)
-		return to.check(s, sc.shown(&c), outcome)
+	err := sc.twice(ctx, s.ID, g.choose, func(c *check) error {
+		outcome := g.add(c)
+		return to.check(s, sc.shown(c), outcome)
 	})
 	if err != nil {
 		return err
@@ -103,6 +102,38 @@ func (sc *scene) visit(ctx context.Context, s *session, into *counts, to every) 
 	}
 	into.tally.add(s.Area, s.Topic, g.count)
 	return to.session(s, g.count)
+}
+
+// kept is how many inspections of a session are kept in memory while they are
+// looked at twice; those of a larger one are read twice.
+const kept = 500
+
+func (sc *scene) twice(ctx context.Context, session inspection.DocID, look func(*check), visit func(*check) error) error {
+	var first []check
+	seen := 0
+	err := sc.view.ofSession(ctx, session, func(d document) error {
+		c := checkOf(d)
+		look(&c)
+		if seen++; seen <= kept {
+			first = append(first, c)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if seen > kept {
+		return sc.view.ofSession(ctx, session, func(d document) error {
+			c := checkOf(d)
+			return visit(&c)
+		})
+	}
+	for i := range first {
+		if err := visit(&first[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // shown withholds what a document of an area outside of the scope says: it

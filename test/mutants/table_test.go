@@ -91,7 +91,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "a vehicle that is checked twice in one session counts twice", caught: []string{"counts"},
-		edits: []edit{{"report/tally.go", "	before, again := g.vehicles[c.Vehicle]\n", "	before, again := g.vehicles[c.Vehicle]\n	if again {\n		g.count.Checks++\n	}\n"}},
+		edits: []edit{{"report/tally.go", "		return SecondInCheck\n", "		g.count.Checks++\n		return SecondInCheck\n"}},
 	},
 	{
 		bug: "a refresh token works once only", caught: []string{"sign-in"},
