@@ -127,9 +127,9 @@ func (sc *scene) placeColumns() []column {
 
 func (sc *scene) verdictColumns() []column {
 	return []column{
-		words("判定", 10, func(l *line) string { return verdictWord(l.check.Template, l.check.Verdict) }),
+		words("判定", 10, func(l *line) string { return l.check.verdictWord() }),
 		{"判定说明", 34, asWrapped, func(l *line) any {
-			return orNil(joined(l.check.failures(), func(f finding) string { return f.message }))
+			return orNil(joined(l.check.reasons(), func(f finding) string { return f.message }))
 		}},
 	}
 }
@@ -179,12 +179,12 @@ func (sc *scene) violationColumns() []column {
 		texts("网格", 12, func(l *line) string { return textOf(l.check.Doc["grid"]) }),
 		moments("检查时间", func(l *line) time.Time { return l.check.Started }),
 		texts("检查对象", 18, func(l *line) string { return sc.subject(l.check) }),
-		words("判定", 10, func(l *line) string { return verdictWord(l.check.Template, l.check.Verdict) }),
+		words("判定", 10, func(l *line) string { return l.check.verdictWord() }),
 		{"判定说明", 36, asWrapped, func(l *line) any {
-			return orNil(joined(l.check.failures(), func(f finding) string { return f.message }))
+			return orNil(joined(l.check.reasons(), func(f finding) string { return f.message }))
 		}},
 		{"依据", 30, asWrapped, func(l *line) any {
-			return orNil(joined(l.check.failures(), func(f finding) string { return f.basis }))
+			return orNil(joined(l.check.reasons(), func(f finding) string { return f.basis }))
 		}},
 		texts("牵头单位", 15, func(l *line) string { return sc.ref.unit(l.check.LeadUnit) }),
 		words("检查员", 9, func(l *line) string { return sc.ref.person(textOf(l.check.server()["inspector"])) }),

@@ -53,6 +53,33 @@ func TestTheTableAddsUp(t *testing.T) {
 	}
 }
 
+// Of a vehicle that was checked twice, the check that is told as counted is the
+// one whose verdict counts, in a session too large to be kept in memory as well.
+func TestTheCountedCheckHasTheVerdictThatCounts(t *testing.T) {
+	for _, others := range []int{1, 510} {
+		w := newWorld(t)
+		p := w.phone("zhang")
+		w.at(local("2026-11-03 09:00:00"))
+		p.put("sessions", id(1), newSession(street, "2026-10-12T09:00:00+08:00", nil))
+		p.put("inspections", id(2), newVehicle(street, id(1), "陕A99999", nil))
+		for n := range others {
+			p.put("inspections", id(10+n), newVehicle(street, id(1), fmt.Sprintf("陕A%05d", n), nil))
+		}
+		p.put("inspections", id(9999), newVehicle(street, id(1), "陕A99999", object{"answers": dieselAnswers("diesel_roadside_fail", "陕A99999")}))
+		at, rows := w.table("")
+		told := map[string]int{}
+		for _, r := range rows {
+			if r[at["数量计数"]] == "1" {
+				told[r[at["判定"]]]++
+			}
+		}
+		got := topic(w.joint(report.WholeMonth, "").Topics, "diesel_roadside").Verdicts
+		if told["疑似超标"] != 1 || got[inspection.Fail] != 1 || told["未发现问题"] != others || got[inspection.Pass] != others {
+			t.Errorf("the report counts %v, the table tells %v", got, told)
+		}
+	}
+}
+
 // No text that a phone sends is a formula in a spreadsheet.
 func TestTextsAreNoFormulas(t *testing.T) {
 	w := newWorld(t)

@@ -83,7 +83,7 @@ func (m *mapWriter) violation(c *check) error {
 
 func (m *mapWriter) judge(f *feature, c *check) {
 	f.Properties.Subject = m.sc.subject(c)
-	f.Properties.Verdict, f.Properties.Words = string(c.Verdict), verdictWord(c.Template, c.Verdict)
+	f.Properties.Verdict, f.Properties.Words = string(c.Verdict), c.verdictWord()
 }
 
 func (m *mapWriter) feature(d *document, kind, topic string) *feature {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -159,16 +160,31 @@ func growth(now, before int) any {
 	return float64(now-before) / float64(before)
 }
 
-// remarks says what the targets rest on and what was not counted.
-func (b *workbook) remarks(g *grid, j *Joint, row, wide int) int {
-	single := 0
+// setAside says which sessions were not counted, and which are to be looked at.
+func setAside(j *Joint) string {
+	times := map[Reason]int{}
 	for _, x := range j.Excluded {
-		if x.Reason == SingleUnit {
-			single++
+		times[x.Reason]++
+	}
+	var reasons []string
+	for _, r := range []Reason{SingleUnit, NoTrafficPolice} {
+		if times[r] > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s %d 次", reasonWords[r], times[r]))
 		}
 	}
-	lines := []string{fmt.Sprintf("未计入的检查 %d 次（%s %d 次，%s %d 次）。另有手机时钟偏差超过10分钟、开始时间存疑的检查 %d 次，供核对。明细见“联合检查”。",
-		len(j.Excluded), reasonWords[SingleUnit], single, reasonWords[NoTrafficPolice], len(j.Excluded)-single, len(j.SuspectClock))}
+	text := fmt.Sprintf("未计入的检查 %d 次", len(j.Excluded))
+	if len(reasons) > 0 {
+		text += "（" + strings.Join(reasons, "，") + "）"
+	}
+	if n := len(j.SuspectClock); n > 0 {
+		text += fmt.Sprintf("。另有手机时钟偏差超过10分钟、开始时间存疑的检查 %d 次，供核对", n)
+	}
+	return text + "。明细见“联合检查”。"
+}
+
+// remarks says what the targets rest on and what was not counted.
+func (b *workbook) remarks(g *grid, j *Joint, row, wide int) int {
+	lines := []string{setAside(j)}
 	for _, t := range j.Topics {
 		if t.Target != nil {
 			note := ""

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -9,8 +10,8 @@ import (
 
 // What people read. The plan's offices work in Chinese; JSON has the codes.
 
-// exceedances are the checklists whose failures exceed a limit; those of the
-// others break a rule.
+// exceedances are the checklists whose failures exceed a limit, where no finding
+// says otherwise.
 var exceedances = map[string]bool{topicVehicles: true, "voc_product": true}
 
 var verdictWords = map[inspection.Verdict]string{
@@ -18,16 +19,31 @@ var verdictWords = map[inspection.Verdict]string{
 	inspection.NotApplicable: "不适用",
 }
 
-// verdictWord words a verdict. A failure is a screening result: people in the
-// field have no power to penalise.
-func verdictWord(template string, v inspection.Verdict) string {
-	switch {
-	case v == inspection.Fail && exceedances[template]:
-		return "疑似超标"
-	case v == inspection.Fail:
-		return "疑似违规"
+const (
+	exceeds  = "疑似超标"
+	violates = "疑似违规"
+)
+
+// verdictWord words a check's verdict, a failure as its findings do: it exceeds
+// a limit or breaks a rule. It is a screening result: people in the field have
+// no power to penalise.
+func (c *check) verdictWord() string {
+	if c.Verdict != inspection.Fail {
+		return wordOf(verdictWords, c.Verdict)
 	}
-	return wordOf(verdictWords, v)
+	words := c.reasons()
+	says := func(word string) bool {
+		return slices.ContainsFunc(words, func(f finding) bool { return strings.HasPrefix(f.message, word) })
+	}
+	switch {
+	case says(exceeds):
+		return exceeds
+	case says(violates):
+		return violates
+	case exceedances[c.Template]:
+		return exceeds
+	}
+	return violates
 }
 
 var reasonWords = map[Reason]string{SingleUnit: "参加单位不足两个", NoTrafficPolice: "路检路查无交警参加"}
@@ -80,13 +96,16 @@ func momentWord(t time.Time) string { return t.In(inspection.China).Format("2006
 // finding is what a rule found, as far as people read it.
 type finding struct{ message, basis string }
 
-// failures lists what made a check fail.
-func (c *check) failures() []finding {
+// reasons lists what made a check fail, or wait for a laboratory or an answer.
+func (c *check) reasons() []finding {
+	if c.Verdict == inspection.Pass || c.Verdict == inspection.NotApplicable {
+		return nil
+	}
 	list, _ := c.server()["findings"].([]any)
 	var out []finding
 	for _, x := range list {
 		f := members(x)
-		if f["result"] == string(inspection.Fail) && f["level"] != "warn" {
+		if f["result"] == string(c.Verdict) && f["level"] != "warn" {
 			out = append(out, finding{textOf(f["message"]), textOf(f["basis"])})
 		}
 	}
