@@ -91,7 +91,7 @@ func (sc *scene) sessionColumns() []column {
 		words("单位", 6, func(l *line) string { return countWord(l.session.Topic) }),
 		{"疑似问题", 7, asNumber, func(l *line) any { return l.count.Verdicts[inspection.Fail] }},
 		words("是否计入", 7, func(l *line) string { return yesNo(l.session.Excluded == "") }),
-		texts("未计入原因", 14, func(l *line) string { return wordOf(reasonWords, l.session.Excluded) }),
+		texts("未计入原因", 21, func(l *line) string { return wordOf(reasonWords, l.session.Excluded) }),
 		{"手机时钟偏差（秒）", 9, asNumber, func(l *line) any { return l.session.server()["clock_offset_s"] }},
 		{"检查备注", 16, asWrapped, func(l *line) any { return orNil(textOf(l.session.Doc["note"])) }},
 		moments("接收时间", func(l *line) time.Time { return timeOf(l.session.server()["received_at"]) }),

@@ -56,6 +56,9 @@ func newStyles(f *excelize.File) (styles, error) {
 		if numbers != "" {
 			s.CustomNumFmt = &numbers
 		}
+		if horizontal == "left" && !wrap {
+			s.Alignment.Indent = 1 // keeps off the number in the cell before it
+		}
 		return m.make(s)
 	}
 	marked := func(ink, color string) int {
