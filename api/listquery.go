@@ -71,6 +71,9 @@ func (q *query) moment(name string, last bool) time.Time {
 		return time.Time{}
 	}
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		if t.IsZero() {
+			t = t.Add(1) // the zero time would be no bound
+		}
 		return t
 	}
 	day, err := time.ParseInLocation(time.DateOnly, s, inspection.China)

@@ -330,7 +330,7 @@ func TestListParameters(t *testing.T) {
 		"": true, "area=610102,610102003": true, "verdict=fail&state=edited&evidence=complete&template=x": true, "q=%E9%99%95A": true,
 		"from=2026-10-01&to=2026-10-31": true, "from=2026-10-01T00:00:00%2B08:00": true, "limit=1": true, "limit=999999": true, "unknown=1": true,
 		"site=0192f3c1-7d1e-7a64-9f0a-3b1c2d4e5f60": true, "cursor=": true,
-		"area=61010": false, "verdict=bad": false, "state=closed": false, "evidence=yes": false, "from=soon": false, "to=2026-13-01": false,
+		"area=61010": false, "verdict=bad": false, "state=closed": false, "evidence=yes": false, "from=soon": false, "to=0001-01-01T00:00:00Z": true, "to=2026-13-01": false,
 		"limit=0": false, "limit=x": false, "limit=": false, "cursor=%21": false, "site=x": false, "q=a&q=b": false, "q=a&site=0192f3c1-7d1e-7a64-9f0a-3b1c2d4e5f60": false,
 	} {
 		if a := boss.get("/v1/inspections?" + query); good {

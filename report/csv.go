@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"gridpatrol/inspection"
@@ -148,14 +149,23 @@ func cell(f format, v any) string {
 	return ""
 }
 
-// formulas are what a formula may begin with, full-width forms included: some
-// spreadsheets take those as well.
-const formulas = "=+-@\t\r\n＝＋－＠"
+// formulas are what a formula may begin with, other forms of the signs included:
+// some spreadsheets take those as well.
+const formulas = "=+-@＝＋－＠﹦﹢﹣﹫−"
 
-// unformula puts an apostrophe before a text that a spreadsheet might run.
+// unformula puts an apostrophe before a text that a spreadsheet might run: one
+// that begins with a sign, or with a tab or a line's end, or has a sign behind
+// what can't be seen. Controls other than those are left out.
 func unformula(s string) string {
-	first, _ := utf8.DecodeRuneInString(s)
-	if s != "" && strings.ContainsRune(formulas, first) {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) {
+			return -1
+		}
+		return r
+	}, s)
+	seen := strings.TrimLeftFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z) })
+	first, _ := utf8.DecodeRuneInString(seen)
+	if s != "" && strings.ContainsRune("\t\r\n", rune(s[0])) || seen != "" && strings.ContainsRune(formulas, first) {
 		return "'" + s
 	}
 	return s

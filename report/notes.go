@@ -1,11 +1,15 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/xuri/excelize/v2"
+)
 
 // definitions say what the numbers mean, in the words of those who read them.
 var definitions = [][2]string{
 	{"联合检查（次）", "由两个以上不同单位（牵头单位与参加单位合计，同一单位只算一个）共同开展的一次检查；路检路查须有交警参加。"},
-	{"检查数量（辆次）", "在计入的联合检查中已提交、未驳回、未删除的柴油车检查记录；同一次检查中同一车牌号和车牌颜色只计一次，在两次检查中计两辆次。"},
+	{"检查数量（辆次）", "在计入的联合检查中已提交、未驳回、未删除的柴油车检查记录；同一次检查中同一车牌号和车牌颜色只计一次，以判定较重的一条为准；在两次检查中计两辆次。"},
 	{"检查数量（件次）", "其他主题联合检查中已提交、未驳回、未删除的检查记录。"},
 	{"归属时段和街道", "以检查开始时间（北京时间）归入统计时段，所含记录随检查归入，不论其自身时间；以检查所在街道归入街道。"},
 	{"未计入", "参加单位不足两个，或路检路查无交警参加的检查，列出但不计入。"},
@@ -37,7 +41,7 @@ func (b *workbook) notes(j *Joint, heads []ChainHead) error {
 	pair("统计时段", fmt.Sprintf("%s（%s 起，%s 止，不含）", j.Window.title(), stamp(j.Window.From), stamp(j.Window.To)), 0)
 	pair("数据截至", stamp(j.AsOf.At), 0)
 	token := j.AsOf.Token()
-	pair("截至标识（as_of）", token, float64(15*(1+len(token)/90)))
+	pair("截至标识（as_of）", token, min(float64(15*(1+len(token)/90)), excelize.MaxRowHeight))
 	pair("填报单位", nil, 20)
 	pair("联系人", nil, 20)
 	pair("联系电话", nil, 20)

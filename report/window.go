@@ -45,7 +45,7 @@ const (
 func ParseWindow(month, kind string) (Window, error) {
 	first, err := time.ParseInLocation("2006-01", month, inspection.China)
 	if err != nil || first.Year() < firstYear || first.Year() > lastYear {
-		return Window{}, inspection.Errorf(inspection.CodeBadParameter, "The parameter month must be a month like 2026-10.")
+		return Window{}, inspection.Errorf(inspection.CodeBadParameter, "The parameter month must be a month like 2026-10, from %d to %d.", firstYear, lastYear)
 	}
 	k := Kind(kind)
 	if k == "" {

@@ -170,7 +170,8 @@ func (s *Service) MoveTask(ctx context.Context, asker Asker, id inspection.DocID
 	if err := s.checkHands(ctx, ref, r.Area, valueOf(in.Unit), valueOf(in.Assignee)); err != nil {
 		return store.Record{}, err
 	}
-	wanted := inspection.Object{"act": string(in.Event), "comment": text(comment)}
+	given := in.given()
+	wanted := inspection.Object{"act": string(in.Event), "comment": text(comment), "given": given}
 	repeat := func(d *sync.Draft) bool { return b.isRepeat(object(d.Server["act"]), wanted, asker.User) }
 	return s.change(ctx, asker, r, b, repeat, func(at moment, d *sync.Draft) error {
 		state, ok := inspection.TaskOf(d.Server).After(in.Event)
@@ -178,10 +179,32 @@ func (s *Service) MoveTask(ctx context.Context, asker Asker, id inspection.DocID
 			return inspection.Errorf(inspection.CodeConflict, "A task that is %s can't take the act %s.", state, in.Event)
 		}
 		d.Server["state"] = string(state)
-		d.Server["act"] = actOf(in.Event, asker.User, at, comment, in.Rev)
+		act := actOf(in.Event, asker.User, at, comment, in.Rev)
+		if given != nil {
+			act["given"] = given
+		}
+		d.Server["act"] = act
 		d.ServerChanged()
 		return in.apply(d, ref, at)
 	})
+}
+
+// given is what came with the act, nil for nothing: a request that is sent again
+// is known by it.
+func (m *TaskMove) given() any {
+	given := inspection.Object{}
+	for name, v := range map[string]*string{"unit": m.Unit, "assignee": m.Assignee, "due": m.Due} {
+		if v != nil {
+			given[name] = *v
+		}
+	}
+	if len(m.Rectification) > 0 {
+		given["rectification"] = m.Rectification
+	}
+	if len(given) == 0 {
+		return nil
+	}
+	return given
 }
 
 func valueOf(s *string) string {

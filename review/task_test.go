@@ -149,6 +149,38 @@ func TestTaskTwice(t *testing.T) {
 	refused(t, err, inspection.CodeConflict)
 }
 
+// TestTaskActTwice: an act that is sent again is done once, and another act of
+// the same kind on the same revision is refused, not taken for the first.
+func TestTaskActTwice(t *testing.T) {
+	for name, acts := range map[string][2]review.TaskMove{
+		"due":      {{Event: inspection.TaskAssign, Due: new("2026-12-05")}, {Event: inspection.TaskAssign, Due: new("2026-12-06")}},
+		"unit":     {{Event: inspection.TaskAssign, Due: new("2026-12-05")}, {Event: inspection.TaskAssign, Due: new("2026-12-05"), Unit: new("transport")}},
+		"taken":    {{Event: inspection.TaskAssign, Unit: new("transport")}, {Event: inspection.TaskAssign, Unit: new("transport"), Assignee: new("")}},
+		"rectify":  {{Event: inspection.TaskRectify, Rectification: inspection.Object{"note": "a"}}, {Event: inspection.TaskRectify, Rectification: inspection.Object{"note": "b"}}},
+		"comment":  {{Event: inspection.TaskAssign, Comment: "a"}, {Event: inspection.TaskAssign, Comment: "b"}},
+		"no more":  {{Event: inspection.TaskAssign, Due: new("2026-12-05")}, {Event: inspection.TaskAssign}},
+		"no unit…": {{Event: inspection.TaskAssign}, {Event: inspection.TaskAssign, Unit: new("transport")}},
+	} {
+		w := newWorld(t)
+		r := w.task(review.NewTask{ID: newID(), Area: string(street), Title: "x", Unit: "ecology", Due: "2026-10-20"})
+		for i := range acts {
+			acts[i].Rev = r.Rev
+		}
+		first, err := w.review.MoveTask(w.ctx, boss, r.ID, acts[0])
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		again, err := w.review.MoveTask(w.ctx, boss, r.ID, acts[0])
+		if err != nil || again.Rev != first.Rev || string(again.Doc) != string(first.Doc) {
+			t.Errorf("%s again: %d %s, %v", name, again.Rev, again.Doc, err)
+		}
+		_, err = w.review.MoveTask(w.ctx, boss, r.ID, acts[1])
+		if inspection.CodeOf(err) != inspection.CodeStale {
+			t.Errorf("another %s on the same revision: %v", name, err)
+		}
+	}
+}
+
 // TestTaskFlow is the whole way of a task, with a rectification made offline.
 func TestTaskFlow(t *testing.T) {
 	w := newWorld(t)
