@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -77,6 +78,25 @@ func TestTheCountedCheckHasTheVerdictThatCounts(t *testing.T) {
 		if told["疑似超标"] != 1 || got[inspection.Fail] != 1 || told["未发现问题"] != others || got[inspection.Pass] != others {
 			t.Errorf("the report counts %v, the table tells %v", got, told)
 		}
+	}
+}
+
+// A token of very many areas fills more than the highest row that there is.
+func TestTheWorkbookOfManyAreas(t *testing.T) {
+	w := newWorld(t)
+	w.handMonth()
+	raw, err := base64.RawURLEncoding.DecodeString(w.joint(report.WholeMonth, "").AsOf.Token())
+	w.must(err)
+	var token map[string]any
+	w.must(json.Unmarshal(raw, &token))
+	seqs := token["s"].(map[string]any)
+	for n := range 300 {
+		seqs[fmt.Sprintf("6199%05d", n)] = 0
+	}
+	raw, err = json.Marshal(token)
+	w.must(err)
+	if book := w.file(report.FormatXLSX, base64.RawURLEncoding.EncodeToString(raw)); !bytes.HasPrefix(book, []byte("PK")) {
+		t.Errorf("no workbook: %q", book[:min(len(book), 40)])
 	}
 }
 
