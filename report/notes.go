@@ -1,10 +1,6 @@
 package report
 
-import (
-	"fmt"
-
-	"github.com/xuri/excelize/v2"
-)
+import "fmt"
 
 // definitions say what the numbers mean, in the words of those who read them.
 var definitions = [][2]string{
@@ -41,7 +37,7 @@ func (b *workbook) notes(j *Joint, heads []ChainHead) error {
 	pair("统计时段", fmt.Sprintf("%s（%s 起，%s 止，不含）", j.Window.title(), stamp(j.Window.From), stamp(j.Window.To)), 0)
 	pair("数据截至", stamp(j.AsOf.At), 0)
 	token := j.AsOf.Token()
-	pair("截至标识（as_of）", token, min(float64(15*(1+len(token)/90)), excelize.MaxRowHeight))
+	pair("截至标识（as_of）", token, float64(15*(1+len(token)/90)))
 	pair("填报单位", nil, 20)
 	pair("联系人", nil, 20)
 	pair("联系电话", nil, 20)

@@ -46,7 +46,7 @@ func (g *grid) across(row, from, to int, v any, style int, height float64) {
 		return g.file.MergeCell(g.name, a, b)
 	})
 	if height > 0 {
-		g.do(func() error { return g.file.SetRowHeight(g.name, row, height) })
+		g.do(func() error { return g.file.SetRowHeight(g.name, row, min(height, excelize.MaxRowHeight)) })
 	}
 }
 

@@ -258,7 +258,11 @@ func (l *listing) merge(ctx context.Context, text, streams string) ([]store.Reco
 }
 
 func sortByPlace(records []store.Record) {
-	slices.SortFunc(records, func(a, b store.Record) int { return bytes.Compare(placeOf(b), placeOf(a)) })
+	places := make(map[inspection.DocID][]byte, len(records))
+	for _, r := range records {
+		places[r.ID] = placeOf(r)
+	}
+	slices.SortFunc(records, func(a, b store.Record) int { return bytes.Compare(places[b.ID], places[a.ID]) })
 }
 
 // The queue of a recursive query that is ordered is a priority queue: each

@@ -252,12 +252,12 @@ func wordTerm(c inspection.Collection, term string) string { return string(c) + 
 
 func wordsOf(r store.Record, facets map[facet]int64) []word {
 	var list []word
-	f, before := facets[facetOf(r)], ""
+	f, place, before := facets[facetOf(r)], placeOf(r), ""
 	for _, term := range r.Index.Terms {
 		if store.IsLink(term) {
 			continue
 		}
-		w := word{term: wordTerm(r.Collection, term), facet: f, place: placeOf(r)}
+		w := word{term: wordTerm(r.Collection, term), facet: f, place: place}
 		w.shared = shared(before, w.term)
 		if r.Deleted {
 			w.shared = sharedByTombstones
