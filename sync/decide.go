@@ -11,12 +11,12 @@ import (
 	"gridpatrol/store"
 )
 
-// item is one mutation, or one act, on its way through a lane.
+// item is one mutation, or one act, on its way through a commit queue.
 type item struct {
 	m      *Mutation
 	asker  *Asker
 	offset any // seconds, server minus device, as a json.Number; nil if unknown
-	// aside: it has no area's lane and goes to the reference log's. reject:
+	// aside: it has no area's queue and goes to the reference log's. reject:
 	// why it goes to quarantine there.
 	aside  bool
 	reject *inspection.Error
@@ -82,8 +82,8 @@ type decider struct {
 	log    *slog.Logger
 }
 
-// decide settles one item and returns its outcome.
-func (d *decider) decide(it *item) outcome {
+// decideMutation decides one mutation and returns its outcome.
+func (d *decider) decideMutation(it *item) outcome {
 	if r, ok := d.receipt(it); ok {
 		return d.replay(it, r)
 	}

@@ -1,10 +1,10 @@
 // Package sync takes what phones push and gives them what they lack. It knows
 // no HTTP.
 //
-// A push is split by area. Each area has a lane, where the pushes that wait
-// are gathered into one commit: read the head, the receipts and the records,
-// decide purely, append; if another process was first, read and decide again.
-// What can't be stored goes to quarantine in the reference log, with its
+// A push is split by area. Each area has a commit queue, where the pushes that
+// wait are gathered into one commit: read the head, the receipts and the
+// records, decide purely, append; if another process was first, read and decide
+// again. What can't be stored goes to quarantine in the reference log, with its
 // receipt. A pull walks the areas' views from the checkpoint's positions.
 package sync
 
@@ -56,7 +56,7 @@ type Service struct {
 	now     func() time.Time
 	log     *slog.Logger
 	catalog *catalog
-	lanes   lanes
+	queues  commitQueues
 	hub     *hub
 	ahead   *ahead
 
@@ -86,7 +86,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 // phones reported.
 func (s *Service) Close() {
 	s.hub.close()
-	s.lanes.wait()
+	s.queues.wait()
 	s.ahead.close()
 	s.reports.close()
 }

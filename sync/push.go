@@ -122,7 +122,7 @@ func (s *Service) keep(ctx context.Context, items []*item) error {
 	return s.submit(inspection.ReferenceArea, aside)
 }
 
-// submitAll runs the lanes of different areas at the same time.
+// submitAll runs the queues of different areas at the same time.
 func (s *Service) submitAll(byArea map[inspection.Area][]*item) error {
 	errs := make(chan error, len(byArea))
 	for area, list := range byArea {
@@ -137,8 +137,8 @@ func (s *Service) submitAll(byArea map[inspection.Area][]*item) error {
 	return first
 }
 
-// route finds the lane of each item: the stored document's area, for a new
-// document the one that it names. An area that doesn't exist has no lane;
+// route finds the queue of each item: the stored document's area, for a new
+// document the one that it names. An area that doesn't exist has no queue;
 // nor has what is no document at all. A number's second use in the batch goes
 // where the first one went, which owns it.
 func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area][]*item, error) {
@@ -171,7 +171,7 @@ func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area
 	return byArea, nil
 }
 
-// place decides whether the item goes to its area's lane.
+// place decides whether the item goes to its area's queue.
 func (it *item) place(ref *Reference, area inspection.Area) {
 	switch {
 	case it.m.Fault != nil:

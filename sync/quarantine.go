@@ -10,7 +10,7 @@ import (
 	"gridpatrol/store"
 )
 
-// setAside handles an item in the reference log's lane: what can't be stored
+// setAside handles an item in the reference log's queue: what can't be stored
 // as a document is kept verbatim in quarantine, with a receipt; a delete of a
 // document that nobody knows leaves a receipt only.
 func (d *decider) setAside(it *item) outcome {

@@ -110,7 +110,7 @@ func stillRejected(why *inspection.Error) error {
 	return inspection.Errorf(inspection.CodeConflict, "It still can't be stored (%s): %s", why.Code, why.Detail)
 }
 
-// pushAgain decides the item in its area's lane, and returns the area.
+// pushAgain decides the item in its area's queue, and returns the area.
 // Nothing is set aside again.
 func (s *Service) pushAgain(ctx context.Context, it *item) (inspection.Area, error) {
 	byArea, err := s.route(ctx, []*item{it})

@@ -17,7 +17,7 @@ var mutants = []mutant{
 	{
 		bug: "a place in the log stays free", caught: []string{"gapless"},
 		edits: []edit{
-			{"sync/lane.go", "	d := &decider{\n", "	if seen.Head.Seq%5 == 4 {\n		seen.Head.Seq++\n	}\n	d := &decider{\n"},
+			{"sync/commitqueue.go", "	d := &decider{\n", "	if seen.Head.Seq%5 == 4 {\n		seen.Head.Seq++\n	}\n	d := &decider{\n"},
 			{"store/sqlite/append.go", "	if head.Seq != c.First-1 || head.Hash != c.Previous {", "	if head.Hash != c.Previous {"},
 		},
 	},
@@ -32,7 +32,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "an answer goes out before the write is durable", caught: []string{"kept", "once"},
-		edits: []edit{{"sync/lane.go", "	if err := s.store.Append(ctx, commit); err != nil {\n		return 0, err\n	}\n",
+		edits: []edit{{"sync/commitqueue.go", "	if err := s.store.Append(ctx, commit); err != nil {\n		return 0, err\n	}\n",
 			"	go func() {\n		time.Sleep(30 * time.Millisecond)\n		_ = s.store.Append(context.WithoutCancel(ctx), commit)\n	}()\n"}},
 	},
 	{

@@ -27,9 +27,9 @@ func TestAMistakeOfOursInOneEdit(t *testing.T) {
 		return &item{m: &m, asker: asker}
 	}
 	bad, good := item(1), item(2)
-	d.settle(bad)
+	d.decideItem(bad)
 	d.ref = &Reference{Areas: map[inspection.Area]bool{area: true}}
-	d.settle(good)
+	d.decideItem(good)
 	if r := bad.result.reject; r == nil || r.Code != inspection.CodeInternal || bad.result.doc != nil {
 		t.Errorf("the edit came to %+v", bad.result)
 	}

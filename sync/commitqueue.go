@@ -26,76 +26,76 @@ const (
 	commitTries    = 100
 )
 
-// lanes hold one queue per area. While a commit is being made, the pushes
-// that arrive wait and become the next one together.
-type lanes struct {
+// commitQueues holds one queue per area. While a commit is being made, the
+// pushes that arrive wait and become the next one together.
+type commitQueues struct {
 	mu     gosync.Mutex
-	byArea map[inspection.Area]*lane
+	byArea map[inspection.Area]*commitQueue
 	active gosync.WaitGroup
 }
 
-type lane struct {
+type commitQueue struct {
 	mu      gosync.Mutex
-	waiting []*job
+	waiting []*submission
 	busy    bool
 }
 
-// job is the part of one push that concerns one area.
-type job struct {
+// submission is the part of one push that concerns one area.
+type submission struct {
 	items []*item
 	err   error
 	done  chan struct{}
 }
 
-func (l *lanes) of(area inspection.Area) *lane {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.byArea == nil {
-		l.byArea = map[inspection.Area]*lane{}
+func (q *commitQueues) of(area inspection.Area) *commitQueue {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.byArea == nil {
+		q.byArea = map[inspection.Area]*commitQueue{}
 	}
-	if l.byArea[area] == nil {
-		l.byArea[area] = &lane{}
+	if q.byArea[area] == nil {
+		q.byArea[area] = &commitQueue{}
 	}
-	return l.byArea[area]
+	return q.byArea[area]
 }
 
-func (l *lanes) wait() { l.active.Wait() }
+func (q *commitQueues) wait() { q.active.Wait() }
 
-// submit decides and commits the items in the area's lane. When it returns
-// nil every item has its outcome and what was decided is durable. After an
-// error some may be stored: the phone sends the same batch again.
+// submit decides and commits the items through the area's queue. When it
+// returns nil every item has its outcome and what was decided is durable. After
+// an error some may be stored: the phone sends the same batch again.
 func (s *Service) submit(area inspection.Area, items []*item) error {
-	j := &job{items: items, done: make(chan struct{})}
-	ln := s.lanes.of(area)
-	s.lanes.active.Add(1)
-	defer s.lanes.active.Done()
-	ln.mu.Lock()
-	ln.waiting = append(ln.waiting, j)
-	lead := !ln.busy
-	ln.busy = true
-	ln.mu.Unlock()
+	own := &submission{items: items, done: make(chan struct{})}
+	q := s.queues.of(area)
+	s.queues.active.Add(1)
+	defer s.queues.active.Done()
+	q.mu.Lock()
+	q.waiting = append(q.waiting, own)
+	lead := !q.busy
+	q.busy = true
+	q.mu.Unlock()
 	if lead {
-		s.drain(area, ln, j)
+		s.commitUntil(area, q, own)
 	}
-	<-j.done
-	return j.err
+	<-own.done
+	return own.err
 }
 
-// drain commits what waits until own is done, then hands the rest to a
+// commitUntil commits what waits until own is done, then hands the rest to a
 // goroutine, so that no push pays for all that come after it.
-func (s *Service) drain(area inspection.Area, ln *lane, own *job) {
+func (s *Service) commitUntil(area inspection.Area, q *commitQueue, own *submission) {
 	for {
-		jobs := ln.take()
-		if jobs == nil {
+		batch := q.nextSubmissions()
+		if batch == nil {
 			return
 		}
-		s.commitJobs(area, jobs)
+		s.commitSubmissions(area, batch)
 		select {
 		case <-own.done:
-			s.lanes.active.Add(1)
+			s.queues.active.Add(1)
 			go func() {
-				defer s.lanes.active.Done()
-				s.drainRest(area, ln)
+				defer s.queues.active.Done()
+				s.commitRest(area, q)
 			}()
 			return
 		default:
@@ -103,42 +103,42 @@ func (s *Service) drain(area inspection.Area, ln *lane, own *job) {
 	}
 }
 
-func (s *Service) drainRest(area inspection.Area, ln *lane) {
-	for jobs := ln.take(); jobs != nil; jobs = ln.take() {
-		s.commitJobs(area, jobs)
+func (s *Service) commitRest(area inspection.Area, q *commitQueue) {
+	for batch := q.nextSubmissions(); batch != nil; batch = q.nextSubmissions() {
+		s.commitSubmissions(area, batch)
 	}
 }
 
-// take returns the waiting jobs that make up the next commit, or nil after
-// marking the lane idle.
-func (ln *lane) take() []*job {
-	ln.mu.Lock()
-	defer ln.mu.Unlock()
-	if len(ln.waiting) == 0 {
-		ln.busy = false
+// nextSubmissions returns what waits and makes up the next commit, or nil after
+// marking the queue idle.
+func (q *commitQueue) nextSubmissions() []*submission {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.busy = false
 		return nil
 	}
 	n, count := 0, 0
-	for n < len(ln.waiting) && (n == 0 || count+len(ln.waiting[n].items) <= gatheredItems) {
-		count += len(ln.waiting[n].items)
+	for n < len(q.waiting) && (n == 0 || count+len(q.waiting[n].items) <= gatheredItems) {
+		count += len(q.waiting[n].items)
 		n++
 	}
-	jobs := ln.waiting[:n:n]
-	ln.waiting = ln.waiting[n:]
-	return jobs
+	batch := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	return batch
 }
 
-// commitJobs settles all items of the jobs, in order, in as few commits as
-// their size allows. A panic fails these jobs, never the lane.
-func (s *Service) commitJobs(area inspection.Area, jobs []*job) {
+// commitSubmissions decides all items of the batch, in order, in as few commits
+// as their size allows. A panic fails this batch, never the queue.
+func (s *Service) commitSubmissions(area inspection.Area, batch []*submission) {
 	var items []*item
-	for _, j := range jobs {
-		items = append(items, j.items...)
+	for _, sub := range batch {
+		items = append(items, sub.items...)
 	}
 	err := s.commitItems(area, items)
-	for _, j := range jobs {
-		j.err = err
-		close(j.done)
+	for _, sub := range batch {
+		sub.err = err
+		close(sub.done)
 	}
 }
 
@@ -195,7 +195,7 @@ func (s *Service) tryCommit(ctx context.Context, area inspection.Area, items []*
 	}
 	n := 0
 	for n < len(items) && d.bytes < commitBytes {
-		d.settle(items[n])
+		d.decideItem(items[n])
 		n++
 	}
 	if len(d.entries) == 0 {
@@ -246,10 +246,10 @@ func (s *Service) watch(area inspection.Area, d *decider) {
 	}
 }
 
-// settle decides an item the way its lane does. A mistake of ours in one item
+// decideItem decides an item the way its queue does. A mistake of ours in one item
 // must not hold up the others that share its commit, nor its phone for ever:
 // the item is set aside, and the log says why.
-func (d *decider) settle(it *item) {
+func (d *decider) decideItem(it *item) {
 	defer func() {
 		if d.area == inspection.ReferenceArea && it.act == nil {
 			return // there is no other place to keep it: the whole push fails
@@ -267,7 +267,7 @@ func (d *decider) settle(it *item) {
 	case d.area == inspection.ReferenceArea:
 		it.result = d.setAside(it)
 	default:
-		it.result = d.decide(it)
+		it.result = d.decideMutation(it)
 	}
 }
 
@@ -278,7 +278,7 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 	if err != nil {
 		return nil, err
 	}
-	q := question(area, items)
+	q := readSetOf(area, items)
 	seen, err := store.Look(ctx, s.store, q)
 	if err != nil {
 		return nil, err
@@ -303,9 +303,9 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 	return d, s.readHistory(ctx, d, items)
 }
 
-// question asks for all receipts and records that deciding the items may look
+// readSetOf asks for all receipts and records that deciding the items may look
 // at.
-func question(area inspection.Area, items []*item) store.Question {
+func readSetOf(area inspection.Area, items []*item) store.Question {
 	q := store.Question{Area: area, Receipts: map[inspection.Device][]int64{}}
 	for _, it := range items {
 		q.IDs = append(q.IDs, it.ids()...)
