@@ -65,7 +65,8 @@ SOAK ?= --phones 200 --days 30 --loss 0.2 --kill-every 20s
 
 .PHONY: soak
 soak: build ## Let 200 bad phones loose for a month (SOAK names other flags)
-	$(BIN) simulate $(SOAK)
+	CGO_ENABLED=0 go build -trimpath -o bin/simulate ./cmd/simulate
+	bin/simulate $(SOAK)
 
 .PHONY: mutants
 mutants: bin/ferretdb ## Put bugs in on purpose and see the simulator catch each

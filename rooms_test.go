@@ -20,6 +20,8 @@ import (
 var rooms = map[string][]string{
 	"gridpatrol":                       {"cli"},
 	"gridpatrol/cli":                   {"*"},
+	"gridpatrol/cli/progress":          {},
+	"gridpatrol/cmd/simulate":          {"simulate", "cli/progress"},
 	"gridpatrol/inspection":            {},
 	"gridpatrol/template":              {"inspection"},
 	"gridpatrol/store":                 {"inspection"},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gridpatrol/cli/progress"
 	"gridpatrol/store/history"
 )
 
@@ -23,7 +24,7 @@ func (c *backupCommand) Run(r *run) error {
 		var contents *history.Contents
 		write := func(w io.Writer) (err error) {
 			contents, err = history.Backup(r.ctx, db, w, workOptions(p))
-			p.end()
+			p.End()
 			return err
 		}
 		if c.Output == "-" {
@@ -39,8 +40,8 @@ func (c *backupCommand) Run(r *run) error {
 	})
 }
 
-func workOptions(p *progress) history.Options {
-	return history.Options{Now: now, NewID: newID, Progress: p.tell}
+func workOptions(p *progress.Line) history.Options {
+	return history.Options{Now: now, NewID: newID, Progress: tellStep(p)}
 }
 
 // photosPart is the part of a backup that holds photos.
@@ -103,7 +104,7 @@ func (c *restoreCommand) Run(r *run) error {
 	}
 	defer f.Close()
 	p := c.progress(r, "restore")
-	defer p.end()
+	defer p.End()
 	o, err := sized(f, p)
 	if err != nil {
 		return err
@@ -128,15 +129,16 @@ func (c *restoreCommand) Run(r *run) error {
 }
 
 // sized lets progress in bytes be told as a part of the file.
-func sized(f *os.File, p *progress) (history.Options, error) {
+func sized(f *os.File, p *progress.Line) (history.Options, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return history.Options{}, err
 	}
 	o := workOptions(p)
+	tell := o.Progress
 	o.Progress = func(x history.Progress) {
 		x.Total = info.Size()
-		p.tell(x)
+		tell(x)
 	}
 	return o, nil
 }
@@ -153,7 +155,7 @@ func (c *migrateCommand) Run(r *run) error {
 		return withDatabase(r, c.To, false, func(to history.Database) error {
 			p := c.progress(r, "migrate")
 			moved, err := history.Migrate(r.ctx, from, to, workOptions(p))
-			p.end()
+			p.End()
 			if err != nil || c.Quiet {
 				return err
 			}

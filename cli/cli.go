@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 
 	"gridpatrol/inspection"
-	"gridpatrol/simulate"
 	"gridpatrol/store"
 	"gridpatrol/store/history"
 )
@@ -54,8 +53,6 @@ type commands struct {
 
 	Media mediaCommands `cmd:"" help:"Look after the photos' derivatives."`
 
-	Simulate simulateCommand `cmd:"" help:"Let bad phones loose on a server and check that nothing is lost. Exit status 3 means that a promise was broken."`
-
 	Health healthCommand `cmd:"" help:"Ask the server on this machine whether it is alive."`
 }
 
@@ -72,8 +69,7 @@ type run struct {
 }
 
 // Run executes the command line and returns the exit status: 0 done, 1 failed,
-// 2 the command line is wrong, 3 a database or a backup is damaged, or a
-// simulation found a promise broken.
+// 2 the command line is wrong, 3 a database or a backup is damaged.
 func Run(ctx context.Context, p Process) int {
 	var c commands
 	exit := -1
@@ -128,7 +124,7 @@ func newLogger(w io.Writer, f logFlags) *slog.Logger {
 
 // statusOf tells damage from all that may go better another time.
 func statusOf(err error) int {
-	if errors.Is(err, store.ErrDamaged) || errors.Is(err, history.ErrBackup) || errors.Is(err, simulate.ErrViolated) {
+	if errors.Is(err, store.ErrDamaged) || errors.Is(err, history.ErrBackup) {
 		return exitDamage
 	}
 	return exitError

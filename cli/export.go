@@ -65,11 +65,12 @@ func (f exportFlags) export(r *run, window string, do exporter) error {
 			return err
 		}
 		p := f.progress(r, "export")
+		tell := tellStep(p)
 		file, err := do(reports, r.ctx, report.JointQuery{
 			Window: w, Scope: f.Area, AsOf: f.AsOf,
-			Progress: func(done, of int) { p.tell(history.Progress{Step: "sessions", Done: int64(done), Total: int64(of)}) },
+			Progress: func(done, of int) { tell(history.Progress{Step: "sessions", Done: int64(done), Total: int64(of)}) },
 		}, format)
-		p.end()
+		p.End()
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gridpatrol/cli/progress"
 	"gridpatrol/store/history"
 )
 
@@ -24,8 +25,9 @@ func TestProgress(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		at := time.Unix(0, 0)
-		p := &progress{to: &out, work: "backup", now: func() time.Time { return at }, terminal: c.terminal}
-		p.next = at.Add(p.pause())
+		line := progress.New(&out, "backup", func() time.Time { return at })
+		line.Terminal = c.terminal
+		tell := tellStep(line)
 		for _, step := range []struct {
 			after time.Duration
 			tell  history.Progress
@@ -37,9 +39,9 @@ func TestProgress(t *testing.T) {
 			{10 * time.Second, history.Progress{Step: "engine"}},
 		} {
 			at = at.Add(step.after)
-			p.tell(step.tell)
+			tell(step.tell)
 		}
-		p.end()
+		line.End()
 		if got := out.String(); got != c.want {
 			t.Errorf("terminal %v: %q, want %q", c.terminal, got, c.want)
 		}

@@ -28,9 +28,9 @@ func (c *verifyCommand) Run(r *run) error {
 	return withStore(r, c.location(), true, func(st store.Store) error {
 		p := c.progress(r, "verify")
 		report, err := history.Verify(r.ctx, st, history.VerifyOptions{
-			Noted: noted, Options: history.Options{Progress: p.tell},
+			Noted: noted, Options: history.Options{Progress: tellStep(p)},
 		})
-		p.end()
+		p.End()
 		if err != nil {
 			return err
 		}

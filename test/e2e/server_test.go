@@ -22,16 +22,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// binary is built once, as `make build` does.
-var binary string
+// binary and simulator are built once, as `make build` and `make soak` do.
+var binary, simulator string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "gridpatrol-e2e-")
 	if err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(dir, "gridpatrol")
-	build := exec.Command("go", "build", "-o", binary, "../..")
+	binary, simulator = filepath.Join(dir, "gridpatrol"), filepath.Join(dir, "simulate")
+	build := exec.Command("go", "build", "-o", dir, "../..", "../../cmd/simulate")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("%v: %s", err, out))
@@ -281,7 +281,12 @@ func (a *account) pullAll() map[string]object {
 // run runs the binary and returns its output and exit status.
 func run(t testing.TB, stdin string, args ...string) (string, int) {
 	t.Helper()
-	cmd := exec.Command(binary, args...)
+	return runProgram(t, binary, stdin, args...)
+}
+
+func runProgram(t testing.TB, program, stdin string, args ...string) (string, int) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {

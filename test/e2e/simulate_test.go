@@ -11,8 +11,8 @@ import (
 // failure names the command that replays it; `make soak` runs longer ones.
 func simulateSome(t *testing.T, args ...string) {
 	t.Helper()
-	out, status := run(t, "", append([]string{"simulate", "--phones", "10", "--days", "6", "--loss", "0.25", "--kill-every", "2s"}, args...)...)
-	if status != 0 || !strings.Contains(out, "replay: gridpatrol simulate") {
+	out, status := runProgram(t, simulator, "", append([]string{"--phones", "10", "--days", "6", "--loss", "0.25", "--kill-every", "2s"}, args...)...)
+	if status != 0 || !strings.Contains(out, "replay: simulate") {
 		t.Fatalf("exit status %d\n%s", status, out)
 	}
 	t.Log(out)

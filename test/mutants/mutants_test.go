@@ -38,27 +38,27 @@ type edit struct{ file, old, new string }
 
 // usual are the arguments of every simulation. Some bugs stop phones from ever
 // getting done, hence the short patience.
-var usual = []string{"simulate", "--phones", "10", "--days", "8", "--loss", "0.3", "--kill-every", "2s", "--seed", "3", "--patience", "8s"}
+var usual = []string{"--phones", "10", "--days", "8", "--loss", "0.3", "--kill-every", "2s", "--seed", "3", "--patience", "8s"}
 
 // seeds is how many simulations a mutant may get through: some bugs need an
 // order of events that the kernel, not the seed, decides on.
 const seeds = 4
 
-// simulator returns the module's folder, and the program as it is.
+// simulator returns the module's folder and the simulator.
 func simulator(t *testing.T) (root, binary string) {
 	t.Helper()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary = filepath.Join(t.TempDir(), "gridpatrol")
-	build(t, root, binary)
+	binary = filepath.Join(t.TempDir(), "simulate")
+	build(t, root, binary, "./cmd/simulate")
 	return root, binary
 }
 
-func build(t *testing.T, root, binary string, flags ...string) {
+func build(t *testing.T, root, binary string, what ...string) {
 	t.Helper()
-	cmd := exec.Command("go", append(append([]string{"build", "-o", binary}, flags...), ".")...)
+	cmd := exec.Command("go", append([]string{"build", "-o", binary}, what...)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -107,7 +107,7 @@ func (m *mutant) mutate(t *testing.T, root string) string {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, "mutant")
-	build(t, root, binary, "-overlay", overlay)
+	build(t, root, binary, "-overlay", overlay, ".")
 	return binary
 }
 
@@ -146,7 +146,9 @@ func TestControl(t *testing.T) {
 	if os.Getenv(Variable) != "all" {
 		t.Skipf("set %s to all", Variable)
 	}
-	_, binary := simulator(t)
+	root, binary := simulator(t)
+	server := filepath.Join(filepath.Dir(binary), "gridpatrol")
+	build(t, root, server, ".")
 	if out, status, _ := run(t, binary, append(slices.Clone(usual), "--patience", "90s")); status != 0 {
 		t.Fatalf("exit status %d\n%s", status, out)
 	}
