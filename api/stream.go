@@ -40,7 +40,7 @@ type pokes struct{ *sync.Stream }
 
 func (p pokes) wake() <-chan struct{} { return p.Ready }
 
-func (p pokes) events(_ context.Context, put func([]byte) error) error { return put(poke(p.Take())) }
+func (p pokes) events(_ context.Context, put func([]byte) error) error { return put(poke(p.TakeGrown())) }
 
 // sendEvents answers with Server-Sent Events until the token expires, rights
 // change, the client is gone or the server stops. It owns the source.

@@ -38,7 +38,7 @@ type Draft struct {
 
 	collection inspection.Collection
 	changed    bool
-	judge      bool
+	rejudge    bool
 }
 
 // ServerChanged marks that an act changed the server's part only: what was
@@ -47,7 +47,7 @@ func (d *Draft) ServerChanged() { d.changed = true }
 
 // ClientChanged marks that an act changed client-owned fields, so that the
 // document is judged anew, as after a phone's edit.
-func (d *Draft) ClientChanged() { d.changed, d.judge = true, true }
+func (d *Draft) ClientChanged() { d.changed, d.rejudge = true, true }
 
 // Create makes the draft of a document that doesn't exist yet one of the
 // collection.
@@ -94,8 +94,8 @@ func (d *decider) perform(it *item) {
 		return
 	}
 	for _, e := range entries {
-		d.add(*e, d.currentOf(e.ID))
-		if drafts[e.ID].judge {
+		d.addEntry(*e, d.currentOf(e.ID))
+		if drafts[e.ID].rejudge {
 			d.judged = append(d.judged, e.ID)
 		}
 	}
@@ -161,7 +161,7 @@ func (d *decider) amend(act *Act, id inspection.DocID, draft *Draft, nth int64) 
 		Rev: draft.Record.Rev + 1, Kind: act.Kind, Actor: act.By, At: d.at(), Deleted: draft.Deleted,
 	}
 	d.mark(e, draft.Server)
-	if draft.judge {
+	if draft.rejudge {
 		d.serve(e.Collection, before, draft.Client, draft.Server, nil)
 	}
 	return e, d.encode(e, draft.Client, draft.Server)

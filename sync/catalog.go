@@ -83,7 +83,7 @@ func (c *catalog) read(ctx context.Context) (changed bool, err error) {
 			return changed, fmt.Errorf("reading reference data: %w", err)
 		}
 		for _, r := range page.Records {
-			if err := c.take(r); err != nil {
+			if err := c.applyRecord(r); err != nil {
 				return changed, err
 			}
 			changed = true
@@ -95,7 +95,7 @@ func (c *catalog) read(ctx context.Context) (changed bool, err error) {
 	}
 }
 
-func (c *catalog) take(r store.Record) error {
+func (c *catalog) applyRecord(r store.Record) error {
 	if c.docs[r.Collection] == nil {
 		c.docs[r.Collection] = map[inspection.DocID]inspection.Object{}
 	}

@@ -250,7 +250,7 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 	if !isNew && e.Status != store.Applied {
 		e.Sent = inspection.AppendJSON(nil, mine)
 	}
-	park(server, merge.Clashes, it, e)
+	recordConflicts(server, merge.Clashes, it, e)
 	switch {
 	case it.m.Collection == inspection.Inspections:
 		server["review"] = nextReview(server, merge.Doc, merge.Taken)
@@ -261,7 +261,7 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 		server["received_at"] = stamp(e.At)
 		server[creatorMember(it.m.Collection)] = string(e.Actor)
 	}
-	if told := server["clock_offset_s"] != nil; !told || !inspection.Equal(theirs[memberStarted], merge.Doc[memberStarted]) {
+	if known := server["clock_offset_s"] != nil; !known || !inspection.Equal(theirs[memberStarted], merge.Doc[memberStarted]) {
 		server["clock_offset_s"] = it.offset
 	}
 	return d.commit(it, cur, e, merge.Doc, server)
@@ -315,7 +315,7 @@ func putStatus(merge inspection.Merge, mine inspection.Object, revived bool) sto
 }
 
 // delete makes a tombstone, unless the phone had not seen what others
-// changed, or the record is approved: then the wish is parked.
+// changed, or the record is approved: then the wish is recorded as a conflict.
 func (d *decider) delete(it *item, cur *current, from base) outcome {
 	server := serverOf(cur.doc)
 	theirs := inspection.ClientOwned(cur.doc)
@@ -328,7 +328,7 @@ func (d *decider) delete(it *item, cur *current, from base) outcome {
 		}
 		e := d.entry(it, cur, store.KindNote, store.Conflicted)
 		e.Sent = inspection.AppendJSON(nil, it.lastState(from))
-		park(server, []inspection.Clash{wish}, it, e)
+		recordConflicts(server, []inspection.Clash{wish}, it, e)
 		return d.commit(it, cur, e, theirs, server)
 	}
 	e := d.entry(it, cur, store.KindDelete, store.Applied)
@@ -372,7 +372,7 @@ func (d *decider) commit(it *item, cur *current, e *store.Entry, doc, server ins
 	if err := d.encode(e, doc, server); asFault(err, &fault) {
 		return outcome{reject: fault}
 	}
-	d.add(*e, cur)
+	d.addEntry(*e, cur)
 	return outcome{status: e.Status, rev: e.Rev, seq: e.Seq, doc: d.visible(it, d.area, e.Doc)}
 }
 
@@ -383,7 +383,7 @@ func (d *decider) encode(e *store.Entry, doc, server inspection.Object) error {
 	if len(own) > inspection.MaxDocumentBytes {
 		return tooLarge()
 	}
-	e.Kept = kept(e, doc, server)
+	e.Kept = pinned(e, doc, server)
 	e.Index = indexOf(e.Collection, doc, server)
 	next := `,"server":`
 	if len(doc) == 0 {
@@ -402,7 +402,7 @@ func indexOf(c inspection.Collection, doc, server inspection.Object) *store.Inde
 	return &ix
 }
 
-func (d *decider) add(e store.Entry, cur *current) {
+func (d *decider) addEntry(e store.Entry, cur *current) {
 	d.remember(&cur.rec)
 	d.entries = append(d.entries, e)
 	d.bytes += len(e.Doc) + len(e.Sent) + 400
@@ -472,7 +472,7 @@ func (d *decider) serve(c inspection.Collection, before, doc, server inspection.
 	problems = append(problems, clockProblems(doc, server, d.now)...)
 	switch c {
 	case inspection.Inspections:
-		j := judge(d.ref, doc)
+		j := judgeInspection(d.ref, doc)
 		if j.findings == nil {
 			j.findings = []inspection.Finding{}
 		}

@@ -51,14 +51,14 @@ type Config struct {
 
 // Service is the sync engine. Close it to end its goroutines.
 type Service struct {
-	store   Store
-	reports *reports
-	now     func() time.Time
-	log     *slog.Logger
-	catalog *catalog
-	queues  commitQueues
-	hub     *hub
-	ahead   *ahead
+	store      Store
+	reports    *reports
+	now        func() time.Time
+	log        *slog.Logger
+	catalog    *catalog
+	queues     commitQueues
+	hub        *hub
+	prefetcher *prefetcher
 
 	onPhotos func(inspection.Area, []inspection.DocID)
 }
@@ -78,7 +78,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s.hub = newHub(cfg.Store, poll, cfg.Log)
 	s.reports = newReports(cfg.Store, cfg.Log)
-	s.ahead = newAhead(cfg.Store, cfg.Now)
+	s.prefetcher = newPrefetcher(cfg.Store, cfg.Now)
 	return s, nil
 }
 
@@ -87,7 +87,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 func (s *Service) Close() {
 	s.hub.close()
 	s.queues.wait()
-	s.ahead.close()
+	s.prefetcher.close()
 	s.reports.close()
 }
 

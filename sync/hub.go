@@ -25,7 +25,7 @@ type hub struct {
 	done chan struct{}
 }
 
-// Stream is one listener. Ready receives when Take has something to say; it
+// Stream is one listener. Ready receives when TakeGrown has something to say; it
 // is closed when the service ends.
 type Stream struct {
 	Ready   chan struct{}
@@ -50,10 +50,10 @@ func (s *Service) Listen(ctx context.Context, asker *Asker) (*Stream, error) {
 		Ready: make(chan struct{}, 1), hub: s.hub, rights: asker.Rights,
 		pending: map[inspection.Area]int64{},
 	}
-	return st, s.hub.add(ctx, st)
+	return st, s.hub.register(ctx, st)
 }
 
-func (h *hub) add(ctx context.Context, st *Stream) error {
+func (h *hub) register(ctx context.Context, st *Stream) error {
 	heads, err := h.store.Heads(ctx)
 	if err != nil {
 		return err
@@ -79,8 +79,8 @@ func (st *Stream) Close() {
 	delete(st.hub.streams, st)
 }
 
-// Take returns the newest seq of each area that grew since the last call.
-func (st *Stream) Take() map[inspection.Area]int64 {
+// TakeGrown returns the newest seq of each area that grew since the last call.
+func (st *Stream) TakeGrown() map[inspection.Area]int64 {
 	st.hub.mu.Lock()
 	defer st.hub.mu.Unlock()
 	out := st.pending

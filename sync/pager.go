@@ -39,18 +39,18 @@ func (p *pager) area(ctx context.Context, area inspection.Area) error {
 	pos, head := p.cp.Areas[area], p.heads[area].Seq
 	for len(pos.Seqs) > 0 && pos.lowest() < head {
 		if p.room <= 0 || p.bytes <= 0 {
-			if !p.more && maxPageBytes-p.bytes <= maxAheadBytes {
-				p.s.ahead.begin(queryOf(area, pos, p.limit))
+			if !p.more && maxPageBytes-p.bytes <= maxPrefetchBytes {
+				p.s.prefetcher.start(queryOf(area, pos, p.limit))
 			}
 			p.more = true
 			return nil
 		}
 		q := queryOf(area, pos, p.room)
-		page, err := p.s.ahead.changes(ctx, q)
+		page, err := p.s.prefetcher.changes(ctx, q)
 		if err != nil {
 			return err
 		}
-		seq, err := p.take(ctx, pos, page)
+		seq, err := p.addRecords(ctx, pos, page)
 		if err != nil {
 			return err
 		}
@@ -68,10 +68,10 @@ func queryOf(area inspection.Area, pos *areaPosition, limit int) store.ChangesQu
 	}
 }
 
-// take adds the page's records while there is room and returns how far it
+// addRecords adds the page's records while there is room and returns how far it
 // got. Open tasks bring the inspections that they name, if need be one page
 // earlier.
-func (p *pager) take(ctx context.Context, pos *areaPosition, page store.Changes) (int64, error) {
+func (p *pager) addRecords(ctx context.Context, pos *areaPosition, page store.Changes) (int64, error) {
 	named, err := p.named(ctx, page.Records)
 	if err != nil {
 		return 0, err
@@ -82,18 +82,18 @@ func (p *pager) take(ctx context.Context, pos *areaPosition, page store.Changes)
 			return r.Seq - 1, nil
 		}
 		if extra := named[r.ID]; extra != nil && pos.Named != r.Seq {
-			p.add(extra)
+			p.addChange(extra)
 			pos.Named = r.Seq
 		}
 		if p.room <= 0 {
 			return r.Seq - 1, nil
 		}
-		p.add(r)
+		p.addChange(r)
 	}
 	return page.Seq, nil
 }
 
-func (p *pager) add(r *store.Record) {
+func (p *pager) addChange(r *store.Record) {
 	if p.only != "" && r.Collection != p.only {
 		return
 	}
@@ -105,7 +105,7 @@ func (p *pager) add(r *store.Record) {
 }
 
 // named finds, for each open task, the inspection that it names, if the
-// phone would not get it otherwise: older than the horizon and not kept.
+// phone would not get it otherwise: older than the horizon and not pinned.
 func (p *pager) named(ctx context.Context, records []store.Record) (map[inspection.DocID]*store.Record, error) {
 	wants := map[inspection.DocID]inspection.DocID{}
 	var ids []inspection.DocID

@@ -278,7 +278,7 @@ func (l listener) wait(t *testing.T) map[inspection.Area]int64 {
 	t.Helper()
 	select {
 	case <-l.Ready:
-		return l.Take()
+		return l.TakeGrown()
 	case <-time.After(10 * time.Second):
 		t.Fatal("no poke")
 		return nil

@@ -35,7 +35,7 @@ func (d *decider) setAside(it *item) outcome {
 	held := d.held(it, e)
 	index := store.IndexOf(e.Collection, held)
 	e.Doc, e.Index = inspection.AppendJSON(nil, held), &index
-	d.add(*e, cur)
+	d.addEntry(*e, cur)
 	d.known[id] = cur
 	return outcome{status: store.Rejected, rev: e.Rev, seq: e.Seq, code: e.Code, detail: e.Detail}
 }

@@ -10,7 +10,7 @@ func (d *decider) row(it *item, cur *current) outcome {
 	m := it.m
 	if m.deletes() == cur.rec.Deleted && m.sameState(m.Row.Sent, cur.doc) {
 		out := d.unchanged(it, cur)
-		out.settled = out.settled || !d.untold(it, cur)
+		out.settled = out.settled || !d.missedAnswer(it, cur)
 		return out
 	}
 	if d.repeated(it, cur) {
@@ -44,11 +44,11 @@ func (o *outcome) finish(it *item, cur *current) {
 	o.settled = it.m.deletes() && o.deleted
 }
 
-// untold reports whether a phone that says what is stored has not been told
+// missedAnswer reports whether a phone that says what is stored has not been told
 // all of it: it shows an older revision, or none, and sends the row again
 // because the first answer was lost. A row that only confirms what the phone
 // was told is never answered, or the two would go on for ever.
-func (d *decider) untold(it *item, cur *current) bool {
+func (d *decider) missedAnswer(it *item, cur *current) bool {
 	row := it.m.Row
 	if known := max(row.Rev, it.m.Base); known > 0 {
 		return known < cur.rec.Rev
@@ -134,11 +134,11 @@ func (it *item) lastState(from base) inspection.Object {
 }
 
 // nothingNew reports whether a row brings nothing: no value went in, and those
-// that clash were parked by this phone before.
+// that clash were recorded for this phone before.
 func (it *item) nothingNew(server inspection.Object, clashes ...inspection.Clash) bool {
 	list, _ := server["conflicts"].([]any)
 	for _, c := range clashes {
-		if !parked(list, c.Pointer(), c.Offered, it.asker.Device.ID) {
+		if !isRecorded(list, c.Pointer(), c.Offered, it.asker.Device.ID) {
 			return false
 		}
 	}

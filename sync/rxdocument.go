@@ -127,7 +127,7 @@ func (s *Service) headsOf(ctx context.Context, asker *Asker, c inspection.Collec
 // areas that grew are asked for: many phones follow the same street. After an
 // error the feed is of no more use.
 func (f *Feed) Next(ctx context.Context) (*RxPage, error) {
-	for area, seq := range f.Take() {
+	for area, seq := range f.TakeGrown() {
 		f.grown[area] = store.Head{Seq: seq}
 	}
 	p := &pager{

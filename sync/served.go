@@ -122,8 +122,8 @@ type judgement struct {
 	title         string
 }
 
-// judge evaluates an inspection with the template it was filled with.
-func judge(ref *Reference, doc inspection.Object) judgement {
+// judgeInspection evaluates an inspection with the template it was filled with.
+func judgeInspection(ref *Reference, doc inspection.Object) judgement {
 	t := ref.Template(doc)
 	if t == nil {
 		return judgement{verdict: inspection.Indeterminate, problems: unknownTemplate(doc)}

@@ -41,7 +41,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "an overlap is not parked", caught: []string{"parked"},
-		edits: []edit{{"sync/park.go", "		list, room = append(list, conflict), room-size\n", "		room -= size\n"}},
+		edits: []edit{{"sync/conflicts.go", "		list, room = append(list, conflict), room-size\n", "		room -= size\n"}},
 	},
 	{
 		bug: "an approved record takes edits", caught: []string{"merged"},
@@ -66,7 +66,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "a page that was read ahead goes to whoever asks next", caught: []string{"equal"},
-		edits: []edit{{"sync/ahead.go", "return fmt.Sprint(q) }", "return fmt.Sprint(q.Area) }"}},
+		edits: []edit{{"sync/prefetch.go", "return fmt.Sprint(q) }", "return fmt.Sprint(q.Area) }"}},
 	},
 	{
 		bug: "an area that was taken away is still served", caught: []string{"rights"},

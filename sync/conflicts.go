@@ -9,10 +9,10 @@ import (
 	"gridpatrol/store"
 )
 
-// park adds what clashed to the document's open conflicts, as far as there is
-// room; the rest is counted. A value that this device has parked already is
-// not parked again.
-func park(server inspection.Object, clashes []inspection.Clash, it *item, e *store.Entry) {
+// recordConflicts adds what clashed to the document's open conflicts, as far as
+// there is room; the rest is counted. A value that this device has there
+// already is not recorded again.
+func recordConflicts(server inspection.Object, clashes []inspection.Clash, it *item, e *store.Entry) {
 	list, _ := server["conflicts"].([]any)
 	list = append([]any{}, list...)
 	room := maxConflictBytes - len(inspection.AppendJSON(nil, list))
@@ -23,7 +23,7 @@ func park(server inspection.Object, clashes []inspection.Clash, it *item, e *sto
 			continue
 		}
 		pointer := c.Pointer()
-		if parked(list, pointer, c.Offered, it.asker.Device.ID) {
+		if isRecorded(list, pointer, c.Offered, it.asker.Device.ID) {
 			continue
 		}
 		conflict := inspection.Object{
@@ -53,7 +53,7 @@ func pathBytes(c inspection.Clash) int {
 	return size
 }
 
-func parked(list []any, pointer string, offered any, device inspection.DeviceID) bool {
+func isRecorded(list []any, pointer string, offered any, device inspection.DeviceID) bool {
 	for _, x := range list {
 		o := object(x)
 		same := o["pointer"] == pointer && o["device"] == string(device)
@@ -85,8 +85,8 @@ func conflictKey(pointer string, it *item) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// kept decides whether a first sync sends the document whatever its age.
-func kept(e *store.Entry, doc, server inspection.Object) bool {
+// pinned decides whether a first sync sends the document whatever its age.
+func pinned(e *store.Entry, doc, server inspection.Object) bool {
 	if e.Deleted {
 		return false
 	}

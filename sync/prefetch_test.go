@@ -23,9 +23,9 @@ func (c *counting) Changes(ctx context.Context, q store.ChangesQuery) (store.Cha
 	return c.Store.Changes(ctx, q)
 }
 
-// TestReadAhead: a page is read before the phone asks for it. What changes
+// TestPrefetch: a page is read before the phone asks for it. What changes
 // between comes later, and nothing old stays.
-func TestReadAhead(t *testing.T) {
+func TestPrefetch(t *testing.T) {
 	w := newWorld(t)
 	st := &counting{Store: w.store}
 	s, err := sync.New(w.ctx, sync.Config{Store: st, Now: w.clock, Log: slog.New(slog.DiscardHandler), Poll: time.Hour})
