@@ -7,10 +7,6 @@ import (
 	"strconv"
 )
 
-// Object is a decoded JSON object. Values are nil, bool, string, json.Number,
-// []any or map[string]any; numbers keep their digits as they were sent.
-type Object = map[string]any
-
 // ErrNotJSON is what ParseJSON returns for bytes that are not one JSON value.
 var ErrNotJSON = errors.New("not JSON")
 
@@ -29,6 +25,8 @@ func AppendJSON(dst []byte, v any) []byte {
 	case []any:
 		return appendArray(dst, v)
 	case Object:
+		return appendObject(dst, v)
+	case map[string]any: // of a tree that ParseJSON didn't make
 		return appendObject(dst, v)
 	case Verbatim:
 		return append(dst, v...)
