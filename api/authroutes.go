@@ -89,7 +89,7 @@ type deviceRef struct {
 	AppVersion string              `json:"app_version"`
 }
 
-// userJSON is a user as the wire contract, section 1, shows one.
+// userJSON is a user as docs/contract.md, section 1, shows one.
 type userJSON struct {
 	ID       inspection.UserID `json:"id"`
 	Username string            `json:"username"`

@@ -96,7 +96,7 @@ type Config struct {
 	// Heartbeat is the pause between comment lines on a stream (25 s).
 	Heartbeat time.Duration
 	// Recheck is how often an open stream's rights are read again (5 s, which
-	// is also the most by the wire contract, section 1).
+	// is also the most by docs/contract.md, section 1).
 	Recheck time.Duration
 	// ReadTimeout bounds a request's headers and each silence within its body
 	// (30 s). A body may take longer as a whole, as long as it keeps coming.

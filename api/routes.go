@@ -26,8 +26,8 @@ const (
 	actCap = 256 << 10
 	// definitionCap is the most that a template's definition has.
 	definitionCap = 1 << 20
-	// maxBatch is the most that a push holds, inflated. Source: the wire
-	// contract, section 3.
+	// maxBatch is the most that a push holds, inflated. Source:
+	// docs/contract.md, section 3.
 	maxBatch = 8 << 20
 )
 

@@ -22,7 +22,7 @@ import (
 )
 
 // CacheTTL is how long rights, disabled accounts and ended families may be
-// remembered. Source: the wire contract, section 1.
+// remembered. Source: docs/contract.md, section 1.
 const CacheTTL = 5 * time.Second
 
 // Store is what auth needs of an engine.
@@ -41,7 +41,7 @@ type AreaBook interface {
 }
 
 // Config holds what a Service is made with. Zero durations and parameters take
-// the values of the wire contract, section 1.
+// the values of docs/contract.md, section 1.
 type Config struct {
 	Now func() time.Time
 	// Random gives ids and keys; it must be safe for concurrent use. The salts

@@ -130,7 +130,7 @@ func (s *Service) admit(ctx context.Context, acct account, info DeviceInfo) (Tok
 }
 
 // Refresh answers a refresh token with the next one and a new access token.
-// A reply that got lost may be asked for again, as the wire contract says.
+// A reply that got lost may be asked for again (docs/contract.md, section 1).
 // Returns CodeTokenReused when an older token comes back, which ends the
 // device's family; CodeTokenExpired; CodeUnauthenticated for a token of a
 // replaced family or one that was not made here, a *ThrottledError after many

@@ -44,7 +44,7 @@ var Actions = []Action{
 	ActionUsers, ActionReference, ActionQuarantine,
 }
 
-// permissions is the table of role × action. Source: the wire contract,
+// permissions is the table of role × action. Source: docs/contract.md,
 // section 1.
 var permissions = map[Role][]Action{
 	Inspector: {

@@ -11,7 +11,7 @@ import (
 	"gridpatrol/store"
 )
 
-// DemoPassword is that of every demo account. It stands in the contract and
+// DemoPassword is that of every demo account. It stands in docs/contract.md and
 // the README, so a database that has such accounts never leaves loopback.
 const DemoPassword = "gridpatrol-demo"
 

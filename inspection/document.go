@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Bounds of a document, by the wire contract. More is quarantined.
+// Bounds of a document, by docs/contract.md, section 3. More is quarantined.
 const (
 	MaxDocumentBytes = 1 << 20
 	MaxDocumentDepth = 32
@@ -78,7 +78,7 @@ const (
 func CheckShape(c Collection, doc Object) error {
 	types := memberTypes[c]
 	if at := wrongMember("", types, doc); at != "" {
-		return Errorf(CodeBadDocument, "The member %s has the wrong type for the collection %s. Send it as the contract describes it.", at, c)
+		return Errorf(CodeBadDocument, "The member %s has the wrong type for the collection %s. Send it as docs/contract.md, section 2, has it.", at, c)
 	}
 	for _, name := range []string{memberID, memberArea} {
 		if _, ok := doc[name].(string); !ok && doc[name] != nil {

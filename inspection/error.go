@@ -6,7 +6,7 @@ import (
 )
 
 // Code is a stable word for a kind of failure. Codes are part of the wire
-// contract: Codes lists each one with what it means.
+// contract (docs/contract.md): Codes lists each one with what it means.
 type Code string
 
 // The codes of whole requests.

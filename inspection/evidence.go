@@ -41,7 +41,7 @@ func (e Evidence) Object() Object {
 // FlagKind is a kind of doubt about a photo.
 type FlagKind string
 
-// The flags of evidence. Source: the wire contract, section 5.
+// The flags of evidence. Source: docs/contract.md, section 5.
 const (
 	FlagTimeMismatch   FlagKind = "time_mismatch"
 	FlagPlaceMismatch  FlagKind = "place_mismatch"

@@ -3,7 +3,7 @@ package inspection
 import "strings"
 
 // DocID is a document's UUID in its canonical lower-case form. Clients make
-// it (UUIDv7 by contract; any UUID is taken, since only uniqueness matters).
+// it (UUIDv7 by docs/contract.md, section 0; any UUID is taken, since only uniqueness matters).
 type DocID string
 
 // ParseDocID returns s as a DocID. Upper-case digits are lowered, as RFC 9562

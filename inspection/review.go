@@ -4,7 +4,7 @@ package inspection
 // none.
 type ReviewState string
 
-// The states of the review, as the wire contract names them.
+// The states of the review: docs/contract.md, section 6.
 const (
 	ReviewNone      ReviewState = ""
 	ReviewReceived  ReviewState = "received"

@@ -18,7 +18,7 @@ type Revocation struct {
 }
 
 // RevokedGrace is how long after a revocation a phone may still push what it
-// held for the area. Source: the wire contract, section 4.
+// held for the area. Source: docs/contract.md, section 4.
 const RevokedGrace = 30 * 24 * time.Hour
 
 // Rights is where a user may read and write.

@@ -6,7 +6,7 @@ import (
 	"gridpatrol/inspection"
 )
 
-// TestReview is the table of the review as the wire contract tells it; "-" is
+// TestReview is the table of the review in docs/contract.md, section 6; "-" is
 // what is refused or changes nothing.
 func TestReview(t *testing.T) {
 	states := []inspection.ReviewState{

@@ -3,7 +3,7 @@ package inspection
 // TaskState is how far a task is on its way 交办 → 整改 → 复核 → 销号.
 type TaskState string
 
-// The states of a task, as the wire contract names them.
+// The states of a task: docs/contract.md, section 6.
 const (
 	TaskNone      TaskState = "" // there is no such task yet
 	TaskAssigned  TaskState = "assigned"

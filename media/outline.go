@@ -22,7 +22,7 @@ const (
 	TypeWebP = "image/webp"
 )
 
-// Caps of a photo. Source of the first two: the wire contract, section 5.
+// Caps of a photo. Source of the first two: docs/contract.md, section 5.
 const (
 	MaxBytes  = 30 << 20
 	maxPixels = 50_000_000

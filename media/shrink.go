@@ -11,7 +11,7 @@ import (
 	"github.com/disintegration/imaging"
 )
 
-// Long edges of the derivatives, in pixels. Source: the wire contract,
+// Long edges of the derivatives, in pixels. Source: docs/contract.md,
 // section 5.
 const (
 	largeEdge = 1600

@@ -11,7 +11,7 @@ import (
 )
 
 // topicVehicles is the checklist whose inspections are counted by vehicle.
-// Source: the wire contract, section 6.
+// Source: docs/contract.md, section 6.
 const topicVehicles = "diesel_roadside"
 
 // trafficPolice must be at a session on the road: only they may stop a vehicle.
@@ -69,7 +69,7 @@ func sessionOf(d document) session {
 }
 
 // clockTolerance is how far a phone's clock may be off before its session is
-// listed. Source: the wire contract, section 6.
+// listed. Source: docs/contract.md, section 6.
 const clockTolerance = 10 * 60 // seconds
 
 // clockOffset returns server minus device in seconds, if known.

@@ -71,7 +71,7 @@ func (p *Position) same(q *Position) bool {
 	return p.Database == q.Database && p.At.Equal(q.At) && maps.Equal(p.Seqs, q.Seqs)
 }
 
-// MarshalJSON writes the position as the wire contract has it.
+// MarshalJSON writes the position as docs/contract.md, section 6, has it.
 func (p *Position) MarshalJSON() ([]byte, error) {
 	return marshal(struct {
 		Token string                    `json:"token"`

@@ -105,7 +105,7 @@ type windowJSON struct {
 	To    string `json:"to"`
 }
 
-// MarshalJSON writes the window as the wire contract has it.
+// MarshalJSON writes the window as docs/contract.md, section 6, has it.
 func (w Window) MarshalJSON() ([]byte, error) {
 	return marshal(windowJSON{w.Kind, w.Month, stamp(w.From), stamp(w.To)})
 }

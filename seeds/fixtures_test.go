@@ -96,7 +96,7 @@ func TestEveryChecklistHasItsFixtures(t *testing.T) {
 	}
 }
 
-// The wire contract's example record, with its finding and its problem.
+// The example record of docs/contract.md, section 2, with its finding and its problem.
 func TestContractExample(t *testing.T) {
 	w := load(t)
 	out := w.templates["diesel_roadside"].Evaluate(input(Fixture("diesel_roadside_example_pass"), w.limits))

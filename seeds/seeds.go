@@ -147,7 +147,7 @@ func DemoSites() ([]Document, error) {
 	return docs, err
 }
 
-// DemoPeople returns the accounts of the demo that the contract names:
+// DemoPeople returns the accounts of the demo that docs/contract.md, section 8, names:
 // inspector1 to inspector9, one per street in code order, supervisor and admin.
 func DemoPeople() []Person { return people("people.csv") }
 

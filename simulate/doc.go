@@ -1,6 +1,6 @@
 // Package simulate lets many bad phones loose on a server and proves
 // afterwards that nothing was lost. It is a client like any other: it knows
-// the wire contract and none of the server's packages, so it can't share their
+// the wire contract (docs/contract.md) and none of the server's packages, so it can't share their
 // mistakes.
 //
 // A phone edits offline, pushes, pulls and uploads over real connections that

@@ -130,7 +130,7 @@ type clash struct {
 	offered any
 }
 
-// merge is the three-way merge of the contract in ten lines: what one side
+// merge is the three-way merge of docs/contract.md in ten lines: what one side
 // changed is taken, what both changed stays as it is and clashes.
 func merge(base, theirs, mine flat, locked bool) (out flat, taken bool, clashes []clash) {
 	out = maps.Clone(theirs)

@@ -168,7 +168,7 @@ func (m *mutation) String() string {
 }
 
 // rightsLag is how long a right that was taken away may still be seen: the
-// contract lets a server remember rights for 5 s.
+// docs/contract.md lets a server remember rights for 5 s.
 const rightsLag = 6 * time.Second
 
 // came is how much the server has acknowledged: mutations and photos.

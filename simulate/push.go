@@ -119,7 +119,7 @@ func (p *phone) mayHave(doc json.RawMessage, began time.Time) {
 	}
 }
 
-// apply does what the contract asks of a phone: take the documents, drop what
+// apply does what docs/contract.md, section 3, asks of a phone: take the documents, drop what
 // was answered. The same answer again only brings documents.
 func (p *phone) apply(batch []*mutation, results []result, first bool) {
 	for i, m := range batch {

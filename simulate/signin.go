@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// tokenLife is how long an access token is surely good. The contract says 15
+// tokenLife is how long an access token is surely good. docs/contract.md says 15
 // minutes.
 const tokenLife = 14 * time.Minute
 

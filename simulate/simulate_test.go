@@ -115,7 +115,7 @@ func TestBrokenConnections(t *testing.T) {
 
 func doc(raw string) object { return members(decode([]byte(raw))) }
 
-// TestMergeByHand holds the oracle's own merge against the contract's words.
+// TestMergeByHand holds the oracle's own merge against the words of docs/contract.md.
 func TestMergeByHand(t *testing.T) {
 	tests := []struct {
 		name, base, theirs, mine, want string

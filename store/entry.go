@@ -28,7 +28,7 @@ const (
 	KindClosing    Kind = "closing"    // a window of the joint report was closed
 )
 
-// Status is the outcome of a mutation, as the wire contract words it.
+// Status is the outcome of a mutation: docs/contract.md, section 3.
 type Status string
 
 // The statuses.

@@ -64,7 +64,7 @@ type Batch struct {
 func DecodeBatch(body []byte) (*Batch, error) {
 	top, list, ok, err := inspection.ParseList(body, "mutations")
 	if err != nil {
-		return nil, badBatch("The body is not a JSON object in UTF-8. Send the batch again as the contract describes it.")
+		return nil, badBatch("The body is not a JSON object in UTF-8. Send the batch again as docs/contract.md, section 3, has it.")
 	}
 	if !ok {
 		return nil, badBatch("The member mutations must be an array.")

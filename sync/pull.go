@@ -16,7 +16,8 @@ const (
 	maxPageBytes = 16 << 20
 )
 
-// HorizonDays is how far back a first sync goes, by the wire contract.
+// HorizonDays is how far back a first sync goes. Source: docs/contract.md,
+// section 4.
 const HorizonDays = 90
 
 // shanghai is the plan's time. China has kept one offset since 1991.
@@ -53,7 +54,7 @@ type PullAnswer struct {
 	ServerTime time.Time
 }
 
-// AppendJSON appends the answer as the wire contract has it. Documents are
+// AppendJSON appends the answer of docs/contract.md, section 4. Documents are
 // copied as they are stored, not encoded again.
 func (a *PullAnswer) AppendJSON(dst []byte) []byte {
 	dst = slices.Grow(dst, a.size())

@@ -23,7 +23,7 @@ type Result struct {
 	Doc      json.RawMessage `json:"doc"`
 }
 
-// AppendJSON appends the result as the wire contract has it.
+// AppendJSON appends the result as docs/contract.md, section 3, has it.
 func (r *Result) AppendJSON(dst []byte) []byte {
 	bare := *r
 	bare.Doc = nil
@@ -38,7 +38,7 @@ func (r *Result) AppendJSON(dst []byte) []byte {
 	return append(append(dst, r.Doc...), '}')
 }
 
-// AppendJSON appends the answer as the wire contract has it. Documents are
+// AppendJSON appends the answer of docs/contract.md, section 3. Documents are
 // copied as they are stored, not encoded again.
 func (a *PushAnswer) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"results":[`...)

@@ -21,7 +21,7 @@ const (
 )
 
 // clockTolerance is how far a phone's clock may be off before its times are
-// listed as a problem. Source: the wire contract, section 6 (suspect_clock).
+// listed as a problem. Source: docs/contract.md, section 2 (clock).
 const clockTolerance = 10 * time.Minute
 
 // longAgo is how old a record may be when it comes in. Phones are out of

@@ -99,7 +99,7 @@ func TestAccountsFromTheCommandLine(t *testing.T) {
 	}
 }
 
-// eventually waits for the rights to be read anew: at most 5 s by contract.
+// eventually waits for the rights to be read anew: at most 5 s by docs/contract.md, section 1.
 func (a *account) eventually(want int) {
 	a.s.t.Helper()
 	deadline := time.Now().Add(10 * time.Second)

@@ -23,7 +23,7 @@ type batch struct {
 }
 
 // TestKillDuringAPushStorm kills the server again and again while phones
-// push. Phones do as the contract says: after no answer they send the same
+// push. Phones do as docs/contract.md, section 3, says: after no answer they send the same
 // batch again. No acknowledged write may be lost, none applied twice.
 func TestKillDuringAPushStorm(t *testing.T) {
 	s := startDemo(t)
