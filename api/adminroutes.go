@@ -13,15 +13,15 @@ import (
 
 func (s *Server) adminRoutes() []route {
 	return []route{
-		{Method: fiber.MethodGet, Path: "/v1/users", Action: auth.ActionUsers, Handler: s.users},
-		{Method: fiber.MethodPost, Path: "/v1/users", Action: auth.ActionUsers, Cap: credentialsCap, Handler: s.addUser},
-		{Method: fiber.MethodPatch, Path: "/v1/users/:id", Action: auth.ActionUsers, Cap: credentialsCap, Handler: s.patchUser},
-		{Method: fiber.MethodGet, Path: "/v1/quarantine", Action: auth.ActionQuarantine, Handler: s.quarantine},
-		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/release", Action: auth.ActionQuarantine, Handler: s.release},
-		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/discard", Action: auth.ActionQuarantine, Cap: actCap, Handler: s.discard},
-		{Method: fiber.MethodPut, Path: "/v1/templates/:name", Action: auth.ActionReference, Cap: definitionCap, YAML: true, Handler: s.putTemplate},
-		{Method: fiber.MethodPut, Path: "/v1/limits/:id", Action: auth.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishLimit)},
-		{Method: fiber.MethodPut, Path: "/v1/targets/:id", Action: auth.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishTarget)},
+		{Method: fiber.MethodGet, Path: "/v1/users", Action: inspection.ActionUsers, Handler: s.users},
+		{Method: fiber.MethodPost, Path: "/v1/users", Action: inspection.ActionUsers, Cap: credentialsCap, Handler: s.addUser},
+		{Method: fiber.MethodPatch, Path: "/v1/users/:id", Action: inspection.ActionUsers, Cap: credentialsCap, Handler: s.patchUser},
+		{Method: fiber.MethodGet, Path: "/v1/quarantine", Action: inspection.ActionQuarantine, Handler: s.quarantine},
+		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/release", Action: inspection.ActionQuarantine, Handler: s.release},
+		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/discard", Action: inspection.ActionQuarantine, Cap: actCap, Handler: s.discard},
+		{Method: fiber.MethodPut, Path: "/v1/templates/:name", Action: inspection.ActionReference, Cap: definitionCap, YAML: true, Handler: s.putTemplate},
+		{Method: fiber.MethodPut, Path: "/v1/limits/:id", Action: inspection.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishLimit)},
+		{Method: fiber.MethodPut, Path: "/v1/targets/:id", Action: inspection.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishTarget)},
 	}
 }
 
@@ -35,7 +35,7 @@ func accountOf(u auth.User) accountJSON { return accountJSON{userOf(u), u.Disabl
 
 func (s *Server) users(c *call) error {
 	c.private()
-	users, err := s.cfg.Auth.Managed(c.ctx, c.session)
+	users, err := s.cfg.Auth.Managed(c.ctx, c.principal)
 	if err != nil {
 		return err
 	}
@@ -54,12 +54,12 @@ func (s *Server) addUser(c *call) error {
 	}
 	in := auth.NewUser{
 		Username: m.text("/username", "username"), Name: m.text("/name", "name"), Password: m.text("/password", "password"),
-		Role: auth.Role(m.text("/role", "role")), Areas: areasOf(m.texts("/areas", "areas")),
+		Role: inspection.Role(m.text("/role", "role")), Areas: areasOf(m.texts("/areas", "areas")),
 	}
 	if err := m.err(); err != nil {
 		return err
 	}
-	u, err := s.cfg.Auth.AddManaged(c.ctx, c.session, in)
+	u, err := s.cfg.Auth.AddManaged(c.ctx, c.principal, in)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (s *Server) patchUser(c *call) error {
 	}
 	patch := auth.UserPatch{Name: m.perhaps("/name", "name"), Password: m.perhaps("/password", "password"), Disabled: m.flag("/disabled", "disabled")}
 	if role := m.perhaps("/role", "role"); role != nil {
-		r := auth.Role(*role)
+		r := inspection.Role(*role)
 		patch.Role = &r
 	}
 	if m.values["areas"] != nil {
@@ -93,16 +93,11 @@ func (s *Server) patchUser(c *call) error {
 	if err := m.err(); err != nil {
 		return err
 	}
-	u, err := s.cfg.Auth.UpdateManaged(c.ctx, c.session, inspection.UserID(c.Params("id")), patch)
+	u, err := s.cfg.Auth.UpdateManaged(c.ctx, c.principal, inspection.UserID(c.Params("id")), patch)
 	if err != nil {
 		return err
 	}
 	return c.json(accountOf(u))
-}
-
-func (c *call) keeper() (review.Keeper, error) {
-	manages, err := c.server.cfg.Auth.Manages(c.ctx, c.session)
-	return review.Keeper{Asker: c.asker(), Manages: manages}, err
 }
 
 func (s *Server) quarantine(c *call) error {
@@ -113,11 +108,7 @@ func (s *Server) quarantine(c *call) error {
 	if q.err != nil {
 		return q.err
 	}
-	keeper, err := c.keeper()
-	if err != nil {
-		return err
-	}
-	page, err := s.cfg.Review.Quarantine(c.ctx, keeper, state, cursor, limit)
+	page, err := s.cfg.Review.Quarantine(c.ctx, c.principal, state, cursor, limit)
 	if err != nil {
 		return err
 	}
@@ -131,17 +122,13 @@ func (s *Server) quarantine(c *call) error {
 	return c.sendPacked(append(appendCursor(append(dst, ']'), page.Cursor), '}'))
 }
 
-// held returns the id in the address, if its keeper asks.
+// held returns the id in the address, if it is the caller's to see to.
 func (c *call) held() (inspection.DocID, error) {
 	id, err := c.docID()
 	if err != nil {
 		return "", err
 	}
-	keeper, err := c.keeper()
-	if err != nil {
-		return "", err
-	}
-	_, err = c.server.cfg.Review.Quarantined(c.ctx, keeper, id)
+	_, err = c.server.cfg.Review.Quarantined(c.ctx, c.principal, id)
 	return id, err
 }
 
@@ -151,7 +138,7 @@ func (s *Server) release(c *call) error {
 	if err != nil {
 		return err
 	}
-	result, doc, err := s.cfg.Sync.Release(c.ctx, c.session.User.ID, c.session.Rights, id)
+	result, doc, err := s.cfg.Sync.Release(c.ctx, c.principal, id)
 	if err != nil {
 		return err
 	}
@@ -173,7 +160,7 @@ func (s *Server) discard(c *call) error {
 	if err != nil {
 		return err
 	}
-	doc, err := s.cfg.Sync.Discard(c.ctx, c.session.User.ID, id, comment)
+	doc, err := s.cfg.Sync.Discard(c.ctx, c.principal, id, comment)
 	if err != nil {
 		return err
 	}
@@ -186,7 +173,7 @@ func (s *Server) putTemplate(c *call) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.cfg.Sync.PublishTemplate(c.ctx, c.session.User.ID, c.Params("name"), body)
+	p, err := s.cfg.Sync.PublishTemplate(c.ctx, c.principal.Device.User, c.Params("name"), body)
 	if err != nil {
 		return err
 	}
@@ -202,7 +189,7 @@ func (s *Server) putRow(put publish) func(*call) error {
 		if err != nil {
 			return err
 		}
-		p, err := put(c.ctx, c.session.User.ID, c.Params("id"), m.values)
+		p, err := put(c.ctx, c.principal.Device.User, c.Params("id"), m.values)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ func (s *Server) authRoutes() []route {
 		{Method: fiber.MethodPost, Path: "/v1/auth/login", Action: public, Cap: credentialsCap, Handler: s.login},
 		{Method: fiber.MethodPost, Path: "/v1/auth/refresh", Action: public, Cap: credentialsCap, Handler: s.refresh},
 		{Method: fiber.MethodPost, Path: "/v1/auth/logout", Action: signedIn, Handler: s.logout},
-		{Method: fiber.MethodGet, Path: "/v1/me", Action: auth.ActionMe, Handler: s.me},
+		{Method: fiber.MethodGet, Path: "/v1/me", Action: inspection.ActionMe, Handler: s.me},
 	}
 }
 
@@ -76,9 +76,9 @@ func (s *Server) me(c *call) error {
 }
 
 type meJSON struct {
-	User        userJSON      `json:"user"`
-	Device      deviceRef     `json:"device"`
-	Permissions []auth.Action `json:"permissions"`
+	User        userJSON            `json:"user"`
+	Device      deviceRef           `json:"device"`
+	Permissions []inspection.Action `json:"permissions"`
 }
 
 // deviceRef is a phone as it signed in.
@@ -94,7 +94,7 @@ type userJSON struct {
 	ID       inspection.UserID `json:"id"`
 	Username string            `json:"username"`
 	Name     string            `json:"name"`
-	Role     auth.Role         `json:"role"`
+	Role     inspection.Role   `json:"role"`
 	Areas    []inspection.Area `json:"areas"`
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -13,13 +12,13 @@ import (
 
 func (s *Server) deviceRoutes() []route {
 	return []route{
-		{Method: fiber.MethodGet, Path: "/v1/devices", Action: auth.ActionReadDevices, Handler: s.devices},
+		{Method: fiber.MethodGet, Path: "/v1/devices", Action: inspection.ActionReadDevices, Handler: s.devices},
 	}
 }
 
 func (s *Server) devices(c *call) error {
 	c.private()
-	rows, err := s.visibleDevices(c.ctx, c.session)
+	rows, err := s.cfg.Auth.DevicesIn(c.ctx, c.principal)
 	if err != nil {
 		return err
 	}
@@ -37,32 +36,6 @@ func (s *Server) devices(c *call) error {
 		list = append(list, deviceOf(row, report, missing))
 	}
 	return c.json(map[string]any{"devices": list})
-}
-
-// visibleDevices returns the devices of users who work in an area that the
-// session's grants cover.
-func (s *Server) visibleDevices(ctx context.Context, session auth.Session) ([]auth.DeviceRow, error) {
-	users, err := s.cfg.Auth.Users(ctx)
-	if err != nil {
-		return nil, err
-	}
-	covered := map[inspection.UserID]bool{}
-	for _, u := range users {
-		for _, area := range u.Areas {
-			covered[u.ID] = covered[u.ID] || session.Covers(area)
-		}
-	}
-	rows, err := s.cfg.Auth.Devices(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var visible []auth.DeviceRow
-	for _, row := range rows {
-		if covered[row.User] {
-			visible = append(visible, row)
-		}
-	}
-	return visible, nil
 }
 
 // deviceJSON is a line of GET /v1/devices. ClockOffsetS is server minus

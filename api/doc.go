@@ -35,29 +35,30 @@ type Auth interface {
 	// Recheck is Authorize past every cache, for streams that stay open.
 	Recheck(ctx context.Context, session auth.Session) (auth.Session, error)
 	Users(ctx context.Context) ([]auth.User, error)
-	Devices(ctx context.Context) ([]auth.DeviceRow, error)
-	Managed(ctx context.Context, session auth.Session) ([]auth.User, error)
-	AddManaged(ctx context.Context, session auth.Session, in auth.NewUser) (auth.User, error)
-	UpdateManaged(ctx context.Context, session auth.Session, id inspection.UserID, patch auth.UserPatch) (auth.User, error)
-	// Manages returns what tells whether a user's areas all are the session's.
-	Manages(ctx context.Context, session auth.Session) (func(inspection.UserID) bool, error)
+	// DevicesIn lists the devices of users who share an area with the principal.
+	DevicesIn(ctx context.Context, principal *inspection.Principal) ([]auth.DeviceRow, error)
+	Managed(ctx context.Context, principal *inspection.Principal) ([]auth.User, error)
+	AddManaged(ctx context.Context, principal *inspection.Principal, in auth.NewUser) (auth.User, error)
+	UpdateManaged(ctx context.Context, principal *inspection.Principal, id inspection.UserID, patch auth.UserPatch) (auth.User, error)
 	LoadDevice(ctx context.Context, device inspection.Device) (auth.DeviceRow, error)
 }
 
 // Sync is what the API needs of the sync engine.
 type Sync interface {
-	Push(ctx context.Context, asker *sync.Asker, b *sync.Batch) (*sync.PushAnswer, error)
-	Pull(ctx context.Context, asker *sync.Asker, req sync.PullRequest) (*sync.PullAnswer, error)
-	Listen(ctx context.Context, asker *sync.Asker) (*sync.Stream, error)
-	PushRows(ctx context.Context, asker *sync.Asker, c inspection.Collection, rows []sync.Mutation) (*sync.PushedRows, error)
-	PullRx(ctx context.Context, asker *sync.Asker, c inspection.Collection, checkpoint string, limit int) (*sync.RxPage, error)
-	Follow(ctx context.Context, asker *sync.Asker, c inspection.Collection) (*sync.Feed, error)
+	Push(ctx context.Context, principal *inspection.Principal, b *sync.Batch) (*sync.PushAnswer, error)
+	Pull(ctx context.Context, principal *inspection.Principal, req sync.PullRequest) (*sync.PullAnswer, error)
+	Listen(ctx context.Context, principal *inspection.Principal) (*sync.Stream, error)
+	PushRows(ctx context.Context, principal *inspection.Principal, c inspection.Collection, rows []sync.Mutation) (*sync.PushedRows, error)
+	PullRx(ctx context.Context, principal *inspection.Principal, c inspection.Collection, checkpoint string, limit int) (*sync.RxPage, error)
+	Follow(ctx context.Context, principal *inspection.Principal, c inspection.Collection) (*sync.Feed, error)
+	// Confirmed returns which areas that were taken away the phone has purged.
+	Confirmed(ctx context.Context, device inspection.Device) ([]inspection.Confirmation, error)
 	Report(ctx context.Context, device inspection.Device) (sync.Report, error)
 	PublishTemplate(ctx context.Context, by inspection.UserID, name string, definition []byte) (sync.Published, error)
 	PublishLimit(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) (sync.Published, error)
 	PublishTarget(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) (sync.Published, error)
-	Release(ctx context.Context, by inspection.UserID, rights inspection.Rights, id inspection.DocID) (sync.Result, []byte, error)
-	Discard(ctx context.Context, by inspection.UserID, id inspection.DocID, comment string) ([]byte, error)
+	Release(ctx context.Context, principal *inspection.Principal, id inspection.DocID) (sync.Result, []byte, error)
+	Discard(ctx context.Context, principal *inspection.Principal, id inspection.DocID, comment string) ([]byte, error)
 }
 
 // Reports is what the API needs of reports.

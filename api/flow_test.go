@@ -43,7 +43,7 @@ func TestSignInPushPullOut(t *testing.T) {
 	}
 	var me meJSON
 	p.get("/v1/me").ok(200).decode(&me)
-	if string(me.Device.ID) != p.device || me.Device.Name != "红米" || me.Device.Platform != "android" || !slices.Contains(me.Permissions, auth.ActionPush) || me.User.Areas[0] != ownArea {
+	if string(me.Device.ID) != p.device || me.Device.Name != "红米" || me.Device.Platform != "android" || !slices.Contains(me.Permissions, inspection.ActionPush) || me.User.Areas[0] != ownArea {
 		t.Errorf("me: %+v", me)
 	}
 	var pushed resultsJSON

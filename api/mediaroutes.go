@@ -10,19 +10,18 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/media"
 )
 
 // Media is what the API needs of the photos.
 type Media interface {
-	Create(ctx context.Context, asker media.Asker, n media.NewUpload) (media.Upload, error)
-	Upload(ctx context.Context, asker media.Asker, id string) (media.Upload, error)
-	Receive(ctx context.Context, asker media.Asker, id string, c media.Chunk) (media.Upload, error)
-	Abandon(ctx context.Context, asker media.Asker, id string) error
-	Missing(ctx context.Context, asker media.Asker, sha256 []string) ([]string, error)
-	Picture(ctx context.Context, asker media.Asker, sha256 string, edge int) (*media.Picture, error)
+	Create(ctx context.Context, principal *inspection.Principal, n media.NewUpload) (media.Upload, error)
+	Upload(ctx context.Context, principal *inspection.Principal, id string) (media.Upload, error)
+	Receive(ctx context.Context, principal *inspection.Principal, id string, c media.Chunk) (media.Upload, error)
+	Abandon(ctx context.Context, principal *inspection.Principal, id string) error
+	Missing(ctx context.Context, principal *inspection.Principal, sha256 []string) ([]string, error)
+	Picture(ctx context.Context, principal *inspection.Principal, sha256 string, edge int) (*media.Picture, error)
 	MissingPhotos(ctx context.Context, device inspection.Device) (int, error)
 	Counts() media.Counts
 }
@@ -32,8 +31,8 @@ const missingCap = 128 << 10
 
 func (s *Server) mediaRoutes() []route {
 	return append([]route{
-		{Method: fiber.MethodPost, Path: "/v1/media/missing", Action: auth.ActionMedia, Cap: missingCap, Gzip: true, Handler: s.missing},
-		{Method: fiber.MethodGet, Path: "/v1/media/:sha256", Action: auth.ActionMedia, Handler: s.picture},
+		{Method: fiber.MethodPost, Path: "/v1/media/missing", Action: inspection.ActionMedia, Cap: missingCap, Gzip: true, Handler: s.missing},
+		{Method: fiber.MethodGet, Path: "/v1/media/:sha256", Action: inspection.ActionMedia, Handler: s.picture},
 	}, s.tusRoutes()...)
 }
 
@@ -53,7 +52,7 @@ func (s *Server) missing(c *call) error {
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&asked); err != nil {
 		return inspection.Errorf(inspection.CodeBadRequest, `Send {"sha256":["…"]}: a list of hashes in hex.`)
 	}
-	missing, err := s.cfg.Media.Missing(c.ctx, c.mediaAsker(), asked.SHA256)
+	missing, err := s.cfg.Media.Missing(c.ctx, c.principal, asked.SHA256)
 	if err != nil {
 		return err
 	}
@@ -71,7 +70,7 @@ func (s *Server) picture(c *call) error {
 		return err
 	}
 	sha := c.Params("sha256")
-	p, err := s.cfg.Media.Picture(c.ctx, c.mediaAsker(), sha, edge)
+	p, err := s.cfg.Media.Picture(c.ctx, c.principal, sha, edge)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (w *world) stored(c inspection.Collection, area inspection.Area) string {
 // taskIn makes a task that has come so far that the act may follow.
 func (w *world) taskIn(area inspection.Area, act string) string {
 	w.t.Helper()
-	boss := review.Asker{User: "boss", Areas: []inspection.Area{area}}
+	boss := inspection.NewPrincipal(inspection.RoleSupervisor, inspection.Device{User: "boss"}, area)
 	r, err := w.review.CreateTask(w.ctx, boss, review.NewTask{Area: string(area), Title: "x", Unit: "ecology", Due: "2026-10-20"})
 	w.must(err)
 	before := map[string][]inspection.TaskEvent{
@@ -135,9 +135,8 @@ func (w *world) heldIn(area inspection.Area) string {
 	if r := stranger.send(inspection.Inspections, "put", id, 0, sample(inspection.Inspections, area)); r.Status != "rejected" {
 		w.t.Fatalf("%+v", r)
 	}
-	page, err := w.review.Quarantine(w.ctx, review.Keeper{
-		Asker: review.Asker{Areas: []inspection.Area{area}}, Manages: func(inspection.UserID) bool { return false },
-	}, sync.Held, "", review.MaxLimit)
+	keeper := inspection.NewPrincipal(inspection.RoleAdmin, inspection.Device{User: "keeper"}, area)
+	page, err := w.review.Quarantine(w.ctx, keeper, sync.Held, "", review.MaxLimit)
 	w.must(err)
 	for _, r := range page.Records {
 		if strings.Contains(string(r.Doc), id) {
@@ -152,7 +151,7 @@ func (w *world) heldIn(area inspection.Area) string {
 func (w *world) userIn(area inspection.Area) string {
 	w.t.Helper()
 	u, err := w.auth.AddUser(w.ctx, "", auth.NewUser{
-		Username: "u" + uuid.NewString()[:8], Name: "x", Password: password, Role: auth.Inspector, Areas: []inspection.Area{area},
+		Username: "u" + uuid.NewString()[:8], Name: "x", Password: password, Role: inspection.RoleInspector, Areas: []inspection.Area{area},
 	})
 	w.must(err)
 	return string(u.ID)

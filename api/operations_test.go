@@ -83,7 +83,7 @@ type failingSync struct {
 	pull func() error
 }
 
-func (s failingSync) Pull(context.Context, *sync.Asker, sync.PullRequest) (*sync.PullAnswer, error) {
+func (s failingSync) Pull(context.Context, *inspection.Principal, sync.PullRequest) (*sync.PullAnswer, error) {
 	return nil, s.pull()
 }
 

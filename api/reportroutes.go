@@ -7,7 +7,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/report"
 )
@@ -24,10 +23,10 @@ const headerAsOf = "X-As-Of"
 
 func (s *Server) reportRoutes() []route {
 	return []route{
-		{Method: fiber.MethodGet, Path: "/v1/reports/joint", Action: auth.ActionReports, Timeout: reportTimeout, Handler: s.joint},
-		{Method: fiber.MethodPost, Path: "/v1/reports/joint/close", Action: auth.ActionReports, Cap: closingCap, Timeout: reportTimeout, Handler: s.closeWindow},
-		{Method: fiber.MethodGet, Path: "/v1/reports/dispatch", Action: auth.ActionReports, Timeout: reportTimeout, Handler: s.dispatch},
-		{Method: fiber.MethodGet, Path: "/v1/calendar", Action: auth.ActionRead, Handler: s.calendar},
+		{Method: fiber.MethodGet, Path: "/v1/reports/joint", Action: inspection.ActionReports, Timeout: reportTimeout, Handler: s.joint},
+		{Method: fiber.MethodPost, Path: "/v1/reports/joint/close", Action: inspection.ActionReports, Cap: closingCap, Timeout: reportTimeout, Handler: s.closeWindow},
+		{Method: fiber.MethodGet, Path: "/v1/reports/dispatch", Action: inspection.ActionReports, Timeout: reportTimeout, Handler: s.dispatch},
+		{Method: fiber.MethodGet, Path: "/v1/calendar", Action: inspection.ActionRead, Handler: s.calendar},
 	}
 }
 
@@ -67,7 +66,7 @@ func (c *call) reportQuery() (q report.JointQuery, format report.Format, err err
 	if q.Window, err = report.ParseWindow(texts["month"], texts["window"]); err != nil {
 		return q, "", err
 	}
-	q.Scope, q.AsOf = c.session.User.Areas, texts["as_of"]
+	q.Scope, q.AsOf = c.principal.Areas(), texts["as_of"]
 	if texts["area"] != "" {
 		area, err := c.ownArea(texts["area"])
 		if err != nil {
@@ -94,7 +93,7 @@ func (c *call) ownArea(code string) (inspection.Area, error) {
 	if !area.Valid() {
 		return "", badParameter("area", "it must be the code of an area.")
 	}
-	if !c.session.Covers(area) {
+	if !c.principal.CanRead(area, c.server.cfg.Now()) {
 		return "", noArea()
 	}
 	return area, nil
@@ -140,14 +139,14 @@ func (s *Server) closeWindow(c *call) error {
 	if err != nil {
 		return err
 	}
-	if in.Area == "" && len(c.session.User.Areas) == 1 {
-		in.Area = string(c.session.User.Areas[0])
+	if own := c.principal.Areas(); in.Area == "" && len(own) == 1 {
+		in.Area = string(own[0])
 	}
 	area, err := c.ownArea(in.Area)
 	if err != nil {
 		return err
 	}
-	closing, err := s.cfg.Reports.Close(c.ctx, c.session.User.ID, w, area)
+	closing, err := s.cfg.Reports.Close(c.ctx, c.principal.Device.User, w, area)
 	if err != nil {
 		return err
 	}
@@ -160,7 +159,7 @@ func (s *Server) calendar(c *call) error {
 	if err != nil {
 		return err
 	}
-	day, err := s.cfg.Reports.Day(c.ctx, date, c.session.User.Areas)
+	day, err := s.cfg.Reports.Day(c.ctx, date, c.principal.Areas())
 	if err != nil {
 		return err
 	}

@@ -3,29 +3,24 @@ package api
 import (
 	"github.com/gofiber/fiber/v2"
 
-	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/review"
 )
 
 func (s *Server) reviewRoutes() []route {
 	routes := []route{
-		{Method: fiber.MethodGet, Path: "/v1/inspections", Action: auth.ActionRead, Handler: s.inspections},
-		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Action: auth.ActionReview, Cap: actCap, Handler: s.decide},
+		{Method: fiber.MethodGet, Path: "/v1/inspections", Action: inspection.ActionRead, Handler: s.inspections},
+		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Action: inspection.ActionReview, Cap: actCap, Handler: s.decide},
 	}
 	for _, c := range inspection.FieldCollections {
 		base := "/v1/" + string(c) + "/:id"
 		routes = append(routes,
-			route{Method: fiber.MethodGet, Path: base, Action: auth.ActionRead, Handler: s.document(c)},
-			route{Method: fiber.MethodGet, Path: base + "/history", Action: auth.ActionRead, Handler: s.history(c)},
-			route{Method: fiber.MethodPost, Path: base + "/conflicts/:k", Action: auth.ActionReview, Cap: actCap, Handler: s.settle(c)},
+			route{Method: fiber.MethodGet, Path: base, Action: inspection.ActionRead, Handler: s.document(c)},
+			route{Method: fiber.MethodGet, Path: base + "/history", Action: inspection.ActionRead, Handler: s.history(c)},
+			route{Method: fiber.MethodPost, Path: base + "/conflicts/:k", Action: inspection.ActionReview, Cap: actCap, Handler: s.settle(c)},
 		)
 	}
 	return routes
-}
-
-func (c *call) asker() review.Asker {
-	return review.Asker{User: c.session.User.ID, Areas: c.session.User.Areas}
 }
 
 // docID reads the id in the address. What is no UUID is nobody's id.
@@ -43,7 +38,7 @@ func (s *Server) inspections(c *call) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.cfg.Review.Inspections(c.ctx, c.asker(), req)
+	page, err := s.cfg.Review.Inspections(c.ctx, c.principal, req)
 	if err != nil {
 		return err
 	}
@@ -82,7 +77,7 @@ func (s *Server) document(collection inspection.Collection) func(*call) error {
 		if err != nil {
 			return err
 		}
-		r, err := s.cfg.Review.Document(c.ctx, c.asker(), collection, id)
+		r, err := s.cfg.Review.Document(c.ctx, c.principal, collection, id)
 		if err != nil {
 			return err
 		}
@@ -107,7 +102,7 @@ func (s *Server) decide(c *call) error {
 	if err := m.err(); err != nil {
 		return err
 	}
-	r, err := s.cfg.Review.Decide(c.ctx, c.asker(), id, in)
+	r, err := s.cfg.Review.Decide(c.ctx, c.principal, id, in)
 	if err != nil {
 		return err
 	}
@@ -129,7 +124,7 @@ func (s *Server) settle(collection inspection.Collection) func(*call) error {
 		if err := m.err(); err != nil {
 			return err
 		}
-		r, err := s.cfg.Review.Settle(c.ctx, c.asker(), collection, id, c.Params("k"), in)
+		r, err := s.cfg.Review.Settle(c.ctx, c.principal, collection, id, c.Params("k"), in)
 		if err != nil {
 			return err
 		}
@@ -155,7 +150,7 @@ func (s *Server) history(collection inspection.Collection) func(*call) error {
 		if q.err != nil {
 			return q.err
 		}
-		h, err := s.cfg.Review.History(c.ctx, c.asker(), collection, id, int64(before), limit)
+		h, err := s.cfg.Review.History(c.ctx, c.principal, collection, id, int64(before), limit)
 		if err != nil {
 			return err
 		}

@@ -15,8 +15,8 @@ import (
 
 // What a route asks of its caller beyond the permissions of roles.
 const (
-	public   auth.Action = "public"    // nothing
-	signedIn auth.Action = "signed_in" // a session of any role
+	public   inspection.Action = "public"    // nothing
+	signedIn inspection.Action = "signed_in" // a session of any role
 )
 
 // Caps of bodies, in bytes.
@@ -36,7 +36,7 @@ const (
 type route struct {
 	Method  string
 	Path    string
-	Action  auth.Action
+	Action  inspection.Action
 	Cap     int
 	Gzip    bool          // Content-Encoding: gzip is taken
 	Timeout time.Duration // what the services may take; 0 means requestTimeout
@@ -61,6 +61,8 @@ type call struct {
 	id      string
 	route   *route
 	session auth.Session
+	// principal is the session as services know it; nil on public routes.
+	principal *inspection.Principal
 	// bodyRead: the request's body was read to its end.
 	bodyRead bool
 }
@@ -80,7 +82,7 @@ func (s *Server) enter(r *route) fiber.Handler {
 	}
 }
 
-// authorize fills the session, unless the route is public.
+// authorize fills the session and the principal, unless the route is public.
 func (c *call) authorize() error {
 	if c.route.Action == public {
 		return nil
@@ -92,10 +94,26 @@ func (c *call) authorize() error {
 	if c.session, err = c.server.cfg.Auth.Authorize(c.ctx, token); err != nil {
 		return err
 	}
+	if c.principal, err = c.server.principalOf(c.ctx, c.session); err != nil {
+		return err
+	}
 	if c.route.Action == signedIn {
 		return nil
 	}
-	return c.session.Require(c.route.Action)
+	return c.principal.Role.Require(c.route.Action)
+}
+
+// principalOf makes the principal of a request, here and nowhere else. Hardly
+// anyone has lost an area, so what was confirmed is hardly ever read.
+func (s *Server) principalOf(ctx context.Context, session auth.Session) (*inspection.Principal, error) {
+	p := &inspection.Principal{
+		Device: session.Device, Role: session.User.Role, Rights: session.Rights, FirstSeen: session.FirstSeen,
+	}
+	var err error
+	if len(p.Rights.Revoked) > 0 {
+		p.Confirmed, err = s.cfg.Sync.Confirmed(ctx, p.Device)
+	}
+	return p, err
 }
 
 // bearer returns the token of the one Authorization header.

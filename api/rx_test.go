@@ -294,7 +294,7 @@ func TestRxStream(t *testing.T) {
 // awaySync has a store that can't be reached, for who follows.
 type awaySync struct{ Sync }
 
-func (awaySync) Follow(context.Context, *sync.Asker, inspection.Collection) (*sync.Feed, error) {
+func (awaySync) Follow(context.Context, *inspection.Principal, inspection.Collection) (*sync.Feed, error) {
 	return nil, errors.New("away")
 }
 

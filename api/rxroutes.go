@@ -7,7 +7,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/sync"
 )
@@ -26,9 +25,9 @@ const rowsAtOnce = 200
 func (s *Server) rxRoutes() []route {
 	return []route{
 		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/schema", Action: public, Handler: s.rxSchema},
-		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/:version/pull", Action: auth.ActionPull, Handler: s.rxPull},
-		{Method: fiber.MethodPost, Path: rxPrefix + ":collection/:version/push", Action: auth.ActionPush, Cap: maxRows, Handler: s.rxPush},
-		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/:version/pullStream", Action: auth.ActionStream, Handler: s.rxStream},
+		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/:version/pull", Action: inspection.ActionPull, Handler: s.rxPull},
+		{Method: fiber.MethodPost, Path: rxPrefix + ":collection/:version/push", Action: inspection.ActionPush, Cap: maxRows, Handler: s.rxPush},
+		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/:version/pullStream", Action: inspection.ActionStream, Handler: s.rxStream},
 	}
 }
 
@@ -85,7 +84,7 @@ func (s *Server) rxPull(c *call) error {
 	if err != nil {
 		return err
 	}
-	p := &rxPulling{sync: s.cfg.Sync, asker: askerOf(c.session), collection: collection, left: limit}
+	p := &rxPulling{sync: s.cfg.Sync, principal: c.principal, collection: collection, left: limit}
 	page, err := p.next(c.ctx, checkpoint)
 	if err != nil {
 		return err
@@ -109,13 +108,13 @@ func decodeRxPull(values func(name string) []string) (checkpoint string, limit i
 // rxPulling is one answer to a pull, gathered from pages.
 type rxPulling struct {
 	sync       Sync
-	asker      *sync.Asker
+	principal  *inspection.Principal
 	collection inspection.Collection
 	left       int // documents that still fit into the answer
 }
 
 func (p *rxPulling) next(ctx context.Context, checkpoint string) (*sync.RxPage, error) {
-	page, err := p.sync.PullRx(ctx, p.asker, p.collection, checkpoint, min(p.left, sync.MaxLimit))
+	page, err := p.sync.PullRx(ctx, p.principal, p.collection, checkpoint, min(p.left, sync.MaxLimit))
 	if err == nil {
 		p.left -= len(page.Documents)
 	}
@@ -172,7 +171,7 @@ func (s *Server) rxPush(c *call) error {
 		return err
 	}
 	parts := slices.Collect(slices.Chunk(rows, rowsAtOnce))
-	p := &rxPushing{server: s, asker: askerOf(c.session), collection: collection}
+	p := &rxPushing{server: s, principal: c.principal, collection: collection}
 	if len(parts) <= 1 {
 		documents, err := p.push(c.ctx, rows)
 		if err != nil {
@@ -186,12 +185,12 @@ func (s *Server) rxPush(c *call) error {
 // rxPushing is one push of rows under way.
 type rxPushing struct {
 	server     *Server
-	asker      *sync.Asker
+	principal  *inspection.Principal
 	collection inspection.Collection
 }
 
 func (p *rxPushing) push(ctx context.Context, rows []sync.Mutation) ([][]byte, error) {
-	answer, err := p.server.cfg.Sync.PushRows(ctx, p.asker, p.collection, rows)
+	answer, err := p.server.cfg.Sync.PushRows(ctx, p.principal, p.collection, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +224,7 @@ func (s *Server) rxStream(c *call) error {
 	if err != nil {
 		return err
 	}
-	feed, err := s.cfg.Sync.Follow(c.ctx, askerOf(c.session), collection)
+	feed, err := s.cfg.Sync.Follow(c.ctx, c.principal, collection)
 	if err != nil {
 		return err
 	}

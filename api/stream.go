@@ -18,7 +18,7 @@ import (
 
 // stream answers with the news that areas have grown.
 func (s *Server) stream(c *call) error {
-	listener, err := s.cfg.Sync.Listen(c.ctx, askerOf(c.session))
+	listener, err := s.cfg.Sync.Listen(c.ctx, c.principal)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,9 @@ type pokes struct{ *sync.Stream }
 
 func (p pokes) wake() <-chan struct{} { return p.Ready }
 
-func (p pokes) events(_ context.Context, put func([]byte) error) error { return put(poke(p.TakeGrown())) }
+func (p pokes) events(_ context.Context, put func([]byte) error) error {
+	return put(poke(p.TakeGrown()))
+}
 
 // sendEvents answers with Server-Sent Events until the token expires, rights
 // change, the client is gone or the server stops. It owns the source.
@@ -149,7 +151,7 @@ func (p *eventStream) changed() (reason string) {
 	switch {
 	case err != nil:
 		return string(inspection.CodeOf(err))
-	case !now.May(auth.ActionStream) || !reflect.DeepEqual(now.Rights, p.session.Rights) || now.User.Role != p.session.User.Role:
+	case !now.User.Role.May(inspection.ActionStream) || !reflect.DeepEqual(now.Rights, p.session.Rights) || now.User.Role != p.session.User.Role:
 		return "rights changed"
 	}
 	return ""

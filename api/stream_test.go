@@ -142,7 +142,7 @@ func TestStreamOutlivesWriteTimeout(t *testing.T) {
 func TestStreamEnds(t *testing.T) {
 	yes, secret := true, "another good password"
 	elsewhere := []inspection.Area{"610102004"}
-	supervisor := auth.Supervisor
+	supervisor := inspection.RoleSupervisor
 	for name, change := range map[string]func(w *world, p *phone){
 		"disabled":     func(w *world, _ *phone) { w.patch("inspector", auth.UserPatch{Disabled: &yes}) },
 		"new password": func(w *world, _ *phone) { w.patch("inspector", auth.UserPatch{Password: &secret}) },
@@ -237,7 +237,7 @@ func TestManyStreamsEndWithTheServer(t *testing.T) {
 // brokenSync hands out streams that panic when they are asked.
 type brokenSync struct{ Sync }
 
-func (brokenSync) Listen(context.Context, *sync.Asker) (*sync.Stream, error) {
+func (brokenSync) Listen(context.Context, *inspection.Principal) (*sync.Stream, error) {
 	s := &sync.Stream{Ready: make(chan struct{}, 1)}
 	s.Ready <- struct{}{}
 	return s, nil

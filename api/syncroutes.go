@@ -7,22 +7,16 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/sync"
 )
 
 func (s *Server) syncRoutes() []route {
 	return []route{
-		{Method: fiber.MethodPost, Path: "/v1/sync/push", Action: auth.ActionPush, Cap: maxBatch, Gzip: true, Handler: s.push},
-		{Method: fiber.MethodGet, Path: "/v1/sync/pull", Action: auth.ActionPull, Handler: s.pull},
-		{Method: fiber.MethodGet, Path: "/v1/sync/stream", Action: auth.ActionStream, Handler: s.stream},
+		{Method: fiber.MethodPost, Path: "/v1/sync/push", Action: inspection.ActionPush, Cap: maxBatch, Gzip: true, Handler: s.push},
+		{Method: fiber.MethodGet, Path: "/v1/sync/pull", Action: inspection.ActionPull, Handler: s.pull},
+		{Method: fiber.MethodGet, Path: "/v1/sync/stream", Action: inspection.ActionStream, Handler: s.stream},
 	}
-}
-
-// askerOf is a session as the sync engine knows it.
-func askerOf(session auth.Session) *sync.Asker {
-	return &sync.Asker{Device: session.Device, Rights: session.Rights, FirstSeen: session.FirstSeen}
 }
 
 func (s *Server) push(c *call) error {
@@ -35,7 +29,7 @@ func (s *Server) push(c *call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := s.cfg.Sync.Push(c.ctx, askerOf(c.session), batch)
+	answer, err := s.cfg.Sync.Push(c.ctx, c.principal, batch)
 	if err != nil {
 		return err
 	}
@@ -49,7 +43,7 @@ func (s *Server) pull(c *call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := s.cfg.Sync.Pull(c.ctx, askerOf(c.session), req)
+	answer, err := s.cfg.Sync.Pull(c.ctx, c.principal, req)
 	if err != nil {
 		return err
 	}

@@ -3,21 +3,20 @@ package api
 import (
 	"github.com/gofiber/fiber/v2"
 
-	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/review"
 )
 
 func (s *Server) taskRoutes() []route {
 	routes := []route{
-		{Method: fiber.MethodGet, Path: "/v1/tasks", Action: auth.ActionRead, Handler: s.tasks},
-		{Method: fiber.MethodPost, Path: "/v1/tasks", Action: auth.ActionTasks, Cap: actCap, Handler: s.createTask},
+		{Method: fiber.MethodGet, Path: "/v1/tasks", Action: inspection.ActionRead, Handler: s.tasks},
+		{Method: fiber.MethodPost, Path: "/v1/tasks", Action: inspection.ActionTasks, Cap: actCap, Handler: s.createTask},
 	}
 	for _, event := range []inspection.TaskEvent{
 		inspection.TaskAssign, inspection.TaskRectify, inspection.TaskVerify, inspection.TaskReopen, inspection.TaskClose,
 	} {
 		routes = append(routes, route{
-			Method: fiber.MethodPost, Path: "/v1/tasks/:id/" + string(event), Action: auth.ActionTasks, Cap: actCap, Handler: s.moveTask(event),
+			Method: fiber.MethodPost, Path: "/v1/tasks/:id/" + string(event), Action: inspection.ActionTasks, Cap: actCap, Handler: s.moveTask(event),
 		})
 	}
 	return routes
@@ -29,7 +28,7 @@ func (s *Server) tasks(c *call) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.cfg.Review.Tasks(c.ctx, c.asker(), req)
+	page, err := s.cfg.Review.Tasks(c.ctx, c.principal, req)
 	if err != nil {
 		return err
 	}
@@ -50,7 +49,7 @@ func (s *Server) createTask(c *call) error {
 	if err := m.err(); err != nil {
 		return err
 	}
-	r, err := s.cfg.Review.CreateTask(c.ctx, c.asker(), in)
+	r, err := s.cfg.Review.CreateTask(c.ctx, c.principal, in)
 	if err != nil {
 		return err
 	}
@@ -79,7 +78,7 @@ func (s *Server) moveTask(event inspection.TaskEvent) func(*call) error {
 		if err := m.err(); err != nil {
 			return err
 		}
-		r, err := s.cfg.Review.MoveTask(c.ctx, c.asker(), id, in)
+		r, err := s.cfg.Review.MoveTask(c.ctx, c.principal, id, in)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,6 @@ import (
 	"hash"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/media"
 )
@@ -45,11 +43,11 @@ func (s *Server) tusRoutes() []route {
 	return []route{
 		{Method: fiber.MethodOptions, Path: uploadsPath, Action: public, Handler: s.tusOptions},
 		{Method: fiber.MethodOptions, Path: one, Action: public, Handler: s.tusOptions},
-		{Method: fiber.MethodPost, Path: uploadsPath, Action: auth.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusCreate)},
-		{Method: fiber.MethodHead, Path: one, Action: auth.ActionMedia, Handler: tus(s.tusHead)},
-		{Method: fiber.MethodPatch, Path: one, Action: auth.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusPatch)},
-		{Method: fiber.MethodDelete, Path: one, Action: auth.ActionMedia, Handler: tus(s.tusDelete)},
-		{Method: fiber.MethodPost, Path: one, Action: auth.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusOverride)},
+		{Method: fiber.MethodPost, Path: uploadsPath, Action: inspection.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusCreate)},
+		{Method: fiber.MethodHead, Path: one, Action: inspection.ActionMedia, Handler: tus(s.tusHead)},
+		{Method: fiber.MethodPatch, Path: one, Action: inspection.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusPatch)},
+		{Method: fiber.MethodDelete, Path: one, Action: inspection.ActionMedia, Handler: tus(s.tusDelete)},
+		{Method: fiber.MethodPost, Path: one, Action: inspection.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusOverride)},
 	}
 }
 
@@ -95,29 +93,12 @@ func (s *Server) tusOverride(c *call) error {
 	return fiber.ErrMethodNotAllowed
 }
 
-// mediaAsker is a session as the media room knows it. Whoever lost an area
-// hands in for a while what was taken for it.
-func (c *call) mediaAsker() media.Asker {
-	a := media.Asker{User: c.session.Device.User}
-	for _, g := range c.session.Rights.Grants {
-		a.Reads = append(a.Reads, g.Area)
-	}
-	a.Writes = slices.Clone(a.Reads)
-	now := c.server.cfg.Now()
-	for _, v := range c.session.Rights.Revoked {
-		if c.session.FirstSeen.Before(v.At) && now.Sub(v.At) <= inspection.RevokedGrace && !slices.Contains(a.Writes, v.Area) {
-			a.Writes = append(a.Writes, v.Area)
-		}
-	}
-	return a
-}
-
 func (s *Server) tusCreate(c *call) error {
 	n, err := c.newUpload()
 	if err != nil {
 		return err
 	}
-	up, err := s.cfg.Media.Create(c.ctx, c.mediaAsker(), n)
+	up, err := s.cfg.Media.Create(c.ctx, c.principal, n)
 	if err != nil {
 		return err
 	}
@@ -127,7 +108,7 @@ func (s *Server) tusCreate(c *call) error {
 		if err != nil {
 			return err
 		}
-		if up, err = s.cfg.Media.Receive(s.base, c.mediaAsker(), up.ID, chunk); err != nil {
+		if up, err = s.cfg.Media.Receive(s.base, c.principal, up.ID, chunk); err != nil {
 			return err
 		}
 		c.bodyRead = true
@@ -192,7 +173,7 @@ func (c *call) told(up media.Upload) {
 }
 
 func (s *Server) tusHead(c *call) error {
-	up, err := s.cfg.Media.Upload(c.ctx, c.mediaAsker(), c.Params("id"))
+	up, err := s.cfg.Media.Upload(c.ctx, c.principal, c.Params("id"))
 	if err != nil {
 		return err
 	}
@@ -215,7 +196,7 @@ func (s *Server) tusPatch(c *call) error {
 	}
 	// A photo may come for many minutes: the request's own deadline is not for
 	// this one. What it may take as a whole, the body's reader decides.
-	up, err := s.cfg.Media.Receive(s.base, c.mediaAsker(), c.Params("id"), chunk)
+	up, err := s.cfg.Media.Receive(s.base, c.principal, c.Params("id"), chunk)
 	if err != nil {
 		return err
 	}
@@ -226,7 +207,7 @@ func (s *Server) tusPatch(c *call) error {
 }
 
 func (s *Server) tusDelete(c *call) error {
-	if err := s.cfg.Media.Abandon(c.ctx, c.mediaAsker(), c.Params("id")); err != nil {
+	if err := s.cfg.Media.Abandon(c.ctx, c.principal, c.Params("id")); err != nil {
 		return err
 	}
 	c.Status(fiber.StatusNoContent)

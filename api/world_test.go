@@ -182,11 +182,11 @@ func (w *world) populate() {
 	_, err := w.sync.SeedReference(w.ctx, areas)
 	w.must(err)
 	for _, u := range []auth.NewUser{
-		{Username: "inspector", Role: auth.Inspector, Areas: []inspection.Area{ownArea}},
-		{Username: "supervisor", Role: auth.Supervisor, Areas: []inspection.Area{"610102"}},
-		{Username: "admin", Role: auth.Admin, Areas: []inspection.Area{"610102"}},
-		{Username: "disabled", Role: auth.Inspector, Areas: []inspection.Area{ownArea}},
-		{Username: "other", Role: auth.Inspector, Areas: []inspection.Area{otherArea}},
+		{Username: "inspector", Role: inspection.RoleInspector, Areas: []inspection.Area{ownArea}},
+		{Username: "supervisor", Role: inspection.RoleSupervisor, Areas: []inspection.Area{"610102"}},
+		{Username: "admin", Role: inspection.RoleAdmin, Areas: []inspection.Area{"610102"}},
+		{Username: "disabled", Role: inspection.RoleInspector, Areas: []inspection.Area{ownArea}},
+		{Username: "other", Role: inspection.RoleInspector, Areas: []inspection.Area{otherArea}},
 	} {
 		u.Name, u.Password = "张三"+u.Username, password
 		_, err := w.auth.AddUser(w.ctx, "", u)

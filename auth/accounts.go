@@ -23,14 +23,14 @@ type NewUser struct {
 	Username string
 	Name     string
 	Password string
-	Role     Role
+	Role     inspection.Role
 	Areas    []inspection.Area
 }
 
 // UserPatch changes an account; what is nil stays as it is.
 type UserPatch struct {
 	Name     *string
-	Role     *Role
+	Role     *inspection.Role
 	Areas    *[]inspection.Area
 	Disabled *bool
 	Password *string

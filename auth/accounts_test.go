@@ -49,7 +49,7 @@ func TestAddUserChecks(t *testing.T) {
 			b := newBenchOn(t, newStore(t), newClock())
 			b.cfg.Areas = areaBook{"610102003": true}
 			b.addUser("good")
-			in := NewUser{Username: "other", Name: "赵六", Password: goodPassword, Role: Inspector}
+			in := NewUser{Username: "other", Name: "赵六", Password: goodPassword, Role: inspection.RoleInspector}
 			c.change(&in)
 			u, err := b.AddUser(b.ctx, "", in)
 			wantCode(t, err, c.want)
@@ -65,7 +65,7 @@ func TestAddUserChecks(t *testing.T) {
 func TestUserHistory(t *testing.T) {
 	b := newBench(t)
 	admin := b.addUser("admin")
-	u, err := b.AddUser(b.ctx, admin.ID, NewUser{Username: "li.na", Name: "李娜", Password: goodPassword, Role: Inspector, Areas: []inspection.Area{"610102003"}})
+	u, err := b.AddUser(b.ctx, admin.ID, NewUser{Username: "li.na", Name: "李娜", Password: goodPassword, Role: inspection.RoleInspector, Areas: []inspection.Area{"610102003"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestUserHistory(t *testing.T) {
 		t.Errorf("id %s is no UUIDv7: %v", id, err)
 	}
 	b.clock.advance(-time.Hour) // a clock that was set back
-	patch := UserPatch{Role: ptr(Supervisor), Areas: &[]inspection.Area{"610102"}}
+	patch := UserPatch{Role: ptr(inspection.RoleSupervisor), Areas: &[]inspection.Area{"610102"}}
 	for range 2 { // the second one changes nothing and makes no entry
 		if u, err = b.UpdateUser(b.ctx, admin.ID, u.ID, patch); err != nil {
 			t.Fatal(err)
@@ -103,10 +103,10 @@ func TestUpdateUser(t *testing.T) {
 	wantCode(t, err, inspection.CodeNotFound)
 	_, err = b.UpdateUser(b.ctx, "", u.ID, UserPatch{Password: ptr("short")})
 	wantCode(t, err, inspection.CodeBadRequest)
-	_, err = b.UpdateUser(b.ctx, "", u.ID, UserPatch{Role: ptr(Role("x"))})
+	_, err = b.UpdateUser(b.ctx, "", u.ID, UserPatch{Role: ptr(inspection.Role("x"))})
 	wantCode(t, err, inspection.CodeBadRequest)
 	got, err := b.UpdateUser(b.ctx, "", u.ID, UserPatch{Name: ptr(" 李娜 ")})
-	if err != nil || got.Name != "李娜" || got.Role != Inspector || len(got.Areas) != 1 {
+	if err != nil || got.Name != "李娜" || got.Role != inspection.RoleInspector || len(got.Areas) != 1 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	b.addUser("an.ning")
@@ -217,7 +217,7 @@ func TestUserNameIsFreeAfterACrash(t *testing.T) {
 	b := newBenchOn(t, f, newClock())
 	crash := errors.New("power cut")
 	f.onAppend = func(*store.Commit) error { return crash }
-	in := NewUser{Username: "li.na", Name: "李娜", Password: goodPassword, Role: Inspector}
+	in := NewUser{Username: "li.na", Name: "李娜", Password: goodPassword, Role: inspection.RoleInspector}
 	for range 2 {
 		if _, err := b.AddUser(b.ctx, "", in); !errors.Is(err, crash) {
 			t.Fatal(err)
@@ -252,10 +252,10 @@ func TestStalledClaimAndTakeover(t *testing.T) {
 		quick.addUser("li.na")
 		return nil
 	}
-	_, err := slow.AddUser(slow.ctx, "", NewUser{Username: "LI.NA", Name: "李娜", Password: "slow password", Role: Admin})
+	_, err := slow.AddUser(slow.ctx, "", NewUser{Username: "LI.NA", Name: "李娜", Password: "slow password", Role: inspection.RoleAdmin})
 	wantCode(t, err, inspection.CodeConflict)
 	all, err := quick.Users(quick.ctx)
-	if err != nil || len(all) != 1 || all[0].Role != Inspector {
+	if err != nil || len(all) != 1 || all[0].Role != inspection.RoleInspector {
 		t.Fatal(all, err)
 	}
 	quick.login("li.na", 1)
@@ -274,7 +274,7 @@ func TestConcurrentAddUser(t *testing.T) {
 	for range writers {
 		b := newBenchOn(t, st, c)
 		wg.Go(func() {
-			_, err := b.AddUser(b.ctx, "", NewUser{Username: "li.na", Name: "李娜", Password: goodPassword, Role: Inspector})
+			_, err := b.AddUser(b.ctx, "", NewUser{Username: "li.na", Name: "李娜", Password: goodPassword, Role: inspection.RoleInspector})
 			mu.Lock()
 			defer mu.Unlock()
 			codes[inspection.CodeOf(err)]++

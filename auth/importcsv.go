@@ -96,7 +96,7 @@ func (s *Service) importLine(ctx context.Context, actor inspection.UserID, line 
 	for i := range 4 {
 		fields[i] = strings.TrimSpace(fields[i])
 	}
-	in := NewUser{Username: fields[0], Name: fields[1], Role: Role(strings.ToLower(fields[2])), Areas: splitAreas(fields[3])}
+	in := NewUser{Username: fields[0], Name: fields[1], Role: inspection.Role(strings.ToLower(fields[2])), Areas: splitAreas(fields[3])}
 	if len(fields) == 5 {
 		in.Password = fields[4]
 	}

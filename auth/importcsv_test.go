@@ -55,7 +55,7 @@ func TestImportCSV(t *testing.T) {
 		}
 	}
 	boss, err := b.UserByName(b.ctx, "boss")
-	if err != nil || boss.Name != "张伟" || boss.Role != Supervisor || !slices.Equal(boss.Areas, []inspection.Area{"610102"}) {
+	if err != nil || boss.Name != "张伟" || boss.Role != inspection.RoleSupervisor || !slices.Equal(boss.Areas, []inspection.Area{"610102"}) {
 		t.Errorf("boss %+v, %v", boss, err)
 	}
 }
@@ -83,7 +83,7 @@ func TestImportTwice(t *testing.T) {
 		t.Fatal(results, err)
 	}
 	fresh, err := b.Recheck(b.ctx, session) // the password is as it was, so the sign-in lives
-	if err != nil || fresh.User.Role != Supervisor || len(fresh.User.Areas) != 1 {
+	if err != nil || fresh.User.Role != inspection.RoleSupervisor || len(fresh.User.Areas) != 1 {
 		t.Errorf("after: %+v, %v", fresh.User, err)
 	}
 	mustLogin(b, "li.na", "first password")

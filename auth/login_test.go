@@ -31,10 +31,10 @@ func TestLoginAnswersWhoAndWhere(t *testing.T) {
 	if s.Device != (inspection.Device{User: u.ID, ID: inspection.DeviceID(deviceID(1))}) {
 		t.Errorf("device %+v", s.Device)
 	}
-	if !s.FirstSeen.Equal(b.clock.Now()) || !s.Covers("610102003") || s.Covers("610102002") {
+	if !s.FirstSeen.Equal(b.clock.Now()) || !granted(s.Rights.Grants, "610102003") || granted(s.Rights.Grants, "610102002") {
 		t.Errorf("session %+v", s)
 	}
-	if !s.May(ActionPush) || inspection.CodeOf(s.Require(ActionUsers)) != inspection.CodeForbidden {
+	if !s.User.Role.May(inspection.ActionPush) || inspection.CodeOf(s.User.Role.Require(inspection.ActionUsers)) != inspection.CodeForbidden {
 		t.Error("an inspector's permissions are wrong")
 	}
 }

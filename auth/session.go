@@ -21,15 +21,6 @@ type Session struct {
 	Expires time.Time
 }
 
-// May reports whether the session's role allows the action.
-func (s Session) May(a Action) bool { return s.User.Role.May(a) }
-
-// Require returns a CodeForbidden error if the role doesn't allow the action.
-func (s Session) Require(a Action) error { return s.User.Role.Require(a) }
-
-// Covers reports whether the session's grants cover the area.
-func (s Session) Covers(area inspection.Area) bool { return area.CoveredBy(s.User.Areas) }
-
 // standing is all that the store says of a signed-in device.
 type standing struct {
 	user      userDoc

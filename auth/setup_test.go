@@ -72,7 +72,7 @@ func newBenchOn(t *testing.T, st Store, c *clock) *bench {
 
 func (b *bench) addUser(name string, areas ...inspection.Area) User {
 	b.t.Helper()
-	u, err := b.AddUser(b.ctx, "", NewUser{Username: name, Name: "王芳", Password: goodPassword, Role: Inspector, Areas: areas})
+	u, err := b.AddUser(b.ctx, "", NewUser{Username: name, Name: "王芳", Password: goodPassword, Role: inspection.RoleInspector, Areas: areas})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ type User struct {
 	ID       inspection.UserID `json:"id"`
 	Username string            `json:"username"`
 	Name     string            `json:"name"`
-	Role     Role              `json:"role"`
+	Role     inspection.Role   `json:"role"`
 	Areas    []inspection.Area `json:"areas"`
 	Disabled bool              `json:"disabled"`
 }

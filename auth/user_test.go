@@ -106,7 +106,7 @@ func TestSetAreasLaws(t *testing.T) {
 }
 
 func TestUserDocument(t *testing.T) {
-	u := userDoc{User: User{ID: "u", Username: "li.na", Name: "李娜", Role: Inspector}, Server: userServer{Rev: 3, Seq: 9}}
+	u := userDoc{User: User{ID: "u", Username: "li.na", Name: "李娜", Role: inspection.RoleInspector}, Server: userServer{Rev: 3, Seq: 9}}
 	u.setAreas([]inspection.Area{"610102003", "610102001"}, 7, day(1))
 	u.setAreas([]inspection.Area{"610102003"}, 9, day(2))
 	doc, err := json.Marshal(u)

@@ -62,7 +62,7 @@ func addPerson(ctx context.Context, accounts *auth.Service, p seeds.Person) erro
 	}
 	_, err = accounts.AddUser(ctx, "", auth.NewUser{
 		Username: p.Username, Name: p.Name, Password: DemoPassword,
-		Role: auth.Role(p.Role), Areas: p.Areas,
+		Role: inspection.Role(p.Role), Areas: p.Areas,
 	})
 	return err
 }

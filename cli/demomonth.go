@@ -287,11 +287,7 @@ func (l *demoLane) push(area inspection.Area, p *seeds.DemoPush) error {
 		l.n[device]++
 		batch.Mutations = append(batch.Mutations, sync.NewMutation(l.n[device], op, e.Collection, e.ID, e.Base, e.Doc))
 	}
-	grants := make([]inspection.Grant, len(user.Areas))
-	for i, a := range user.Areas {
-		grants[i] = inspection.Grant{Area: a}
-	}
-	answer, err := l.phones.Push(l.ctx, &sync.Asker{Device: device, Rights: inspection.Rights{Grants: grants}}, batch)
+	answer, err := l.phones.Push(l.ctx, inspection.NewPrincipal(user.Role, device, user.Areas...), batch)
 	if err != nil {
 		return err
 	}
@@ -311,9 +307,9 @@ func demoDevice(name string) inspection.DeviceID {
 }
 
 // supervisor is who decides.
-func (l *demoLane) supervisor() review.Asker {
+func (l *demoLane) supervisor() *inspection.Principal {
 	u := l.people["supervisor"]
-	return review.Asker{User: u.ID, Areas: u.Areas}
+	return inspection.NewPrincipal(u.Role, inspection.Device{User: u.ID}, u.Areas...)
 }
 
 // review carries out a decision of the supervisor, unless an earlier start did.

@@ -98,13 +98,13 @@ func (a *album) send(ctx context.Context, photos *media.Service) error {
 }
 
 func (p *picture) send(ctx context.Context, photos *media.Service, owner auth.User) error {
-	asker := media.Asker{User: owner.ID, Reads: owner.Areas, Writes: owner.Areas}
+	principal := inspection.NewPrincipal(owner.Role, inspection.Device{User: owner.ID}, owner.Areas...)
 	length := int64(len(p.jpeg))
-	up, err := photos.Create(ctx, asker, media.NewUpload{Length: length, SHA256: p.hash, Type: media.TypeJPEG})
+	up, err := photos.Create(ctx, principal, media.NewUpload{Length: length, SHA256: p.hash, Type: media.TypeJPEG})
 	if err != nil || up.Offset == length {
 		return err
 	}
-	_, err = photos.Receive(ctx, asker, up.ID, media.Chunk{Length: length, Body: bytes.NewReader(p.jpeg), Interrupt: func() {}})
+	_, err = photos.Receive(ctx, principal, up.ID, media.Chunk{Length: length, Body: bytes.NewReader(p.jpeg), Interrupt: func() {}})
 	return err
 }
 

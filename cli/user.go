@@ -74,7 +74,7 @@ type userAdd struct {
 	passwordFlags `embed:""`
 	Username      string            `arg:"" help:"Name to sign in with."`
 	Name          string            `required:"" help:"Name of the person."`
-	Role          auth.Role         `required:"" enum:"inspector,supervisor,admin" help:"inspector, supervisor or admin."`
+	Role          inspection.Role   `required:"" enum:"inspector,supervisor,admin" help:"inspector, supervisor or admin."`
 	Area          []inspection.Area `required:"" help:"Code of an area; it covers all below it. May be repeated."`
 }
 

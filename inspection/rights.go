@@ -39,8 +39,9 @@ func (r Rights) Grant(area Area) (Grant, bool) {
 	return best, found
 }
 
-// Revocation returns the newest revocation that took area away, unless a
-// present grant covers it.
+// Revocation returns the revocation by which the area was lost, unless a
+// present grant covers it. Where several cover it that is the last one: until
+// then another grant was still good.
 func (r Rights) Revocation(area Area) (Revocation, bool) {
 	if _, ok := r.Grant(area); ok {
 		return Revocation{}, false
@@ -48,9 +49,13 @@ func (r Rights) Revocation(area Area) (Revocation, bool) {
 	var best Revocation
 	found := false
 	for _, v := range r.Revoked {
-		if v.Area.Covers(area) && (!found || v.Number > best.Number) {
+		if v.Area.Covers(area) && (!found || v.later(best)) {
 			best, found = v, true
 		}
 	}
 	return best, found
+}
+
+func (v Revocation) later(w Revocation) bool {
+	return v.At.After(w.At) || v.At.Equal(w.At) && v.Number > w.Number
 }

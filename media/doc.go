@@ -50,14 +50,6 @@ type Amender interface {
 // only, and reports whether it changed anything.
 type Decide func(rec *store.Record, client, server inspection.Object) (changed bool)
 
-// Asker is who uploads or looks.
-type Asker struct {
-	User inspection.UserID
-	// Reads are the areas that the asker may read, Writes those that the asker
-	// may put records into: these, and for a while those taken away.
-	Reads, Writes []inspection.Area
-}
-
 // Config holds what a Service is made with. Zero values take what is in
 // brackets.
 type Config struct {

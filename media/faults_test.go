@@ -110,7 +110,7 @@ func dieAt(t *testing.T, step int) bool {
 	w.faults = &faults{left: step}
 	w.serve()
 	half := int64(len(data) / 2)
-	up, err := w.media.Create(w.ctx, p.Asker, newUpload(data))
+	up, err := w.media.Create(w.ctx, p.principal, newUpload(data))
 	acknowledged := int64(-1)
 	if err == nil {
 		acknowledged = 0
@@ -125,10 +125,10 @@ func dieAt(t *testing.T, step int) bool {
 	w.restart()
 	w.must(w.media.Sweep(w.ctx))
 	if acknowledged < 0 {
-		up, err = w.media.Create(w.ctx, p.Asker, newUpload(data))
+		up, err = w.media.Create(w.ctx, p.principal, newUpload(data))
 		w.must(err)
 	}
-	now, err := w.media.Upload(w.ctx, p.Asker, up.ID)
+	now, err := w.media.Upload(w.ctx, p.principal, up.ID)
 	w.must(err)
 	if now.Offset < acknowledged {
 		t.Fatalf("%d bytes were acknowledged, %d are here", acknowledged, now.Offset)
@@ -138,7 +138,7 @@ func dieAt(t *testing.T, step int) bool {
 		w.must(err)
 	}
 	w.settled(waiting, "complete")
-	pic, err := w.media.Picture(w.ctx, p.Asker, hashOf(data), 0)
+	pic, err := w.media.Picture(w.ctx, p.principal, hashOf(data), 0)
 	w.must(err)
 	r, err := pic.Open(w.ctx, 0, pic.Size)
 	w.must(err)
@@ -160,7 +160,7 @@ func TestTwoServersTakeOneUpload(t *testing.T) {
 	w := newWorld(t)
 	p := w.person("li", street)
 	data := picture(1)
-	up, err := w.media.Create(w.ctx, p.Asker, newUpload(data))
+	up, err := w.media.Create(w.ctx, p.principal, newUpload(data))
 	w.must(err)
 	w.blobs = &outrun{Blobs: w.blobs}
 	w.stop()
@@ -169,7 +169,7 @@ func TestTwoServersTakeOneUpload(t *testing.T) {
 	if code := inspection.CodeOf(err); code != inspection.CodeUploadLocked {
 		t.Errorf("outrun by another server: %v", err)
 	}
-	now, err := w.media.Upload(w.ctx, p.Asker, up.ID)
+	now, err := w.media.Upload(w.ctx, p.principal, up.ID)
 	w.must(err)
 	if now.Offset != 100 {
 		t.Errorf("%d bytes are here, want the other server's 100", now.Offset)

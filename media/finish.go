@@ -90,7 +90,7 @@ func (s *Service) keep(ctx context.Context, row *uploadRow) error {
 		if !p.here() {
 			*p = photo{Facts: *row.Facts, Received: now}
 		}
-		p.sent(row.User, now, row.Areas)
+		p.sent(row.User, now, row.Reach)
 		return nil
 	})
 	return err

@@ -34,9 +34,13 @@ type photo struct {
 // sender is someone who uploaded the photo, all of it, and where this one
 // could write at that time.
 type sender struct {
-	User  inspection.UserID `json:"user"`
-	At    time.Time         `json:"at"`
-	Areas []inspection.Area `json:"areas"`
+	User inspection.UserID `json:"user"`
+	At   time.Time         `json:"at"`
+	inspection.Reach
+}
+
+func (s *sender) sameBut(user inspection.UserID, reach inspection.Reach) bool {
+	return s.User == user && slices.Equal(s.Except, reach.Except)
 }
 
 const maxAlike = 20
@@ -53,7 +57,7 @@ func (p *photo) sentBy(user inspection.UserID) bool {
 // record. So naming the hash of someone else's picture opens nothing.
 func (p *photo) countsFor(rec *store.Record) bool {
 	for _, s := range p.Senders {
-		if rec.Area.CoveredBy(s.Areas) {
+		if s.Has(rec.Area) {
 			return true
 		}
 		if slices.ContainsFunc(rec.Marks, func(m store.Mark) bool { return m.Device.User == s.User }) {
@@ -64,13 +68,13 @@ func (p *photo) countsFor(rec *store.Record) bool {
 }
 
 // sent notes that the user has uploaded the photo; areas add up.
-func (p *photo) sent(user inspection.UserID, at time.Time, areas []inspection.Area) {
-	i := slices.IndexFunc(p.Senders, func(s sender) bool { return s.User == user })
+func (p *photo) sent(user inspection.UserID, at time.Time, reach inspection.Reach) {
+	i := slices.IndexFunc(p.Senders, func(s sender) bool { return s.sameBut(user, reach) })
 	if i < 0 {
-		p.Senders = append(p.Senders, sender{User: user, At: at})
+		p.Senders = append(p.Senders, sender{User: user, At: at, Reach: inspection.Reach{Except: reach.Except}})
 		i = len(p.Senders) - 1
 	}
-	for _, a := range areas {
+	for _, a := range reach.Areas {
 		if !slices.Contains(p.Senders[i].Areas, a) {
 			p.Senders[i].Areas = append(p.Senders[i].Areas, a)
 		}
@@ -98,24 +102,24 @@ func (s *Service) changePhoto(ctx context.Context, sha256 string, change func(*p
 }
 
 // knows reports whether all of areas are among those noted for a sender.
-func (p *photo) knows(user inspection.UserID, areas []inspection.Area) bool {
+func (p *photo) knows(user inspection.UserID, reach inspection.Reach) bool {
 	for _, s := range p.Senders {
-		if s.User == user {
-			return !slices.ContainsFunc(areas, func(a inspection.Area) bool { return !slices.Contains(s.Areas, a) })
+		if s.sameBut(user, reach) {
+			return !slices.ContainsFunc(reach.Areas, func(a inspection.Area) bool { return !slices.Contains(s.Areas, a) })
 		}
 	}
 	return false
 }
 
-// mayRead reports whether the asker may see the photo: its senders, and whoever
+// mayRead reports whether the principal may see the photo: its senders, and whoever
 // reads a record for which it counts.
-func (s *Service) mayRead(ctx context.Context, asker Asker, sha256 string, p *photo) (bool, error) {
-	if !p.here() || p.sentBy(asker.User) {
+func (s *Service) mayRead(ctx context.Context, principal *inspection.Principal, sha256 string, p *photo) (bool, error) {
+	if !p.here() || p.sentBy(principal.Device.User) {
 		return p.here(), nil
 	}
 	found := false
 	err := s.naming(ctx, sha256, func(rec *store.Record) error {
-		if rec.Area.CoveredBy(asker.Reads) && p.countsFor(rec) {
+		if principal.CanRead(rec.Area, s.cfg.Now()) && p.countsFor(rec) {
 			found = true
 			return errEnough
 		}

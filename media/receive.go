@@ -33,13 +33,13 @@ type Chunk struct {
 // Returns CodeNotFound, CodeUploadLocked, CodeWrongOffset, CodeTooLarge,
 // CodeChecksumMismatch (that part is dropped; at the end, all of the upload),
 // CodeNotAPicture and CodeTooManyPixels (all of it), CodeInsufficientStorage.
-func (s *Service) Receive(ctx context.Context, asker Asker, id string, c Chunk) (Upload, error) {
-	release, err := s.hold(ctx, uploadKey(asker.User, id), c.Interrupt)
+func (s *Service) Receive(ctx context.Context, principal *inspection.Principal, id string, c Chunk) (Upload, error) {
+	release, err := s.hold(ctx, uploadKey(principal.Device.User, id), c.Interrupt)
 	if err != nil {
 		return Upload{}, err
 	}
 	defer release()
-	row, err := s.upload(ctx, asker.User, id)
+	row, err := s.upload(ctx, principal.Device.User, id)
 	if err != nil {
 		return Upload{}, err
 	}

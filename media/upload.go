@@ -38,9 +38,9 @@ type uploadRow struct {
 	Metadata string            `json:"metadata"`
 	Created  time.Time         `json:"created"`
 	Expires  time.Time         `json:"expires"`
-	// Areas are those that the user could write when the upload was made.
-	Areas []inspection.Area `json:"areas"`
-	State uploadState       `json:"state"`
+	// Reach is where the user could write when the upload was made.
+	inspection.Reach
+	State uploadState `json:"state"`
 	// Facts are known from "verified" on.
 	Facts *Facts `json:"facts,omitempty"`
 }
@@ -74,20 +74,20 @@ const doneTTL = time.Hour
 // Create begins an upload. One of a photo that the same user has sent before
 // is done at once. Returns CodeBadRequest, CodeMediaType, CodeTooLarge,
 // CodeNotAPicture, CodeQuotaExceeded, CodeInsufficientStorage.
-func (s *Service) Create(ctx context.Context, asker Asker, n NewUpload) (Upload, error) {
+func (s *Service) Create(ctx context.Context, principal *inspection.Principal, n NewUpload) (Upload, error) {
 	if err := n.check(); err != nil {
 		return Upload{}, err
 	}
 	now := s.cfg.Now().UTC()
 	row := uploadRow{
-		User: asker.User, ID: s.cfg.NewID(), SHA256: n.SHA256, Length: n.Length, Metadata: n.Metadata,
-		Created: now, Expires: now.Add(s.cfg.UploadTTL), Areas: asker.Writes,
+		User: principal.Device.User, ID: s.cfg.NewID(), SHA256: n.SHA256, Length: n.Length, Metadata: n.Metadata,
+		Created: now, Expires: now.Add(s.cfg.UploadTTL), Reach: principal.Writable(now),
 	}
 	p, err := s.photo(ctx, n.SHA256)
 	if err != nil {
 		return Upload{}, err
 	}
-	if p.sentBy(asker.User) {
+	if p.sentBy(principal.Device.User) {
 		// A file that was lost from under its row is sent anew.
 		if _, err := s.darkroom.findOriginal(ctx, n.SHA256); inspection.CodeOf(err) != inspection.CodeNotFound {
 			return s.createDone(ctx, row, &p, err)
@@ -130,7 +130,7 @@ func (s *Service) createDone(ctx context.Context, row uploadRow, p *photo, err e
 	}
 	row.State, row.Facts = verified, &p.Facts
 	row.Length = p.Bytes
-	if p.knows(row.User, row.Areas) {
+	if p.knows(row.User, row.Reach) {
 		row.State, row.Expires = done, row.Created.Add(doneTTL)
 		return row.at(row.Length), s.putUpload(ctx, &row)
 	}
@@ -164,7 +164,7 @@ func (s *Service) changeUpload(ctx context.Context, row *uploadRow, change func(
 	return err
 }
 
-// upload reads the row of an upload of the asker's. Returns CodeNotFound for
+// upload reads the row of an upload of the user's. Returns CodeNotFound for
 // one that is someone else's, that ended or that expired.
 func (s *Service) upload(ctx context.Context, user inspection.UserID, id string) (uploadRow, error) {
 	row, err := store.ReadRow[uploadRow](ctx, s.cfg.Store, store.TableUploads, uploadKey(user, id))
@@ -190,13 +190,13 @@ func (s *Service) offset(ctx context.Context, row *uploadRow) (int64, error) {
 // Upload tells how far an upload is. A server that was killed after the last
 // byte finishes it here, so an offset of Length always means done. Returns
 // CodeNotFound, CodeUploadLocked, and what the end of Receive returns.
-func (s *Service) Upload(ctx context.Context, asker Asker, id string) (Upload, error) {
-	release, err := s.hold(ctx, uploadKey(asker.User, id), nil)
+func (s *Service) Upload(ctx context.Context, principal *inspection.Principal, id string) (Upload, error) {
+	release, err := s.hold(ctx, uploadKey(principal.Device.User, id), nil)
 	if err != nil {
 		return Upload{}, err
 	}
 	defer release()
-	row, err := s.upload(ctx, asker.User, id)
+	row, err := s.upload(ctx, principal.Device.User, id)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -220,13 +220,13 @@ func (s *Service) reached(ctx context.Context, row *uploadRow, offset int64) (Up
 
 // Abandon ends an upload and drops what came of it; a photo that is done
 // stays. Returns CodeNotFound, CodeUploadLocked.
-func (s *Service) Abandon(ctx context.Context, asker Asker, id string) error {
-	release, err := s.hold(ctx, uploadKey(asker.User, id), nil)
+func (s *Service) Abandon(ctx context.Context, principal *inspection.Principal, id string) error {
+	release, err := s.hold(ctx, uploadKey(principal.Device.User, id), nil)
 	if err != nil {
 		return err
 	}
 	defer release()
-	row, err := s.upload(ctx, asker.User, id)
+	row, err := s.upload(ctx, principal.Device.User, id)
 	if err != nil {
 		return err
 	}

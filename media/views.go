@@ -36,8 +36,8 @@ func (p *Picture) Open(ctx context.Context, offset, length int64) (io.ReadCloser
 const viewVersion = "1"
 
 // Picture returns a photo's original, or with an edge of ViewKinds a view of
-// it. Returns CodeNotFound for what isn't here or not for the asker's eyes.
-func (s *Service) Picture(ctx context.Context, asker Asker, sha string, edge int) (*Picture, error) {
+// it. Returns CodeNotFound for what isn't here or not for the principal's eyes.
+func (s *Service) Picture(ctx context.Context, principal *inspection.Principal, sha string, edge int) (*Picture, error) {
 	if !inspection.IsSHA256(sha) {
 		return nil, notFound()
 	}
@@ -45,7 +45,7 @@ func (s *Service) Picture(ctx context.Context, asker Asker, sha string, edge int
 	if err != nil {
 		return nil, err
 	}
-	ok, err := s.mayRead(ctx, asker, sha, &p)
+	ok, err := s.mayRead(ctx, principal, sha, &p)
 	if err != nil {
 		return nil, err
 	}
@@ -63,10 +63,10 @@ func (s *Service) Picture(ctx context.Context, asker Asker, sha string, edge int
 // MaxMissing is how many photos may be asked for at once.
 const MaxMissing = 1000
 
-// Missing returns those of the photos that the asker has still to upload, in
-// order, each once: what the asker has neither sent nor may see. Returns
+// Missing returns those of the photos that the principal has still to upload, in
+// order, each once: what it has neither sent nor may see. Returns
 // CodeBadRequest for what is no hash.
-func (s *Service) Missing(ctx context.Context, asker Asker, list []string) ([]string, error) {
+func (s *Service) Missing(ctx context.Context, principal *inspection.Principal, list []string) ([]string, error) {
 	if len(list) > MaxMissing {
 		return nil, inspection.Errorf(inspection.CodeBadRequest, "Ask for at most %d photos at once.", MaxMissing)
 	}
@@ -83,7 +83,7 @@ func (s *Service) Missing(ctx context.Context, asker Asker, list []string) ([]st
 		if err != nil {
 			return nil, err
 		}
-		here, err := s.mayRead(ctx, asker, sha, &p)
+		here, err := s.mayRead(ctx, principal, sha, &p)
 		if err != nil {
 			return nil, err
 		}

@@ -162,18 +162,15 @@ func (a amender) Amend(ctx context.Context, area inspection.Area, id inspection.
 
 // person is an inspector with a phone.
 type person struct {
-	w     *world
-	phone sync.Asker
-	media.Asker
-	n int64
+	w         *world
+	principal *inspection.Principal
+	n         int64
 }
 
 func (w *world) person(user string, areas ...inspection.Area) *person {
-	p := &person{w: w, Asker: media.Asker{User: inspection.UserID(user), Reads: areas, Writes: areas}}
-	p.phone = sync.Asker{Device: inspection.Device{User: p.User, ID: inspection.DeviceID(uuid.NewString())}, FirstSeen: morning}
-	for _, a := range areas {
-		p.phone.Rights.Grants = append(p.phone.Rights.Grants, inspection.Grant{Area: a, Number: 1})
-	}
+	device := inspection.Device{User: inspection.UserID(user), ID: inspection.DeviceID(uuid.NewString())}
+	p := &person{w: w, principal: inspection.NewPrincipal(inspection.RoleInspector, device, areas...)}
+	p.principal.FirstSeen = morning
 	return p
 }
 
@@ -194,13 +191,13 @@ func newUpload(data []byte) media.NewUpload {
 }
 
 func (p *person) send(id string, offset int64, part []byte) (media.Upload, error) {
-	return p.w.media.Receive(p.w.ctx, p.Asker, id, media.Chunk{Offset: offset, Length: int64(len(part)), Body: bytes.NewReader(part)})
+	return p.w.media.Receive(p.w.ctx, p.principal, id, media.Chunk{Offset: offset, Length: int64(len(part)), Body: bytes.NewReader(part)})
 }
 
 // upload sends a file and returns its hash.
 func (p *person) upload(data []byte) string {
 	p.w.t.Helper()
-	up, err := p.w.media.Create(p.w.ctx, p.Asker, newUpload(data))
+	up, err := p.w.media.Create(p.w.ctx, p.principal, newUpload(data))
 	p.w.must(err)
 	if up.Offset < up.Length {
 		_, err = p.send(up.ID, 0, data)
@@ -242,8 +239,7 @@ func (p *person) push(m object) sync.Result {
 	p.w.must(err)
 	batch, err := sync.DecodeBatch(body)
 	p.w.must(err)
-	asker := p.phone
-	answer, err := p.w.sync.Push(p.w.ctx, &asker, batch)
+	answer, err := p.w.sync.Push(p.w.ctx, p.principal, batch)
 	p.w.must(err)
 	r := answer.Results[0]
 	if r.Status == store.Rejected {
@@ -335,7 +331,7 @@ func (w *world) entries(id string) (n int) {
 
 func (w *world) sees(p *person, sha string) bool {
 	w.t.Helper()
-	_, err := w.media.Picture(w.ctx, p.Asker, sha, 0)
+	_, err := w.media.Picture(w.ctx, p.principal, sha, 0)
 	if code := inspection.CodeOf(err); code != "" && code != inspection.CodeNotFound {
 		w.t.Fatal(err)
 	}

@@ -139,9 +139,7 @@ func (p *phone) push(collection, op, id string, base int64, doc object) sync.Res
 	p.w.must(err)
 	batch, err := sync.DecodeBatch(body)
 	p.w.must(err)
-	answer, err := p.w.sync.Push(p.w.ctx, &sync.Asker{
-		Device: p.device, Rights: inspection.Rights{Grants: []inspection.Grant{{Area: "61", Number: 1}}}, FirstSeen: p.w.clock(),
-	}, batch)
+	answer, err := p.w.sync.Push(p.w.ctx, inspection.NewPrincipal(inspection.RoleInspector, p.device, "61"), batch)
 	p.w.must(err)
 	r := answer.Results[0]
 	if r.Status == store.Rejected {

@@ -79,9 +79,9 @@ func locked(what string) error {
 // change carries an act on one document out. decide is called with a draft
 // of the document as the act's basis still describes it, unless repeat says
 // that the act was done before.
-func (s *Service) change(ctx context.Context, asker Asker, r store.Record, b basis, repeat func(*sync.Draft) bool, decide decision) (store.Record, error) {
+func (s *Service) change(ctx context.Context, principal *inspection.Principal, r store.Record, b basis, repeat func(*sync.Draft) bool, decide decision) (store.Record, error) {
 	out, err := s.cfg.Acts.Act(ctx, sync.Act{
-		Area: r.Area, IDs: []inspection.DocID{r.ID}, By: asker.User, Kind: store.KindReview,
+		Area: r.Area, IDs: []inspection.DocID{r.ID}, By: principal.Device.User, Kind: store.KindReview,
 		Decide: func(at moment, drafts map[inspection.DocID]*sync.Draft) error {
 			d := drafts[r.ID]
 			switch {

@@ -28,7 +28,7 @@ type Decision struct {
 // comment; CodeStale if what the decision rests on has changed since its
 // revision; CodeConflict for a draft, a deleted inspection, and a decision
 // that has no place in the inspection's state.
-func (s *Service) Decide(ctx context.Context, asker Asker, id inspection.DocID, in Decision) (store.Record, error) {
+func (s *Service) Decide(ctx context.Context, principal *inspection.Principal, id inspection.DocID, in Decision) (store.Record, error) {
 	if !slices.Contains(inspection.Decisions, in.Event) {
 		return store.Record{}, fault("/decision", inspection.CodeUnknownChoice, "Decide approve, reject, send_back or reopen.")
 	}
@@ -38,7 +38,7 @@ func (s *Service) Decide(ctx context.Context, asker Asker, id inspection.DocID, 
 	if err != nil {
 		return store.Record{}, err
 	}
-	r, err := s.Document(ctx, asker, inspection.Inspections, id)
+	r, err := s.Document(ctx, principal, inspection.Inspections, id)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -47,11 +47,11 @@ func (s *Service) Decide(ctx context.Context, asker Asker, id inspection.DocID, 
 		return store.Record{}, err
 	}
 	wanted := inspection.Object{"decision": string(in.Event), "comment": text(comment)}
-	repeat := func(d *sync.Draft) bool { return b.isRepeat(object(d.Server["review"]), wanted, asker.User) }
-	return s.change(ctx, asker, r, b, repeat, func(at moment, d *sync.Draft) error {
+	repeat := func(d *sync.Draft) bool { return b.isRepeat(object(d.Server["review"]), wanted, principal.Device.User) }
+	return s.change(ctx, principal, r, b, repeat, func(at moment, d *sync.Draft) error {
 		return judge(d, in.Event, inspection.Object{
 			"decision": string(in.Event), "comment": text(comment),
-			"by": string(asker.User), "at": stamp(at), "on": number(in.Rev),
+			"by": string(principal.Device.User), "at": stamp(at), "on": number(in.Rev),
 		})
 	})
 }

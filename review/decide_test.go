@@ -62,10 +62,10 @@ func TestDecisionsRefused(t *testing.T) {
 	site := newID()
 	p.want(store.Applied, p.mutation("sites", "put", site, 0, edit{"area": street, "name": "x"}))
 	for name, c := range map[string]struct {
-		asker review.Asker
-		id    string
-		in    review.Decision
-		code  inspection.Code
+		principal *inspection.Principal
+		id        string
+		in        review.Decision
+		code      inspection.Code
 	}{
 		"no such decision":        {boss, submitted, review.Decision{Event: "submit", Rev: 1}, inspection.CodeBadRequest},
 		"sent back, no comment":   {boss, submitted, review.Decision{Event: "send_back", Comment: " \n", Rev: 1}, inspection.CodeBadRequest},
@@ -82,7 +82,7 @@ func TestDecisionsRefused(t *testing.T) {
 		"no inspection":           {boss, site, review.Decision{Event: "approve", Rev: 1}, inspection.CodeNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.review.Decide(w.ctx, c.asker, inspection.DocID(c.id), c.in)
+			_, err := w.review.Decide(w.ctx, c.principal, inspection.DocID(c.id), c.in)
 			refused(t, err, c.code)
 		})
 	}
@@ -177,12 +177,12 @@ func TestTwoSupervisorsAtOnce(t *testing.T) {
 		var group gosync.WaitGroup
 		var done atomic.Int32
 		for _, c := range []struct {
-			service *review.Service
-			asker   review.Asker
-			event   inspection.ReviewEvent
+			service   *review.Service
+			principal *inspection.Principal
+			event     inspection.ReviewEvent
 		}{{w.review, boss, "approve"}, {other, deputy, "reject"}} {
 			group.Go(func() {
-				_, err := c.service.Decide(w.ctx, c.asker, inspection.DocID(id), review.Decision{Event: c.event, Comment: "so", Rev: 1})
+				_, err := c.service.Decide(w.ctx, c.principal, inspection.DocID(id), review.Decision{Event: c.event, Comment: "so", Rev: 1})
 				switch {
 				case err == nil:
 					done.Add(1)

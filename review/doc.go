@@ -40,6 +40,8 @@ type People interface {
 	// WorksIn reports whether the user has an account that is in use and
 	// covers the area.
 	WorksIn(ctx context.Context, user inspection.UserID, area inspection.Area) (bool, error)
+	// Manages returns what tells which users are the principal's to manage.
+	Manages(ctx context.Context, principal *inspection.Principal) (func(inspection.UserID) bool, error)
 }
 
 // Config holds what a Service is made with.
@@ -58,26 +60,16 @@ type Service struct{ cfg Config }
 // New makes a service.
 func New(cfg Config) *Service { return &Service{cfg: cfg} }
 
-// Asker is who asks, with the areas that are granted to them. What their role
-// allows has been checked.
-type Asker struct {
-	User  inspection.UserID
-	Areas []inspection.Area
-}
-
-// Covers reports whether the asker's grants cover the area.
-func (a Asker) Covers(area inspection.Area) bool { return area.CoveredBy(a.Areas) }
-
 // Document returns a document, tombstones too. Returns CodeNotFound for one
-// that isn't there, is of another collection or lies where the asker has no
+// that isn't there, is of another collection or lies where the principal has no
 // right.
-func (s *Service) Document(ctx context.Context, asker Asker, c inspection.Collection, id inspection.DocID) (store.Record, error) {
+func (s *Service) Document(ctx context.Context, principal *inspection.Principal, c inspection.Collection, id inspection.DocID) (store.Record, error) {
 	found, err := s.cfg.Store.Records(ctx, []inspection.DocID{id})
 	if err != nil {
 		return store.Record{}, err
 	}
 	r := found[id]
-	if r.Rev == 0 || r.Collection != c || !asker.Covers(r.Area) {
+	if r.Rev == 0 || r.Collection != c || !principal.CanRead(r.Area, s.cfg.Now()) {
 		return store.Record{}, inspection.Errorf(inspection.CodeNotFound, "There is no such document, or none that you may see.")
 	}
 	return r, nil

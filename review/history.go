@@ -57,8 +57,8 @@ type History struct {
 
 // History returns up to limit revisions of a document that are older than
 // before; 0 begins with the newest. Returns CodeNotFound as Document does.
-func (s *Service) History(ctx context.Context, asker Asker, c inspection.Collection, id inspection.DocID, before int64, limit int) (History, error) {
-	r, err := s.Document(ctx, asker, c, id)
+func (s *Service) History(ctx context.Context, principal *inspection.Principal, c inspection.Collection, id inspection.DocID, before int64, limit int) (History, error) {
+	r, err := s.Document(ctx, principal, c, id)
 	if err != nil {
 		return History{}, err
 	}

@@ -35,7 +35,7 @@ func TestHistory(t *testing.T) {
 			t.Errorf("revision %d: %s\nwant %s", 5-i, got, want)
 		}
 	}
-	if first := h.Revisions[4]; first.Device != p.asker.Device.ID || first.N != 1 || len(first.Changes) < 6 || !first.At.Equal(time.Date(2026, 10, 12, 10, 0, 0, 0, time.UTC)) {
+	if first := h.Revisions[4]; first.Device != p.principal.Device.ID || first.N != 1 || len(first.Changes) < 6 || !first.At.Equal(time.Date(2026, 10, 12, 10, 0, 0, 0, time.UTC)) {
 		t.Errorf("%+v", first)
 	}
 }

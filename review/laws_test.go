@@ -79,8 +79,8 @@ func (h *play) recent() int64 {
 func (h *play) decide() {
 	before := h.rev()
 	event := rapid.SampledFrom(inspection.Decisions).Draw(h.T, "decision")
-	asker := rapid.SampledFrom([]review.Asker{boss, deputy}).Draw(h.T, "asker")
-	_, err := h.w.review.Decide(h.w.ctx, asker, inspection.DocID(h.id), review.Decision{Event: event, Comment: "so", Rev: h.recent()})
+	principal := rapid.SampledFrom([]*inspection.Principal{boss, deputy}).Draw(h.T, "principal")
+	_, err := h.w.review.Decide(h.w.ctx, principal, inspection.DocID(h.id), review.Decision{Event: event, Comment: "so", Rev: h.recent()})
 	h.allowed(err, before, inspection.CodeStale, inspection.CodeConflict)
 }
 

@@ -48,13 +48,13 @@ type Page struct {
 }
 
 // Inspections lists inspections. Returns CodeForbidden if none of the areas
-// asked for is the asker's, CodeBadParameter for a cursor that isn't one.
-func (s *Service) Inspections(ctx context.Context, asker Asker, req ListRequest) (Page, error) {
-	return s.list(ctx, asker, inspection.Inspections, req)
+// asked for is the principal's, CodeBadParameter for a cursor that isn't one.
+func (s *Service) Inspections(ctx context.Context, principal *inspection.Principal, req ListRequest) (Page, error) {
+	return s.list(ctx, principal, inspection.Inspections, req)
 }
 
-func (s *Service) list(ctx context.Context, asker Asker, c inspection.Collection, req ListRequest) (Page, error) {
-	areas, err := s.areas(ctx, asker, req.Areas)
+func (s *Service) list(ctx context.Context, principal *inspection.Principal, c inspection.Collection, req ListRequest) (Page, error) {
+	areas, err := s.areas(ctx, principal, req.Areas)
 	if err != nil {
 		return Page{}, err
 	}
@@ -108,11 +108,12 @@ func (req *ListRequest) asked() (term string, prefix bool, err error) {
 	return "", false, inspection.Errorf(inspection.CodeBadParameter, "Ask for a text, a session, a site or a flag, for one of them at a time.")
 }
 
-// areas returns the areas with documents that the asker may see and asked
+// areas returns the areas with documents that the principal may see and asked
 // for. One that asks for others only is told so.
-func (s *Service) areas(ctx context.Context, asker Asker, asked []inspection.Area) ([]inspection.Area, error) {
+func (s *Service) areas(ctx context.Context, principal *inspection.Principal, asked []inspection.Area) ([]inspection.Area, error) {
+	now, granted := s.cfg.Now(), principal.Areas()
 	mine := func(a inspection.Area) bool {
-		return asker.Covers(a) || slices.ContainsFunc(asker.Areas, a.Covers)
+		return principal.CanRead(a, now) || slices.ContainsFunc(granted, a.Covers)
 	}
 	if len(asked) > 0 && !slices.ContainsFunc(asked, mine) {
 		return nil, inspection.Errorf(inspection.CodeForbidden, "None of these areas is yours.")
@@ -123,7 +124,7 @@ func (s *Service) areas(ctx context.Context, asker Asker, asked []inspection.Are
 	}
 	var areas []inspection.Area
 	for area := range heads {
-		if asker.Covers(area) && (len(asked) == 0 || area.CoveredBy(asked)) {
+		if principal.CanRead(area, now) && (len(asked) == 0 || area.CoveredBy(asked)) {
 			areas = append(areas, area)
 		}
 	}

@@ -11,12 +11,12 @@ import (
 	"gridpatrol/store"
 )
 
-func (w *world) list(asker review.Asker, req review.ListRequest) review.Page {
+func (w *world) list(principal *inspection.Principal, req review.ListRequest) review.Page {
 	w.t.Helper()
 	if req.Limit == 0 {
 		req.Limit = 50
 	}
-	page, err := w.review.Inspections(w.ctx, asker, req)
+	page, err := w.review.Inspections(w.ctx, principal, req)
 	w.must(err)
 	return page
 }
@@ -55,9 +55,9 @@ func TestInspectionsAreFound(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 10, n, 0, 0, 0, 0, inspection.China) }
 	shop := w.title(fume)
 	for name, c := range map[string]struct {
-		asker review.Asker
-		req   review.ListRequest
-		want  []string
+		principal *inspection.Principal
+		req       review.ListRequest
+		want      []string
 	}{
 		"all, newest first":       {boss, review.ListRequest{}, []string{fume, diesel, fire, away, draft}},
 		"of one's street":         {deputy, review.ListRequest{}, []string{fume, diesel, fire, draft}},
@@ -81,7 +81,7 @@ func TestInspectionsAreFound(t *testing.T) {
 		"of a district elsewhere": {remote, review.ListRequest{}, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			page := w.list(c.asker, c.req)
+			page := w.list(c.principal, c.req)
 			if got := idsOf(page); !slices.Equal(got, c.want) || page.Total != len(c.want) || page.Capped || page.Cursor != "" {
 				t.Errorf("got %v of %d, want %v", got, page.Total, c.want)
 			}

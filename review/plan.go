@@ -12,7 +12,7 @@ import (
 )
 
 // plan checks a new task and fills in what follows from its inspection.
-func (s *Service) plan(ctx context.Context, asker Asker, in NewTask) (*plan, error) {
+func (s *Service) plan(ctx context.Context, principal *inspection.Principal, in NewTask) (*plan, error) {
 	ref, err := s.cfg.Acts.Reference(ctx)
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func (s *Service) plan(ctx context.Context, asker Asker, in NewTask) (*plan, err
 		return nil, err
 	}
 	if in.Inspection != "" {
-		if err := s.follow(ctx, asker, ref, &in, p); err != nil {
+		if err := s.follow(ctx, principal, ref, &in, p); err != nil {
 			return nil, err
 		}
 	}
@@ -30,7 +30,7 @@ func (s *Service) plan(ctx context.Context, asker Asker, in NewTask) (*plan, err
 	switch {
 	case in.Area == "":
 		return nil, fault("/area", inspection.CodeRequired, "Name the task's area, or the inspection that it follows from.")
-	case !asker.Covers(p.area) || !ref.Areas[p.area]:
+	case !principal.CanRead(p.area, s.cfg.Now()) || !ref.Areas[p.area]:
 		return nil, inspection.Errorf(inspection.CodeForbidden, "This area is not yours.")
 	}
 	if err := p.describe(in); err != nil {
@@ -70,12 +70,12 @@ func (p *plan) describe(in NewTask) error {
 
 // follow takes over what the inspection says: where it was, when, which unit
 // such matters go to, and what was found.
-func (s *Service) follow(ctx context.Context, asker Asker, ref *sync.Reference, in *NewTask, p *plan) error {
+func (s *Service) follow(ctx context.Context, principal *inspection.Principal, ref *sync.Reference, in *NewTask, p *plan) error {
 	id, err := inspection.ParseDocID(in.Inspection)
 	if err != nil {
 		return fault("/inspection", inspection.CodeBadID, "The inspection's id must be a UUID.")
 	}
-	r, err := s.Document(ctx, asker, inspection.Inspections, id)
+	r, err := s.Document(ctx, principal, inspection.Inspections, id)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ var longAgo = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Tasks lists tasks. Returns the errors of Inspections, and CodeBadParameter
 // for filters that can't be asked together.
-func (s *Service) Tasks(ctx context.Context, asker Asker, req TasksRequest) (Page, error) {
+func (s *Service) Tasks(ctx context.Context, principal *inspection.Principal, req TasksRequest) (Page, error) {
 	q := ListRequest{Areas: req.Areas, State: string(req.State), Template: req.Unit, Cursor: req.Cursor, Limit: req.Limit}
 	switch {
 	case req.Assignee != "" && req.Inspection != "":
@@ -180,5 +180,5 @@ func (s *Service) Tasks(ctx context.Context, asker Asker, req TasksRequest) (Pag
 		}
 		q.State, q.From, q.To = string(inspection.TaskAssigned), longAgo, s.cfg.Now()
 	}
-	return s.list(ctx, asker, inspection.Tasks, q)
+	return s.list(ctx, principal, inspection.Tasks, q)
 }

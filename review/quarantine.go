@@ -7,18 +7,14 @@ import (
 	"gridpatrol/store"
 )
 
-// Keeper is an administrator who looks after what is in quarantine: what
-// names an area of theirs, and what names none that exists and comes from a
-// user whom they manage.
-type Keeper struct {
-	Asker
-	Manages func(inspection.UserID) bool
-}
-
-// Quarantine lists what is held, the newest first; state "" takes all that
-// was ever held. The page's total is not counted.
-func (s *Service) Quarantine(ctx context.Context, keeper Keeper, state, cursor string, limit int) (Page, error) {
+// Quarantine lists what is held and the administrator's to see to, the newest
+// first; state "" takes all that was ever held. The page's total is not counted.
+func (s *Service) Quarantine(ctx context.Context, principal *inspection.Principal, state, cursor string, limit int) (Page, error) {
 	after, err := decodeCursor(cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	mine, err := s.looksAfter(ctx, principal)
 	if err != nil {
 		return Page{}, err
 	}
@@ -34,7 +30,7 @@ func (s *Service) Quarantine(ctx context.Context, keeper Keeper, state, cursor s
 		}
 		for i := range found.Records {
 			r := found.Records[i]
-			visible, err := s.keeps(ctx, keeper, r)
+			visible, err := mine(r)
 			if err != nil {
 				return Page{}, err
 			}
@@ -55,9 +51,13 @@ func (s *Service) Quarantine(ctx context.Context, keeper Keeper, state, cursor s
 	}
 }
 
-// Quarantined returns one of what the keeper looks after. Returns
+// Quarantined returns one of what the administrator sees to. Returns
 // CodeNotFound.
-func (s *Service) Quarantined(ctx context.Context, keeper Keeper, id inspection.DocID) (store.Record, error) {
+func (s *Service) Quarantined(ctx context.Context, principal *inspection.Principal, id inspection.DocID) (store.Record, error) {
+	mine, err := s.looksAfter(ctx, principal)
+	if err != nil {
+		return store.Record{}, err
+	}
 	found, err := s.cfg.Store.Records(ctx, []inspection.DocID{id})
 	if err != nil {
 		return store.Record{}, err
@@ -65,7 +65,7 @@ func (s *Service) Quarantined(ctx context.Context, keeper Keeper, id inspection.
 	r := found[id]
 	visible := false
 	if r.Rev > 0 && r.Collection == inspection.Quarantine {
-		if visible, err = s.keeps(ctx, keeper, r); err != nil {
+		if visible, err = mine(r); err != nil {
 			return store.Record{}, err
 		}
 	}
@@ -75,17 +75,23 @@ func (s *Service) Quarantined(ctx context.Context, keeper Keeper, id inspection.
 	return r, nil
 }
 
-func (s *Service) keeps(ctx context.Context, keeper Keeper, r store.Record) (bool, error) {
+// looksAfter returns what tells whether something that is held is the
+// administrator's to see to: what names an area of theirs, and what names none
+// that exists and comes from a user whom they manage.
+func (s *Service) looksAfter(ctx context.Context, principal *inspection.Principal) (func(store.Record) (bool, error), error) {
 	ref, err := s.cfg.Acts.Reference(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	doc, err := inspection.ParseObject(r.Doc)
-	if err != nil {
-		return false, inspection.Errorf(inspection.CodeInternal, "The quarantined document is not readable.")
-	}
-	if area := inspection.Area(textOf(doc["area"])); ref.Areas[area] {
-		return keeper.Covers(area), nil
-	}
-	return keeper.Manages(inspection.UserID(textOf(doc["user"]))), nil
+	manages, err := s.cfg.People.Manages(ctx, principal)
+	return func(r store.Record) (bool, error) {
+		doc, err := inspection.ParseObject(r.Doc)
+		if err != nil {
+			return false, inspection.Errorf(inspection.CodeInternal, "The quarantined document is not readable.")
+		}
+		if area := inspection.Area(textOf(doc["area"])); ref.Areas[area] {
+			return principal.CanRead(area, s.cfg.Now()), nil
+		}
+		return manages(inspection.UserID(textOf(doc["user"]))), nil
+	}, err
 }

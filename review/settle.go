@@ -33,11 +33,11 @@ type Settlement struct {
 // Decide does, CodeLocked for a value offered to an approved inspection or a
 // closed task, CodeConflict if the document has no place for the value any
 // more.
-func (s *Service) Settle(ctx context.Context, asker Asker, c inspection.Collection, id inspection.DocID, k string, in Settlement) (store.Record, error) {
+func (s *Service) Settle(ctx context.Context, principal *inspection.Principal, c inspection.Collection, id inspection.DocID, k string, in Settlement) (store.Record, error) {
 	if in.Take != TakeKept && in.Take != TakeOffered {
 		return store.Record{}, fault("/take", inspection.CodeUnknownChoice, "Take kept or offered.")
 	}
-	r, err := s.Document(ctx, asker, c, id)
+	r, err := s.Document(ctx, principal, c, id)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -46,13 +46,15 @@ func (s *Service) Settle(ctx context.Context, asker Asker, c inspection.Collecti
 		return store.Record{}, err
 	}
 	wanted := inspection.Object{"k": k, "take": in.Take}
-	repeat := func(d *sync.Draft) bool { return b.isRepeat(object(d.Server["settled"]), wanted, asker.User) }
-	return s.change(ctx, asker, r, b, repeat, func(at moment, d *sync.Draft) error {
+	repeat := func(d *sync.Draft) bool {
+		return b.isRepeat(object(d.Server["settled"]), wanted, principal.Device.User)
+	}
+	return s.change(ctx, principal, r, b, repeat, func(at moment, d *sync.Draft) error {
 		if err := settle(c, d, k, in.Take); err != nil {
 			return err
 		}
 		d.Server["settled"] = inspection.Object{
-			"k": k, "take": in.Take, "by": string(asker.User), "at": stamp(at), "on": number(in.Rev),
+			"k": k, "take": in.Take, "by": string(principal.Device.User), "at": stamp(at), "on": number(in.Rev),
 		}
 		return nil
 	})

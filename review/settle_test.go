@@ -156,8 +156,8 @@ func TestSettleRefused(t *testing.T) {
 	w, id := newWorld(t), newID()
 	res := w.clash("inspections", id, burning(edit{"r": []any{edit{"id": "1"}}}),
 		edit{"answers": edit{"r": []any{edit{"id": "1", "q": 1}}}, "note": "b"}, edit{"answers": edit{"r": []any{edit{"id": "1", "q": 2}}}, "note": "c"})
-	settle := func(asker review.Asker, c inspection.Collection, id, k string, in review.Settlement) error {
-		_, err := w.review.Settle(w.ctx, asker, c, inspection.DocID(id), k, in)
+	settle := func(principal *inspection.Principal, c inspection.Collection, id, k string, in review.Settlement) error {
+		_, err := w.review.Settle(w.ctx, principal, c, inspection.DocID(id), k, in)
 		return err
 	}
 	rev, item, note := *res.Rev, key(t, res.Doc, "0"), key(t, res.Doc, "1")

@@ -33,21 +33,21 @@ const maxTitle = 200
 
 // CreateTask makes a task and returns it. Returns CodeBadRequest for what is
 // missing or unknown, CodeForbidden for an area of others, CodeNotFound for
-// an inspection that the asker may not see, CodeConflict for a draft, a
+// an inspection that the principal may not see, CodeConflict for a draft, a
 // deleted inspection, or an id that another document has.
-func (s *Service) CreateTask(ctx context.Context, asker Asker, in NewTask) (store.Record, error) {
+func (s *Service) CreateTask(ctx context.Context, principal *inspection.Principal, in NewTask) (store.Record, error) {
 	comment, err := cleanComment(in.Comment, false)
 	if err != nil {
 		return store.Record{}, err
 	}
-	p, err := s.plan(ctx, asker, in)
+	p, err := s.plan(ctx, principal, in)
 	if err != nil {
 		return store.Record{}, err
 	}
 	out, err := s.cfg.Acts.Act(ctx, sync.Act{
-		Area: p.area, IDs: []inspection.DocID{p.id}, By: asker.User, Kind: store.KindReview,
+		Area: p.area, IDs: []inspection.DocID{p.id}, By: principal.Device.User, Kind: store.KindReview,
 		Decide: func(at moment, drafts map[inspection.DocID]*sync.Draft) error {
-			return p.create(drafts[p.id], asker.User, at, comment)
+			return p.create(drafts[p.id], principal.Device.User, at, comment)
 		},
 	})
 	return out[p.id], err
@@ -146,7 +146,7 @@ type TaskMove struct {
 // for what is missing or unknown, CodeStale if what the act rests on has
 // changed since its revision, CodeConflict for an act that has no place in
 // the task's state.
-func (s *Service) MoveTask(ctx context.Context, asker Asker, id inspection.DocID, in TaskMove) (store.Record, error) {
+func (s *Service) MoveTask(ctx context.Context, principal *inspection.Principal, id inspection.DocID, in TaskMove) (store.Record, error) {
 	// Who has to do it again must learn why.
 	comment, err := cleanComment(in.Comment, in.Event == inspection.TaskReopen)
 	if err != nil {
@@ -155,7 +155,7 @@ func (s *Service) MoveTask(ctx context.Context, asker Asker, id inspection.DocID
 	if err := in.checkRectification(); err != nil {
 		return store.Record{}, err
 	}
-	r, err := s.Document(ctx, asker, inspection.Tasks, id)
+	r, err := s.Document(ctx, principal, inspection.Tasks, id)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -172,14 +172,14 @@ func (s *Service) MoveTask(ctx context.Context, asker Asker, id inspection.DocID
 	}
 	given := in.given()
 	wanted := inspection.Object{"act": string(in.Event), "comment": text(comment), "given": given}
-	repeat := func(d *sync.Draft) bool { return b.isRepeat(object(d.Server["act"]), wanted, asker.User) }
-	return s.change(ctx, asker, r, b, repeat, func(at moment, d *sync.Draft) error {
+	repeat := func(d *sync.Draft) bool { return b.isRepeat(object(d.Server["act"]), wanted, principal.Device.User) }
+	return s.change(ctx, principal, r, b, repeat, func(at moment, d *sync.Draft) error {
 		state, ok := inspection.TaskOf(d.Server).After(in.Event)
 		if !ok {
 			return inspection.Errorf(inspection.CodeConflict, "A task that is %s can't take the act %s.", state, in.Event)
 		}
 		d.Server["state"] = string(state)
-		act := actOf(in.Event, asker.User, at, comment, in.Rev)
+		act := actOf(in.Event, principal.Device.User, at, comment, in.Rev)
 		if given != nil {
 			act["given"] = given
 		}

@@ -261,9 +261,9 @@ func TestMovesRefused(t *testing.T) {
 	r := w.task(review.NewTask{Area: string(street), Title: "清理", Unit: "ecology", Due: "2026-10-20"})
 	none, navy := "", "navy"
 	for name, c := range map[string]struct {
-		asker review.Asker
-		m     review.TaskMove
-		code  inspection.Code
+		principal *inspection.Principal
+		m         review.TaskMove
+		code      inspection.Code
 	}{
 		"verified before":    {boss, review.TaskMove{Event: inspection.TaskVerify, Rev: 1}, inspection.CodeConflict},
 		"closed before":      {boss, review.TaskMove{Event: inspection.TaskClose, Rev: 1}, inspection.CodeConflict},
@@ -276,7 +276,7 @@ func TestMovesRefused(t *testing.T) {
 		"another's":          {remote, review.TaskMove{Event: inspection.TaskAssign, Rev: 1}, inspection.CodeNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.review.MoveTask(w.ctx, c.asker, r.ID, c.m)
+			_, err := w.review.MoveTask(w.ctx, c.principal, r.ID, c.m)
 			refused(t, err, c.code)
 		})
 	}
@@ -297,9 +297,9 @@ func TestTasksAreFound(t *testing.T) {
 	done := w.task(review.NewTask{Area: string(street), Title: "y", Unit: "police", Due: "2026-10-01"})
 	w.move(done, review.TaskMove{Event: inspection.TaskRectify, Rectification: inspection.Object{"note": "x"}})
 	for name, c := range map[string]struct {
-		asker review.Asker
-		req   review.TasksRequest
-		want  []string
+		principal *inspection.Principal
+		req       review.TasksRequest
+		want      []string
 	}{
 		"all, latest due first": {boss, review.TasksRequest{}, []string{third, first, second, string(done.ID)}},
 		"of a unit":             {boss, review.TasksRequest{Unit: "ecology"}, []string{first, second}},
@@ -314,7 +314,7 @@ func TestTasksAreFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.req.Limit = 10
-			page, err := w.review.Tasks(w.ctx, c.asker, c.req)
+			page, err := w.review.Tasks(w.ctx, c.principal, c.req)
 			w.must(err)
 			if got := idsOf(page); !slices.Equal(got, c.want) || page.Total != len(c.want) {
 				t.Errorf("got %v of %d, want %v", got, page.Total, c.want)

@@ -79,6 +79,10 @@ func (crew) WorksIn(_ context.Context, user inspection.UserID, area inspection.A
 	return user == "wang" && area == street, nil
 }
 
+func (crew) Manages(context.Context, *inspection.Principal) (func(inspection.UserID) bool, error) {
+	return func(inspection.UserID) bool { return false }, nil
+}
+
 func (w *world) must(err error) {
 	w.t.Helper()
 	if err != nil {
@@ -100,27 +104,25 @@ func (w *world) advance(d time.Duration) {
 
 // The people of the tests.
 var (
-	boss   = review.Asker{User: "boss", Areas: []inspection.Area{"610102"}}
-	deputy = review.Asker{User: "deputy", Areas: []inspection.Area{street}}
-	remote = review.Asker{User: "remote", Areas: []inspection.Area{"610103"}}
+	boss   = supervisor("boss", "610102")
+	deputy = supervisor("deputy", street)
+	remote = supervisor("remote", "610103")
 )
+
+func supervisor(user inspection.UserID, area inspection.Area) *inspection.Principal {
+	return inspection.NewPrincipal(inspection.RoleSupervisor, inspection.Device{User: user}, area)
+}
 
 // phone is a signed-in device with a counter.
 type phone struct {
-	w     *world
-	asker sync.Asker
-	n     int64
+	w         *world
+	principal *inspection.Principal
+	n         int64
 }
 
 func (w *world) phone(user string, areas ...inspection.Area) *phone {
-	p := &phone{w: w, asker: sync.Asker{
-		Device:    inspection.Device{User: inspection.UserID(user), ID: inspection.DeviceID(uuid.NewString())},
-		FirstSeen: w.clock().Add(-time.Hour),
-	}}
-	for _, a := range areas {
-		p.asker.Rights.Grants = append(p.asker.Rights.Grants, inspection.Grant{Area: a, Number: 1})
-	}
-	return p
+	device := inspection.Device{User: inspection.UserID(user), ID: inspection.DeviceID(uuid.NewString())}
+	return &phone{w: w, principal: inspection.NewPrincipal(inspection.RoleInspector, device, areas...)}
 }
 
 type edit = map[string]any
@@ -145,8 +147,7 @@ func (p *phone) push(m edit) sync.Result {
 	p.w.must(err)
 	batch, err := sync.DecodeBatch(body)
 	p.w.must(err)
-	asker := p.asker
-	answer, err := p.w.sync.Push(p.w.ctx, &asker, batch)
+	answer, err := p.w.sync.Push(p.w.ctx, p.principal, batch)
 	p.w.must(err)
 	return answer.Results[0]
 }
@@ -173,8 +174,7 @@ func (p *phone) want(status store.Status, m edit) sync.Result {
 // pulled returns what a first sync brings, by id.
 func (p *phone) pulled() map[string]inspection.Object {
 	p.w.t.Helper()
-	asker := p.asker
-	page, err := p.w.sync.Pull(p.w.ctx, &asker, sync.PullRequest{Limit: sync.MaxLimit})
+	page, err := p.w.sync.Pull(p.w.ctx, p.principal, sync.PullRequest{Limit: sync.MaxLimit})
 	p.w.must(err)
 	docs := map[string]inspection.Object{}
 	for _, c := range page.Changes {

@@ -144,7 +144,7 @@ func TestANumberTwiceInOneBatch(t *testing.T) {
 	if w.record(c).Deleted {
 		t.Error("a delete that came before its document deleted it")
 	}
-	receipts, err := w.store.Receipts(w.ctx, p.asker.Device, []int64{1, 2, 3, 4, 5, 6, 7})
+	receipts, err := w.store.Receipts(w.ctx, p.principal.Device, []int64{1, 2, 3, 4, 5, 6, 7})
 	if err != nil || len(receipts) != 7 || receipts[1].ID != inspection.DocID(a) || receipts[2].Status != store.Rejected {
 		t.Errorf("receipts %v, %v", receipts, err)
 	}

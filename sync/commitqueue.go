@@ -319,7 +319,7 @@ func readSetOf(area inspection.Area, items []*item) store.Question {
 			q.IDs = append(q.IDs, site)
 		}
 		if it.m.Row == nil {
-			q.Receipts[it.asker.Device] = append(q.Receipts[it.asker.Device], it.m.N)
+			q.Receipts[it.principal.Device] = append(q.Receipts[it.principal.Device], it.m.N)
 		}
 	}
 	return q

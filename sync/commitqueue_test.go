@@ -21,10 +21,10 @@ func TestAMistakeOfOursInOneEdit(t *testing.T) {
 		known: map[inspection.DocID]*current{}, receipts: map[inspection.Device]map[int64]store.Receipt{},
 		history: map[int64]*store.Entry{}, log: slog.New(slog.NewTextHandler(&log, nil)),
 	}
-	asker := &Asker{Device: inspection.Device{User: "li", ID: "phone"}, Rights: inspection.Rights{Grants: []inspection.Grant{{Area: area, Number: 1}}}}
+	principal := inspection.NewPrincipal(inspection.RoleInspector, inspection.Device{User: "li", ID: "phone"}, area)
 	item := func(n int64) *item {
 		m := NewPut(n, inspection.Inspections, "0192f3c1-7d1e-7a64-9f0a-3b1c2d4e5f60", inspection.Object{"area": string(area)})
-		return &item{m: &m, asker: asker}
+		return &item{m: &m, principal: principal}
 	}
 	bad, good := item(1), item(2)
 	d.decideItem(bad)

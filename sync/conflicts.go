@@ -23,7 +23,7 @@ func recordConflicts(server inspection.Object, clashes []inspection.Clash, it *i
 			continue
 		}
 		pointer := c.Pointer()
-		if isRecorded(list, pointer, c.Offered, it.asker.Device.ID) {
+		if isRecorded(list, pointer, c.Offered, it.principal.Device.ID) {
 			continue
 		}
 		conflict := inspection.Object{
@@ -80,7 +80,7 @@ func conflictKey(pointer string, it *item) string {
 	if it.m.Row != nil {
 		sent = it.m.Content
 	}
-	h.Write([]byte(string(it.asker.Device.User) + "/" + string(it.asker.Device.ID) + "/" + sent + "/"))
+	h.Write([]byte(string(it.principal.Device.User) + "/" + string(it.principal.Device.ID) + "/" + sent + "/"))
 	h.Write([]byte(pointer))
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

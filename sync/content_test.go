@@ -94,7 +94,7 @@ func TestClocks(t *testing.T) {
 			t.Errorf("%s: flagged %v", name, got)
 		}
 	}
-	report, err := w.sync.Report(w.ctx, p.asker.Device)
+	report, err := w.sync.Report(w.ctx, p.principal.Device)
 	if err != nil || report.ClockOffsetS == nil || !report.LastSeen.Equal(w.clock()) {
 		t.Errorf("report %+v, %v", report, err)
 	}

@@ -13,9 +13,9 @@ import (
 
 // item is one mutation, or one act, on its way through a commit queue.
 type item struct {
-	m      *Mutation
-	asker  *Asker
-	offset any // seconds, server minus device, as a json.Number; nil if unknown
+	m         *Mutation
+	principal *inspection.Principal
+	offset    any // seconds, server minus device, as a json.Number; nil if unknown
 	// aside: it has no area's queue and goes to the reference log's. reject:
 	// why it goes to quarantine there.
 	aside  bool
@@ -96,7 +96,7 @@ func (d *decider) decideMutation(it *item) outcome {
 	}
 	foreign := cur.rec.Area != d.area || cur.rec.Collection != it.m.Collection
 	moved := it.m.Op == OpPut && it.m.Doc["area"] != nil && it.m.area() != d.area
-	if foreign || moved || !it.asker.reach(d.area, d.now).write {
+	if foreign || moved || !it.principal.CanWrite(d.area, d.now) {
 		return outcome{reject: notYours()}
 	}
 	if err := cur.parse(); err != nil {
@@ -107,7 +107,7 @@ func (d *decider) decideMutation(it *item) outcome {
 
 // receipt returns that of the mutation. Rows have none.
 func (d *decider) receipt(it *item) (store.Receipt, bool) {
-	r, ok := d.receipts[it.asker.Device][it.m.N]
+	r, ok := d.receipts[it.principal.Device][it.m.N]
 	return r, ok && it.m.Row == nil
 }
 
@@ -124,9 +124,9 @@ func (d *decider) replay(it *item, r store.Receipt) outcome {
 	return out
 }
 
-// visible returns the document if the asker may read it.
+// visible returns the document if who asks may read it.
 func (d *decider) visible(it *item, area inspection.Area, doc []byte) []byte {
-	if !it.asker.reach(area, d.now).read {
+	if !it.principal.CanRead(area, d.now) {
 		return nil
 	}
 	return doc
@@ -139,7 +139,7 @@ func (d *decider) decideNew(it *item) outcome {
 		return outcome{reject: notYours()}
 	case m.Op == OpDelete:
 		return outcome{forget: true}
-	case m.area() != d.area || !d.ref.Areas[d.area] || !it.asker.reach(d.area, d.now).write:
+	case m.area() != d.area || !d.ref.Areas[d.area] || !it.principal.CanWrite(d.area, d.now):
 		return outcome{reject: notYours()}
 	}
 	cur := &current{doc: inspection.Object{}}
@@ -162,7 +162,7 @@ func (d *decider) decideKnown(it *item, cur *current) outcome {
 	if it.m.Row != nil {
 		return d.row(it, cur)
 	}
-	if mark, ok := cur.rec.Mark(it.asker.Device); ok && it.m.N < mark.N {
+	if mark, ok := cur.rec.Mark(it.principal.Device); ok && it.m.N < mark.N {
 		return d.late(it, cur)
 	}
 	from := d.base(it, cur)
@@ -179,7 +179,7 @@ func (d *decider) decideKnown(it *item, cur *current) outcome {
 // sent it from the same revision, else that revision, else nothing.
 func (d *decider) base(it *item, cur *current) base {
 	rec, m := &cur.rec, it.m
-	if mark, ok := rec.Mark(it.asker.Device); ok && mark.Base == m.Base {
+	if mark, ok := rec.Mark(it.principal.Device); ok && mark.Base == m.Base {
 		return d.revision(mark.Seq, true)
 	}
 	switch {
@@ -196,7 +196,7 @@ func unknownBase() base { return base{doc: inspection.Object{}, unknown: true} }
 // baseSeqs returns the seqs of the entries that deciding may ask for.
 func baseSeqs(it *item, rec *store.Record) []int64 {
 	var seqs []int64
-	if mark, ok := rec.Mark(it.asker.Device); ok && (mark.Base == it.m.Base || it.m.Op == OpDelete || it.m.Row != nil) {
+	if mark, ok := rec.Mark(it.principal.Device); ok && (mark.Base == it.m.Base || it.m.Op == OpDelete || it.m.Row != nil) {
 		seqs = append(seqs, mark.Seq)
 	}
 	if it.m.Base >= 1 && it.m.Base < rec.Rev {
@@ -342,7 +342,7 @@ func (d *decider) delete(it *item, cur *current, from base) outcome {
 // ownState reports whether the document is as this phone last sent it: then
 // no one else has changed anything since.
 func (d *decider) ownState(it *item, cur *current, theirs inspection.Object) bool {
-	mark, ok := cur.rec.Mark(it.asker.Device)
+	mark, ok := cur.rec.Mark(it.principal.Device)
 	return ok && inspection.SameFields(d.revision(mark.Seq, true).doc, theirs)
 }
 
@@ -350,7 +350,7 @@ func (d *decider) ownState(it *item, cur *current, theirs inspection.Object) boo
 func (d *decider) entry(it *item, cur *current, kind store.Kind, status store.Status) *store.Entry {
 	return &store.Entry{
 		Seq: d.head.Seq + 1 + int64(len(d.entries)), Collection: it.m.Collection, ID: it.m.ID,
-		Rev: cur.rec.Rev + 1, Kind: kind, Actor: it.asker.Device.User, Device: it.asker.Device.ID,
+		Rev: cur.rec.Rev + 1, Kind: kind, Actor: it.principal.Device.User, Device: it.principal.Device.ID,
 		N: it.m.N, Base: it.m.Base, At: d.at(), Status: status, Content: it.m.Content, Row: it.m.Row != nil,
 	}
 }

@@ -25,17 +25,6 @@ type Store interface {
 	ID(ctx context.Context) (string, error)
 }
 
-// Asker is who pushes or pulls, with rights as the store has them.
-type Asker struct {
-	Device inspection.Device
-	Rights inspection.Rights
-	// FirstSeen is when the device first signed in: a revocation concerns
-	// only phones that could have held the area.
-	FirstSeen time.Time
-
-	confirmed []confirmation
-}
-
 // Config holds what a Service is made with.
 type Config struct {
 	Store Store
@@ -89,29 +78,4 @@ func (s *Service) Close() {
 	s.queues.wait()
 	s.prefetcher.close()
 	s.reports.close()
-}
-
-// reach is what an asker may do in one area.
-type reach struct{ read, write bool }
-
-// reach: a present grant gives both. A revoked one lets a phone that held the
-// area hand in what it still has, without seeing anything.
-func (a *Asker) reach(area inspection.Area, now time.Time) reach {
-	if _, ok := a.Rights.Grant(area); ok {
-		return reach{read: true, write: true}
-	}
-	v, ok := a.Rights.Revocation(area)
-	late := now.Sub(v.At) > inspection.RevokedGrace
-	return reach{write: ok && !late && a.held(v) && !a.gaveUp(area, v)}
-}
-
-func (a *Asker) held(v inspection.Revocation) bool { return a.FirstSeen.Before(v.At) }
-
-func (a *Asker) gaveUp(area inspection.Area, v inspection.Revocation) bool {
-	for _, c := range a.confirmed {
-		if c.Area == area && c.Number == v.Number {
-			return true
-		}
-	}
-	return false
 }

@@ -16,11 +16,11 @@ import (
 
 // gathered is a service, two phones and a document at revision 1.
 type gathered struct {
-	t      *testing.T
-	s      *Service
-	id     string
-	askers map[string]*Asker
-	n      int64
+	t          *testing.T
+	s          *Service
+	id         string
+	principals map[string]*inspection.Principal
+	n          int64
 }
 
 const gatheredArea = inspection.Area("610102003")
@@ -53,23 +53,21 @@ func newGathered(t *testing.T) *gathered {
 	if _, err := s.SeedReference(t.Context(), list); err != nil {
 		t.Fatal(err)
 	}
-	g := &gathered{t: t, s: s, id: uuid.Must(uuid.NewV7()).String(), askers: map[string]*Asker{}}
+	g := &gathered{t: t, s: s, id: uuid.Must(uuid.NewV7()).String(), principals: map[string]*inspection.Principal{}}
 	g.commit(g.put("li", 0, inspection.Object{"area": string(gatheredArea), "note": "first", "point": "first"}))
 	return g
 }
 
 func (g *gathered) item(user string, op Op, base int64, doc inspection.Object) *item {
-	if g.askers[user] == nil {
-		g.askers[user] = &Asker{
-			Device: inspection.Device{User: inspection.UserID(user), ID: inspection.DeviceID(uuid.NewString())},
-			Rights: inspection.Rights{Grants: []inspection.Grant{{Area: gatheredArea, Number: 1}}},
-		}
+	if g.principals[user] == nil {
+		device := inspection.Device{User: inspection.UserID(user), ID: inspection.DeviceID(uuid.NewString())}
+		g.principals[user] = inspection.NewPrincipal(inspection.RoleInspector, device, gatheredArea)
 	}
 	g.n++
 	m := NewMutation(g.n, op, inspection.Sessions, g.id, base, doc)
 	room := &atomic.Int64{}
 	room.Store(maxAnswerBytes)
-	return &item{m: &m, asker: g.askers[user], room: room}
+	return &item{m: &m, principal: g.principals[user], room: room}
 }
 
 func (g *gathered) put(user string, base int64, doc inspection.Object) *item {

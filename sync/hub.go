@@ -30,7 +30,7 @@ type hub struct {
 type Stream struct {
 	Ready   chan struct{}
 	hub     *hub
-	rights  inspection.Rights
+	reads   func(inspection.Area) bool
 	pending map[inspection.Area]int64
 }
 
@@ -43,12 +43,12 @@ func newHub(st Store, poll time.Duration, log *slog.Logger) *hub {
 	return h
 }
 
-// Listen opens a stream for the areas that the asker may read. Heads are
+// Listen opens a stream for the areas that the principal may read. Heads are
 // read before it returns: no later commit goes unnoticed.
-func (s *Service) Listen(ctx context.Context, asker *Asker) (*Stream, error) {
+func (s *Service) Listen(ctx context.Context, principal *inspection.Principal) (*Stream, error) {
 	st := &Stream{
-		Ready: make(chan struct{}, 1), hub: s.hub, rights: asker.Rights,
-		pending: map[inspection.Area]int64{},
+		Ready: make(chan struct{}, 1), hub: s.hub, pending: map[inspection.Area]int64{},
+		reads: func(area inspection.Area) bool { return principal.CanRead(area, s.now()) },
 	}
 	return st, s.hub.register(ctx, st)
 }
@@ -105,8 +105,7 @@ func (h *hub) poke(area inspection.Area, seq int64) {
 	}
 	h.seen[area] = seq
 	for st := range h.streams {
-		_, readable := st.rights.Grant(area)
-		if !readable && area != inspection.ReferenceArea {
+		if area != inspection.ReferenceArea && !st.reads(area) {
 			continue
 		}
 		st.pending[area] = seq

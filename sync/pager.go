@@ -9,10 +9,10 @@ import (
 
 // pager fills one page from the logs, the reference log first.
 type pager struct {
-	s     *Service
-	asker *Asker
-	cp    *checkpoint
-	heads map[inspection.Area]store.Head
+	s         *Service
+	principal *inspection.Principal
+	cp        *checkpoint
+	heads     map[inspection.Area]store.Head
 
 	only    inspection.Collection // "": send all that is followed
 	limit   int                   // of a page

@@ -46,8 +46,7 @@ func TestPrefetch(t *testing.T) {
 	next := func(reads int64) bool {
 		t.Helper()
 		before := st.pages.Load()
-		asker := reader.asker
-		page, err := s.Pull(w.ctx, &asker, req)
+		page, err := s.Pull(w.ctx, reader.asks(), req)
 		if err != nil {
 			t.Fatal(err)
 		}

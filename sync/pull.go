@@ -99,35 +99,33 @@ func areaTexts(areas []inspection.Area) []any {
 
 // Pull returns the next page after a checkpoint. Returns CodeBadCheckpoint,
 // CodeCheckpointReset.
-func (s *Service) Pull(ctx context.Context, asker *Asker, req PullRequest) (*PullAnswer, error) {
+func (s *Service) Pull(ctx context.Context, principal *inspection.Principal, req PullRequest) (*PullAnswer, error) {
 	ref, err := s.catalog.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.loadConfirmed(ctx, asker); err != nil {
-		return nil, err
-	}
-	if err := s.confirm(ctx, asker, req.ConfirmRevoked); err != nil {
+	principal, err = s.confirm(ctx, principal, req.ConfirmRevoked)
+	if err != nil {
 		return nil, err
 	}
 	heads, err := s.store.Heads(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cp, err := s.resume(ctx, asker, req, heads)
+	cp, err := s.resume(ctx, principal, req, heads)
 	if err != nil {
 		return nil, err
 	}
-	areas, revoked := asker.areas(ref)
-	if err := s.position(ctx, asker, cp, areas, wantedOf(req)); err != nil {
+	areas, revoked := s.areasOf(principal, ref)
+	if err := s.position(ctx, principal, cp, areas, wantedOf(req)); err != nil {
 		return nil, err
 	}
-	p := &pager{s: s, asker: asker, cp: cp, heads: heads, only: req.Only, limit: req.Limit, room: req.Limit, bytes: maxPageBytes}
+	p := &pager{s: s, principal: principal, cp: cp, heads: heads, only: req.Only, limit: req.Limit, room: req.Limit, bytes: maxPageBytes}
 	if err := p.fill(ctx, areas); err != nil {
 		return nil, err
 	}
 	now := s.now().UTC()
-	s.reports.note(asker.Device, Report{LastSeen: now})
+	s.reports.note(principal.Device, Report{LastSeen: now})
 	return &PullAnswer{
 		Changes: p.changes, Checkpoint: cp.encode(), More: p.more, Areas: areas,
 		Revoked: revoked, Horizon: cp.Horizon, ServerTime: now,
@@ -141,13 +139,14 @@ func wantedOf(req PullRequest) []inspection.Collection {
 	return slices.Concat(inspection.ReferenceCollections, inspection.FieldCollections)
 }
 
-// areas lists the areas that the asker may read, and those taken away that
-// this phone has not given up yet.
-func (a *Asker) areas(ref *Reference) (readable, revoked []inspection.Area) {
+// areasOf lists the areas that the principal may read, and those taken away
+// that this phone has not given up yet.
+func (s *Service) areasOf(principal *inspection.Principal, ref *Reference) (readable, revoked []inspection.Area) {
+	now := s.now()
 	for area := range ref.Areas {
-		if _, ok := a.Rights.Grant(area); ok {
+		if principal.CanRead(area, now) {
 			readable = append(readable, area)
-		} else if v, ok := a.Rights.Revocation(area); ok && a.held(v) && !a.gaveUp(area, v) {
+		} else if _, lost := principal.Lost(area); lost {
 			revoked = append(revoked, area)
 		}
 	}
@@ -157,13 +156,13 @@ func (a *Asker) areas(ref *Reference) (readable, revoked []inspection.Area) {
 }
 
 // resume reads the checkpoint, or starts a first sync.
-func (s *Service) resume(ctx context.Context, asker *Asker, req PullRequest, heads map[inspection.Area]store.Head) (*checkpoint, error) {
+func (s *Service) resume(ctx context.Context, principal *inspection.Principal, req PullRequest, heads map[inspection.Area]store.Head) (*checkpoint, error) {
 	id, err := s.store.ID(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if req.Checkpoint == "" {
-		cp := &checkpoint{Database: id, User: asker.Device.User}
+		cp := &checkpoint{Database: id, User: principal.Device.User}
 		if !req.WholeHistory {
 			cp.Horizon = horizon(s.now())
 		}
@@ -173,7 +172,7 @@ func (s *Service) resume(ctx context.Context, asker *Asker, req PullRequest, hea
 	if err != nil {
 		return nil, err
 	}
-	if cp.Database != id || cp.User != asker.Device.User {
+	if cp.Database != id || cp.User != principal.Device.User {
 		return nil, resetCheckpoint()
 	}
 	for area, p := range cp.Areas {
@@ -197,12 +196,12 @@ func resetCheckpoint() error {
 
 // position gives the checkpoint a place in every readable area and none
 // elsewhere.
-func (s *Service) position(ctx context.Context, asker *Asker, cp *checkpoint, areas []inspection.Area, wanted []inspection.Collection) error {
+func (s *Service) position(ctx context.Context, principal *inspection.Principal, cp *checkpoint, areas []inspection.Area, wanted []inspection.Collection) error {
 	reference, field := split(wanted)
 	positions := map[inspection.Area]*areaPosition{inspection.ReferenceArea: cp.at(inspection.ReferenceArea, 0)}
 	positions[inspection.ReferenceArea].follow(reference)
 	for _, area := range areas {
-		grant, _ := asker.Rights.Grant(area)
+		grant, _ := principal.Rights.Grant(area)
 		p := cp.at(area, grant.Number)
 		if len(p.Seqs) == 0 && !cp.Horizon.IsZero() {
 			upto, err := s.store.SeqBefore(ctx, area, cp.Horizon)

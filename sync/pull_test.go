@@ -70,8 +70,7 @@ func TestReferenceDataComesFirst(t *testing.T) {
 	w := newWorld(t)
 	p := w.phone("li", street)
 	p.one(store.Applied, p.put(newID(), 0, newInspection(nil)))
-	asker := p.asker
-	page, err := w.sync.Pull(w.ctx, &asker, sync.PullRequest{Limit: 2000})
+	page, err := w.sync.Pull(w.ctx, p.asks(), sync.PullRequest{Limit: 2000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,12 +132,12 @@ func TestANewGrantStartsFromNothing(t *testing.T) {
 	if _, ok := seen[there]; ok {
 		t.Fatal("a document of another area")
 	}
-	p.asker.Rights.Grants = []inspection.Grant{{Area: street, Number: 7}, {Area: "610102004", Number: 8}}
+	p.principal.Rights.Grants = []inspection.Grant{{Area: street, Number: 7}, {Area: "610102004", Number: 8}}
 	seen, page = p.pull(sync.PullRequest{Checkpoint: page.Checkpoint})
 	if len(seen) != 2 || len(page.Areas) != 2 {
 		t.Errorf("areas %v, changes %v", page.Areas, seen)
 	}
-	p.asker.Rights.Grants = p.asker.Rights.Grants[:1]
+	p.principal.Rights.Grants = p.principal.Rights.Grants[:1]
 	seen, page = p.pull(sync.PullRequest{Checkpoint: page.Checkpoint})
 	if len(seen) != 0 || len(page.Areas) != 1 {
 		t.Errorf("areas %v, changes %v", page.Areas, seen)
@@ -169,8 +168,7 @@ func TestCheckpointsThatDontFit(t *testing.T) {
 		{"beyond the head", ahead, p, inspection.CodeCheckpointReset},
 	}
 	for _, c := range cases {
-		asker := c.by.asker
-		_, err := w.sync.Pull(w.ctx, &asker, sync.PullRequest{Checkpoint: c.checkpoint, Limit: 10})
+		_, err := w.sync.Pull(w.ctx, c.by.asks(), sync.PullRequest{Checkpoint: c.checkpoint, Limit: 10})
 		if inspection.CodeOf(err) != c.want {
 			t.Errorf("%s: got %v", c.name, err)
 		}
@@ -197,8 +195,7 @@ func TestAPullRacesPushes(t *testing.T) {
 	seen := map[string]string{}
 	checkpoint := ""
 	for last := false; ; {
-		asker := reader.asker
-		page, err := w.sync.Pull(w.ctx, &asker, sync.PullRequest{Checkpoint: checkpoint, Limit: 1 + rand.IntN(9), Collections: []inspection.Collection{inspection.Inspections}})
+		page, err := w.sync.Pull(w.ctx, reader.asks(), sync.PullRequest{Checkpoint: checkpoint, Limit: 1 + rand.IntN(9), Collections: []inspection.Collection{inspection.Inspections}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +238,7 @@ func TestStreamsArePoked(t *testing.T) {
 	process := w.serve(second)
 	q := w.phone("wang", street)
 	batch, _ := sync.DecodeBatch([]byte(`{"mutations":[{"n":1,"collection":"inspections","op":"put","id":"` + newID() + `","base":0,"doc":{"area":"610102003"}}]}`))
-	if _, err := process.Push(w.ctx, &q.asker, batch); err != nil {
+	if _, err := process.Push(w.ctx, q.asks(), batch); err != nil {
 		t.Fatal(err)
 	}
 	if got := mine.wait(t); got[street] != 2 {
@@ -266,7 +263,7 @@ type listener struct{ *sync.Stream }
 
 func (w *world) listen(p *phone) listener {
 	w.t.Helper()
-	st, err := w.sync.Listen(w.ctx, &p.asker)
+	st, err := w.sync.Listen(w.ctx, p.asks())
 	if err != nil {
 		w.t.Fatal(err)
 	}

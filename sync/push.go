@@ -66,17 +66,14 @@ const maxAnswerBytes = 64 << 20
 // Push stores a batch. When it returns without error, everything that the
 // answer says is durable. After an error parts may be stored; sending the
 // same batch again is safe and completes it.
-func (s *Service) Push(ctx context.Context, asker *Asker, b *Batch) (*PushAnswer, error) {
+func (s *Service) Push(ctx context.Context, principal *inspection.Principal, b *Batch) (*PushAnswer, error) {
 	received := s.now().UTC()
-	if err := s.loadConfirmed(ctx, asker); err != nil {
-		return nil, err
-	}
 	items := make([]*item, len(b.Mutations))
 	room := &atomic.Int64{}
 	room.Store(maxAnswerBytes)
 	offset := clockOffset(received, b.DeviceTime)
 	for i := range b.Mutations {
-		items[i] = &item{m: &b.Mutations[i], asker: asker, room: room}
+		items[i] = &item{m: &b.Mutations[i], principal: principal, room: room}
 		if offset != nil {
 			items[i].offset = number(*offset)
 		}
@@ -84,7 +81,7 @@ func (s *Service) Push(ctx context.Context, asker *Asker, b *Batch) (*PushAnswer
 	if err := s.keep(ctx, items); err != nil {
 		return nil, err
 	}
-	s.reports.note(asker.Device, Report{LastSeen: received, ClockOffsetS: offset, Backlog: b.Backlog})
+	s.reports.note(principal.Device, Report{LastSeen: received, ClockOffsetS: offset, Backlog: b.Backlog})
 	return answer(items, s.now()), nil
 }
 
@@ -199,7 +196,7 @@ func areasOf(items []*item, records map[inspection.DocID]store.Record, now time.
 			area = it.m.area()
 		}
 		areas[i] = area
-		if !known && it.m.Fault == nil && it.m.Op == OpPut && it.asker.reach(area, now).write {
+		if !known && it.m.Fault == nil && it.m.Op == OpPut && it.principal.CanWrite(area, now) {
 			placed[it.m.ID] = area
 		}
 	}

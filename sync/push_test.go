@@ -286,7 +286,7 @@ func TestRevokedAreas(t *testing.T) {
 	_, page := p.pull(sync.PullRequest{})
 
 	v := inspection.Revocation{Grant: inspection.Grant{Area: street, Number: 1}, At: w.clock()}
-	p.asker.Rights = inspection.Rights{Grants: []inspection.Grant{{Area: "610102004", Number: 2}}, Revoked: []inspection.Revocation{v}}
+	p.principal.Rights = inspection.Rights{Grants: []inspection.Grant{{Area: "610102004", Number: 2}}, Revoked: []inspection.Revocation{v}}
 	w.advance(time.Hour)
 	r := p.one(store.Applied, p.put(id, 1, newInspection(edit{"a": 2})))
 	if r.Doc != nil {
@@ -297,7 +297,7 @@ func TestRevokedAreas(t *testing.T) {
 		t.Errorf("revoked %v, changes %v", next.Revoked, seen)
 	}
 	newcomer := w.phone("li")
-	newcomer.asker.Rights, newcomer.asker.FirstSeen = p.asker.Rights, w.clock()
+	newcomer.principal.Rights, newcomer.principal.FirstSeen = p.principal.Rights, w.clock()
 	newcomer.one(store.Rejected, newcomer.put(id, 1, newInspection(edit{"a": 9})))
 
 	_, next = p.pull(sync.PullRequest{Checkpoint: next.Checkpoint, ConfirmRevoked: []inspection.Area{street}})
@@ -307,8 +307,8 @@ func TestRevokedAreas(t *testing.T) {
 	p.one(store.Rejected, p.put(id, 1, newInspection(edit{"a": 3})))
 
 	late := w.phone("sun")
-	late.asker.Rights = p.asker.Rights
-	late.asker.FirstSeen = v.At.Add(-time.Hour)
+	late.principal.Rights = p.principal.Rights
+	late.principal.FirstSeen = v.At.Add(-time.Hour)
 	w.advance(31 * 24 * time.Hour)
 	late.one(store.Rejected, late.put(id, 1, newInspection(edit{"a": 4})))
 }
@@ -316,7 +316,7 @@ func TestRevokedAreas(t *testing.T) {
 func TestDeviceNumbersBelongToTheUser(t *testing.T) {
 	w := newWorld(t)
 	p, thief := w.phone("li", street), w.phone("wang", street)
-	thief.asker.Device.ID = p.asker.Device.ID
+	thief.principal.Device.ID = p.principal.Device.ID
 	a, b := newID(), newID()
 	thief.one(store.Applied, thief.put(a, 0, newInspection(nil)))
 	r := p.one(store.Applied, p.put(b, 0, newInspection(nil)))

@@ -87,7 +87,7 @@ func tooDeepToEmbed(raw []byte) bool {
 func quarantineID(it *item) inspection.DocID {
 	h := sha256.New()
 	for _, part := range []string{
-		string(it.asker.Device.User), string(it.asker.Device.ID),
+		string(it.principal.Device.User), string(it.principal.Device.ID),
 		strconv.FormatInt(it.m.N, 10), it.m.Content,
 	} {
 		h.Write([]byte(part + "\n"))

@@ -129,7 +129,7 @@ func TestAReplayOfARejectionStaysRejected(t *testing.T) {
 	p := w.phone("li", "610102004")
 	m := p.put(newID(), 0, newInspection(nil))
 	p.one(store.Rejected, m)
-	p.asker.Rights.Grants = append(p.asker.Rights.Grants, inspection.Grant{Area: street, Number: 5})
+	p.principal.Rights.Grants = append(p.principal.Rights.Grants, inspection.Grant{Area: street, Number: 5})
 	if r := p.one(store.Rejected, m); !r.Replayed {
 		t.Error("decided again")
 	}

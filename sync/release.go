@@ -17,13 +17,13 @@ const (
 	Discarded = "discarded"
 )
 
-// Release pushes a quarantined mutation again as its user's, with the rights
-// of the administrator who releases it, and returns the result and the
+// Release pushes a quarantined mutation again as its user's, with the present
+// grants of the administrator who releases it, and returns the result and the
 // quarantine's document after it. The edit is merged from the revision that
 // it started from. It leaves no receipt: the phone was told that it was
 // rejected, and is told so again. Returns CodeNotFound, and CodeConflict if
 // the mutation was settled before or still can't be stored.
-func (s *Service) Release(ctx context.Context, by inspection.UserID, rights inspection.Rights, id inspection.DocID) (Result, []byte, error) {
+func (s *Service) Release(ctx context.Context, principal *inspection.Principal, id inspection.DocID) (Result, []byte, error) {
 	held, doc, err := s.quarantined(ctx, id)
 	if err != nil {
 		return Result{}, nil, err
@@ -32,7 +32,8 @@ func (s *Service) Release(ctx context.Context, by inspection.UserID, rights insp
 	if err != nil {
 		return Result{}, nil, err
 	}
-	it := &item{m: &m, asker: &Asker{Device: inspection.Device{User: inspection.UserID(stringOf(doc["user"]))}, Rights: rights}}
+	owner := inspection.Device{User: inspection.UserID(stringOf(doc["user"]))}
+	it := &item{m: &m, principal: inspection.NewPrincipal(principal.Role, owner, principal.Areas()...)}
 	area, err := s.pushAgain(ctx, it)
 	if err != nil {
 		return Result{}, nil, err
@@ -41,17 +42,17 @@ func (s *Service) Release(ctx context.Context, by inspection.UserID, rights insp
 	outcome := inspection.Object{
 		"status": string(result.Status), "rev": number(*result.Rev), "seq": number(*result.Seq), "area": string(area),
 	}
-	after, err := s.settleQuarantine(ctx, by, id, Released, outcome, nil)
+	after, err := s.settleQuarantine(ctx, principal.Device.User, id, Released, outcome, nil)
 	return result, after, err
 }
 
 // Discard puts a quarantined mutation away. It stays in history. Returns
 // CodeNotFound, and CodeConflict if it was settled before.
-func (s *Service) Discard(ctx context.Context, by inspection.UserID, id inspection.DocID, comment string) ([]byte, error) {
+func (s *Service) Discard(ctx context.Context, principal *inspection.Principal, id inspection.DocID, comment string) ([]byte, error) {
 	if _, _, err := s.quarantined(ctx, id); err != nil {
 		return nil, err
 	}
-	return s.settleQuarantine(ctx, by, id, Discarded, nil, text(comment))
+	return s.settleQuarantine(ctx, principal.Device.User, id, Discarded, nil, text(comment))
 }
 
 // quarantined returns what is still held under the id.

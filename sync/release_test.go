@@ -26,7 +26,12 @@ func (w *world) held() []inspection.DocID {
 	return ids
 }
 
-var district = inspection.Rights{Grants: []inspection.Grant{{Area: "610102", Number: 1}}}
+// root is the administrator of the district.
+var root = administrator("610102")
+
+func administrator(areas ...inspection.Area) *inspection.Principal {
+	return inspection.NewPrincipal(inspection.RoleAdmin, inspection.Device{User: "root"}, areas...)
+}
 
 // TestRelease: a phone loses its area with work still on it; an administrator
 // lets the work in as its user's.
@@ -40,7 +45,7 @@ func TestRelease(t *testing.T) {
 	p.one(store.Rejected, rejected)
 	held := w.held()[0]
 
-	result, doc, err := w.sync.Release(w.ctx, "root", district, held)
+	result, doc, err := w.sync.Release(w.ctx, root, held)
 	if err != nil || result.Status != store.Conflicted || *result.Rev != 3 {
 		t.Fatalf("%v, %+v", err, result)
 	}
@@ -67,7 +72,7 @@ func TestRelease(t *testing.T) {
 	if len(w.held()) != 1 {
 		t.Error("the replay is held again")
 	}
-	_, _, err = w.sync.Release(w.ctx, "root", district, held)
+	_, _, err = w.sync.Release(w.ctx, root, held)
 	if inspection.CodeOf(err) != inspection.CodeConflict {
 		t.Errorf("released twice: %v", err)
 	}
@@ -87,7 +92,7 @@ func TestReleaseOfNew(t *testing.T) {
 		p.one(store.Rejected, p.put(ids[len(ids)-1], 0, newInspection(edit{"a": 1})))
 	}
 	for _, held := range w.held() {
-		if r, _, err := w.sync.Release(w.ctx, "root", district, held); err != nil || r.Status != store.Applied {
+		if r, _, err := w.sync.Release(w.ctx, root, held); err != nil || r.Status != store.Applied {
 			t.Errorf("%v, %+v", err, r)
 		}
 	}
@@ -95,6 +100,26 @@ func TestReleaseOfNew(t *testing.T) {
 		if r := w.record(id); r.Rev != 1 || at(t, r.Doc, "server", "inspector") != `"li"` {
 			t.Errorf("%s: %+v", id, r)
 		}
+	}
+}
+
+// TestReleaseIntoALostArea: what was taken from an administrator is not theirs
+// to let work into. The grace is for phones, for what they hold.
+func TestReleaseIntoALostArea(t *testing.T) {
+	w := newWorld(t)
+	p, q := w.phone("li", "610102004"), w.phone("wang", street)
+	id := newID()
+	q.one(store.Applied, q.put(id, 0, newInspection(edit{"a": 1})))
+	p.one(store.Rejected, p.put(id, 1, edit{"answers": edit{"a": 2}})) // names no area: lies where the record lies
+	by := administrator("610102004")
+	by.FirstSeen = w.clock().Add(-time.Hour)
+	by.Rights.Revoked = []inspection.Revocation{{Grant: inspection.Grant{Area: street, Number: 1}, At: w.clock()}}
+	w.advance(time.Hour)
+	if _, _, err := w.sync.Release(w.ctx, by, w.held()[0]); inspection.CodeOf(err) != inspection.CodeConflict {
+		t.Errorf("released into an area that was taken away: %v", err)
+	}
+	if w.record(id).Rev != 1 {
+		t.Error("the record was changed")
 	}
 }
 
@@ -116,22 +141,21 @@ func TestReleaseRefused(t *testing.T) {
 	gone.one(store.Rejected, gone.put(newID(), 0, newInspection(nil)))
 	held := w.held()
 	for i, id := range held[:5] {
-		if _, _, err := w.sync.Release(w.ctx, "root", district, id); inspection.CodeOf(err) != inspection.CodeConflict {
+		if _, _, err := w.sync.Release(w.ctx, root, id); inspection.CodeOf(err) != inspection.CodeConflict {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	elsewhere := inspection.Rights{Grants: []inspection.Grant{{Area: "610103", Number: 1}}}
-	if _, _, err := w.sync.Release(w.ctx, "root", elsewhere, held[5]); inspection.CodeOf(err) != inspection.CodeConflict {
+	if _, _, err := w.sync.Release(w.ctx, administrator("610103"), held[5]); inspection.CodeOf(err) != inspection.CodeConflict {
 		t.Errorf("released by who has no right: %v", err)
 	}
-	if _, _, err := w.sync.Release(w.ctx, "root", district, inspection.DocID(newID())); inspection.CodeOf(err) != inspection.CodeNotFound {
+	if _, _, err := w.sync.Release(w.ctx, root, inspection.DocID(newID())); inspection.CodeOf(err) != inspection.CodeNotFound {
 		t.Errorf("nothing was released: %v", err)
 	}
-	doc, err := w.sync.Discard(w.ctx, "root", held[0], "a test")
+	doc, err := w.sync.Discard(w.ctx, root, held[0], "a test")
 	if err != nil || at(t, doc, "state") != `"discarded"` || at(t, doc, "settled", "comment") != `"a test"` {
 		t.Errorf("%v, %s", err, doc)
 	}
-	if _, err = w.sync.Discard(w.ctx, "root", held[0], ""); inspection.CodeOf(err) != inspection.CodeConflict {
+	if _, err = w.sync.Discard(w.ctx, root, held[0], ""); inspection.CodeOf(err) != inspection.CodeConflict {
 		t.Errorf("discarded twice: %v", err)
 	}
 	if len(w.held()) != 6 {

@@ -42,16 +42,10 @@ func (r *Report) merge(newer Report) {
 	}
 }
 
-// confirmation names a revoked grant that a phone has purged, for one area.
-type confirmation struct {
-	Area   inspection.Area `json:"area"`
-	Number int64           `json:"number"`
-}
-
 // reportRow is a row of the reports table.
 type reportRow struct {
 	Report
-	Confirmed []confirmation `json:"confirmed,omitempty"`
+	Confirmed []inspection.Confirmation `json:"confirmed,omitempty"`
 }
 
 // reportFlush is how long a report may stay in memory. Reports are news, not
@@ -169,31 +163,29 @@ func updateReport(ctx context.Context, t store.Tables, d inspection.Device, chan
 	}
 }
 
-// loadConfirmed reads which revoked areas the phone has given up. Almost no
-// one has a revoked area, so this is almost never a read.
-func (s *Service) loadConfirmed(ctx context.Context, asker *Asker) error {
-	if len(asker.Rights.Revoked) == 0 {
-		return nil
-	}
-	row, _, err := readReport(ctx, s.store, asker.Device)
-	asker.confirmed = row.Confirmed
-	return err
+// Confirmed returns which areas that were taken away the phone has purged, for
+// its Principal.
+func (s *Service) Confirmed(ctx context.Context, device inspection.Device) ([]inspection.Confirmation, error) {
+	row, _, err := readReport(ctx, s.store, device)
+	return row.Confirmed, err
 }
 
-// confirm makes durable that the phone has purged revoked areas.
-func (s *Service) confirm(ctx context.Context, asker *Asker, areas []inspection.Area) error {
-	var given []confirmation
+// confirm makes durable that the phone has purged areas that were taken away,
+// and returns the principal as it is then.
+func (s *Service) confirm(ctx context.Context, principal *inspection.Principal, areas []inspection.Area) (*inspection.Principal, error) {
+	var given []inspection.Confirmation
 	for _, area := range areas {
-		if v, ok := asker.Rights.Revocation(area); ok && !asker.gaveUp(area, v) {
-			given = append(given, confirmation{Area: area, Number: v.Number})
+		if v, lost := principal.Lost(area); lost {
+			given = append(given, inspection.Confirmation{Area: area, Number: v.Number})
 		}
 	}
 	if len(given) == 0 {
-		return nil
+		return principal, nil
 	}
-	return updateReport(ctx, s.store, asker.Device, func(row *reportRow) {
+	now := *principal
+	return &now, updateReport(ctx, s.store, principal.Device, func(row *reportRow) {
 		row.Confirmed = append(row.Confirmed, given...)
-		asker.confirmed = row.Confirmed
+		now.Confirmed = row.Confirmed
 	})
 }
 

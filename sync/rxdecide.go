@@ -69,7 +69,7 @@ func (d *decider) repeated(it *item, cur *current) bool {
 // lastRow returns the entry of this phone's newest edit of the document, or
 // nil.
 func (d *decider) lastRow(it *item, cur *current) *store.Entry {
-	mark, ok := cur.rec.Mark(it.asker.Device)
+	mark, ok := cur.rec.Mark(it.principal.Device)
 	if !ok {
 		return nil
 	}
@@ -138,7 +138,7 @@ func (it *item) lastState(from base) inspection.Object {
 func (it *item) nothingNew(server inspection.Object, clashes ...inspection.Clash) bool {
 	list, _ := server["conflicts"].([]any)
 	for _, c := range clashes {
-		if !isRecorded(list, c.Pointer(), c.Offered, it.asker.Device.ID) {
+		if !isRecorded(list, c.Pointer(), c.Offered, it.principal.Device.ID) {
 			return false
 		}
 	}

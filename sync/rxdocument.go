@@ -39,8 +39,8 @@ type RxPage struct {
 
 // PullRx returns the documents of one collection that changed after the
 // checkpoint, at most limit. Returns what Pull returns.
-func (s *Service) PullRx(ctx context.Context, asker *Asker, c inspection.Collection, checkpoint string, limit int) (*RxPage, error) {
-	answer, err := s.Pull(ctx, asker, PullRequest{
+func (s *Service) PullRx(ctx context.Context, principal *inspection.Principal, c inspection.Collection, checkpoint string, limit int) (*RxPage, error) {
+	answer, err := s.Pull(ctx, principal, PullRequest{
 		Checkpoint: checkpoint, Limit: limit, Collections: walked(c), Only: c,
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ func walked(c inspection.Collection) []inspection.Collection {
 type Feed struct {
 	*Stream
 	service    *Service
-	asker      *Asker
+	principal  *inspection.Principal
 	collection inspection.Collection
 	checkpoint *checkpoint
 	grown      map[inspection.Area]store.Head // what Next has not got through
@@ -82,24 +82,24 @@ const feedLimit = 100
 
 // Follow opens a feed of a collection. What was committed before it returns is
 // for the client to pull, what comes later is for the feed.
-func (s *Service) Follow(ctx context.Context, asker *Asker, c inspection.Collection) (*Feed, error) {
-	listener, err := s.Listen(ctx, asker)
+func (s *Service) Follow(ctx context.Context, principal *inspection.Principal, c inspection.Collection) (*Feed, error) {
+	listener, err := s.Listen(ctx, principal)
 	if err != nil {
 		return nil, err
 	}
-	checkpoint, err := s.headsOf(ctx, asker, c)
+	checkpoint, err := s.headsOf(ctx, principal, c)
 	if err != nil {
 		listener.Close()
 		return nil, err
 	}
 	return &Feed{
-		Stream: listener, service: s, asker: asker, collection: c,
+		Stream: listener, service: s, principal: principal, collection: c,
 		checkpoint: checkpoint, grown: map[inspection.Area]store.Head{},
 	}, nil
 }
 
 // headsOf is the checkpoint of a phone that has everything.
-func (s *Service) headsOf(ctx context.Context, asker *Asker, c inspection.Collection) (*checkpoint, error) {
+func (s *Service) headsOf(ctx context.Context, principal *inspection.Principal, c inspection.Collection) (*checkpoint, error) {
 	ref, err := s.catalog.current(ctx)
 	if err != nil {
 		return nil, err
@@ -108,12 +108,12 @@ func (s *Service) headsOf(ctx context.Context, asker *Asker, c inspection.Collec
 	if err != nil {
 		return nil, err
 	}
-	cp, err := s.resume(ctx, asker, PullRequest{}, heads)
+	cp, err := s.resume(ctx, principal, PullRequest{}, heads)
 	if err != nil {
 		return nil, err
 	}
-	areas, _ := asker.areas(ref)
-	if err := s.position(ctx, asker, cp, areas, walked(c)); err != nil {
+	areas, _ := s.areasOf(principal, ref)
+	if err := s.position(ctx, principal, cp, areas, walked(c)); err != nil {
 		return nil, err
 	}
 	for area, p := range cp.Areas {
@@ -131,7 +131,7 @@ func (f *Feed) Next(ctx context.Context) (*RxPage, error) {
 		f.grown[area] = store.Head{Seq: seq}
 	}
 	p := &pager{
-		s: f.service, asker: f.asker, cp: f.checkpoint, heads: f.grown,
+		s: f.service, principal: f.principal, cp: f.checkpoint, heads: f.grown,
 		only: f.collection, limit: feedLimit, room: feedLimit, bytes: maxPageBytes,
 	}
 	for _, area := range slices.Sorted(maps.Keys(f.grown)) {

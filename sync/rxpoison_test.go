@@ -68,8 +68,7 @@ func TestARowInQuarantineCanBeReleased(t *testing.T) {
 	row := with(newState(state{"a": "1"}), state{"area": "610102004"})
 	p.taken(row, nil)
 	held := w.quarantine()
-	rights := inspection.Rights{Grants: []inspection.Grant{{Area: "610102", Number: 1}}}
-	r, _, err := w.sync.Release(w.ctx, "boss", rights, inspection.DocID(held[0]["id"].(string)))
+	r, _, err := w.sync.Release(w.ctx, root, inspection.DocID(held[0]["id"].(string)))
 	if err != nil || r.Status != store.Applied || at(t, w.record(row["id"].(string)).Doc, "answers", "a") != `"1"` {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -86,7 +85,7 @@ func TestRowsHaveNoNumbers(t *testing.T) {
 	id := mine["id"].(string)
 	p.one(store.Applied, p.put(id, 1, newInspection(edit{"a": "2"})))
 	p.one(store.Applied, p.put(id, 1, newInspection(edit{"a": "3"})))
-	if n, err := w.store.LastN(w.ctx, p.asker.Device); err != nil || n != 1 {
+	if n, err := w.store.LastN(w.ctx, p.principal.Device); err != nil || n != 1 {
 		t.Errorf("the last number is %d, %v", n, err)
 	}
 	got := p.answered(answering(first, state{"a": "4"}), first)
@@ -100,13 +99,13 @@ func TestRowsOfARevokedArea(t *testing.T) {
 	p := w.phone("li", street)
 	first := p.answered(newState(state{"a": "1"}), nil)
 	v := inspection.Revocation{Grant: inspection.Grant{Area: street, Number: 1}, At: w.clock()}
-	p.asker.Rights = inspection.Rights{Revoked: []inspection.Revocation{v}}
+	p.principal.Rights = inspection.Rights{Revoked: []inspection.Revocation{v}}
 	p.taken(answering(first, state{"a": "2"}), first)
 	if r := w.record(first["id"].(string)); at(t, r.Doc, "answers", "a") != `"2"` {
 		t.Errorf("%s", r.Doc)
 	}
 	newcomer := w.phone("li")
-	newcomer.asker.Rights, newcomer.asker.FirstSeen = p.asker.Rights, w.clock()
+	newcomer.principal.Rights, newcomer.principal.FirstSeen = p.principal.Rights, w.clock()
 	newcomer.taken(answering(first, state{"a": "3"}), first)
 	if r := w.record(first["id"].(string)); at(t, r.Doc, "answers", "a") != `"2"` || len(w.quarantine()) != 1 {
 		t.Errorf("%s", r.Doc)

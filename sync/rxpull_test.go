@@ -15,8 +15,7 @@ func (p *phone) pullRx(c inspection.Collection, checkpoint string, limit int) (s
 	p.w.t.Helper()
 	seen := map[string]state{}
 	for {
-		asker := p.asker
-		page, err := p.w.sync.PullRx(p.w.ctx, &asker, c, checkpoint, limit)
+		page, err := p.w.sync.PullRx(p.w.ctx, p.asks(), c, checkpoint, limit)
 		if err != nil {
 			p.w.t.Fatal(err)
 		}
@@ -86,8 +85,7 @@ func TestFollowing(t *testing.T) {
 	w := newWorld(t)
 	p, q, stranger := w.phone("li", street), w.phone("wang", street), w.phone("zhao", "610102004")
 	p.answered(newState(nil), nil)
-	asker := p.asker
-	feed, err := w.sync.Follow(w.ctx, &asker, inspection.Inspections)
+	feed, err := w.sync.Follow(w.ctx, p.asks(), inspection.Inspections)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +139,7 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add("")
 	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"d":"x","u":"li","a":{"610102003":{"g":1,"s":{"inspections":9e18}}}}`)))
 	f.Fuzz(func(t *testing.T, checkpoint string) {
-		asker := p.asker
-		page, err := w.sync.PullRx(w.ctx, &asker, inspection.Inspections, checkpoint, 10)
+		page, err := w.sync.PullRx(w.ctx, p.asks(), inspection.Inspections, checkpoint, 10)
 		switch code := inspection.CodeOf(err); {
 		case err == nil && len(page.Documents) > 1:
 			t.Fatalf("%d documents", len(page.Documents))

@@ -112,13 +112,10 @@ type PushedRows struct {
 
 // PushRows stores rows as Push stores a batch. No row holds up another: what
 // can't be stored is in quarantine and counts as taken.
-func (s *Service) PushRows(ctx context.Context, asker *Asker, c inspection.Collection, rows []Mutation) (*PushedRows, error) {
-	if err := s.loadConfirmed(ctx, asker); err != nil {
-		return nil, err
-	}
+func (s *Service) PushRows(ctx context.Context, principal *inspection.Principal, c inspection.Collection, rows []Mutation) (*PushedRows, error) {
 	items := make([]*item, len(rows))
 	for i := range rows {
-		items[i] = &item{m: &rows[i], asker: asker}
+		items[i] = &item{m: &rows[i], principal: principal}
 	}
 	if err := s.keep(ctx, items); err != nil {
 		return nil, err
@@ -126,7 +123,7 @@ func (s *Service) PushRows(ctx context.Context, asker *Asker, c inspection.Colle
 	if err := s.readRejected(ctx, c, items); err != nil {
 		return nil, err
 	}
-	s.reports.note(asker.Device, Report{LastSeen: s.now().UTC()})
+	s.reports.note(principal.Device, Report{LastSeen: s.now().UTC()})
 	out := &PushedRows{Statuses: make([]store.Status, len(items))}
 	for i, it := range items {
 		out.Statuses[i] = it.result.status
@@ -158,7 +155,7 @@ func (s *Service) readRejected(ctx context.Context, c inspection.Collection, ite
 	records, err := s.store.Records(ctx, ids)
 	for id, r := range records {
 		it := wanted[id]
-		readable := c.Reference() || it.asker.reach(r.Area, s.now()).read
+		readable := c.Reference() || it.principal.CanRead(r.Area, s.now())
 		if r.Rev > 0 && r.Collection == c && readable {
 			it.result.doc, it.result.deleted = r.Doc, r.Deleted
 		}

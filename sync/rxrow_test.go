@@ -40,8 +40,7 @@ func (p *phone) pushRowsTo(c inspection.Collection, rows ...edit) ([]state, []st
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	asker := p.asker
-	answer, err := p.w.sync.PushRows(p.w.ctx, &asker, c, mutations)
+	answer, err := p.w.sync.PushRows(p.w.ctx, p.asks(), c, mutations)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
@@ -115,7 +114,7 @@ func TestANewRowIsAnsweredWithWhatTheServerMadeOfIt(t *testing.T) {
 	if own := with(got, state{"server": nil}); !inspection.Equal(own, mine) {
 		t.Errorf("sent %v, got %v", mine, own)
 	}
-	if e := w.history(mine["id"].(string))[0]; !e.Row || e.N != 0 || e.Device != p.asker.Device.ID || e.Status != store.Applied {
+	if e := w.history(mine["id"].(string))[0]; !e.Row || e.N != 0 || e.Device != p.principal.Device.ID || e.Status != store.Applied {
 		t.Errorf("%+v", e)
 	}
 	p.taken(got, got) // RxDB writes the answer and pushes it

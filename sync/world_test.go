@@ -112,20 +112,27 @@ func (w *world) advance(d time.Duration) {
 
 // phone is a signed-in device with a counter.
 type phone struct {
-	w     *world
-	asker sync.Asker
-	n     int64
+	w         *world
+	principal *inspection.Principal
+	n         int64
 }
 
 func (w *world) phone(user string, areas ...inspection.Area) *phone {
-	p := &phone{w: w, asker: sync.Asker{
-		Device:    inspection.Device{User: inspection.UserID(user), ID: inspection.DeviceID(uuid.NewString())},
-		FirstSeen: w.clock().Add(-time.Hour),
-	}}
-	for _, a := range areas {
-		p.asker.Rights.Grants = append(p.asker.Rights.Grants, inspection.Grant{Area: a, Number: 1})
-	}
+	device := inspection.Device{User: inspection.UserID(user), ID: inspection.DeviceID(uuid.NewString())}
+	p := &phone{w: w, principal: inspection.NewPrincipal(inspection.RoleInspector, device, areas...)}
+	p.principal.FirstSeen = w.clock().Add(-time.Hour)
 	return p
+}
+
+// asks makes the principal of a request, as the transport does.
+func (p *phone) asks() *inspection.Principal {
+	confirmed, err := p.w.sync.Confirmed(p.w.ctx, p.principal.Device)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	now := *p.principal
+	now.Confirmed = confirmed
+	return &now
 }
 
 type edit = map[string]any
@@ -166,8 +173,7 @@ func (p *phone) pushBody(body []byte) []sync.Result {
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	asker := p.asker
-	answer, err := p.w.sync.Push(p.w.ctx, &asker, batch)
+	answer, err := p.w.sync.Push(p.w.ctx, p.asks(), batch)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
@@ -200,8 +206,7 @@ func (p *phone) pull(req sync.PullRequest) (map[string]sync.Change, *sync.PullAn
 		req.Limit = sync.DefaultLimit
 	}
 	for {
-		asker := p.asker
-		page, err := p.w.sync.Pull(p.w.ctx, &asker, req)
+		page, err := p.w.sync.Pull(p.w.ctx, p.asks(), req)
 		if err != nil {
 			p.w.t.Fatal(err)
 		}

@@ -83,12 +83,9 @@ func newDistrict(t *testing.T) *district {
 	return d
 }
 
-func asker(user inspection.UserID, areas ...inspection.Area) *sync.Asker {
-	a := &sync.Asker{Device: inspection.Device{User: user, ID: "0192f3b0-0000-7000-8000-000000000001"}}
-	for _, area := range areas {
-		a.Rights.Grants = append(a.Rights.Grants, inspection.Grant{Area: area, Number: 1})
-	}
-	return a
+func principal(user inspection.UserID, areas ...inspection.Area) *inspection.Principal {
+	device := inspection.Device{User: user, ID: "0192f3b0-0000-7000-8000-000000000001"}
+	return inspection.NewPrincipal(inspection.RoleInspector, device, areas...)
 }
 
 // mutation is one edit: of document id, from revision base.
@@ -107,7 +104,7 @@ func mutations(first, count, base int, area inspection.Area) []mutation {
 
 // push pushes and returns the commands that it took, those of finding out
 // where each document lies, once per push, left out.
-func (d *district) push(from *sync.Asker, round int, list []mutation) []string {
+func (d *district) push(from *inspection.Principal, round int, list []mutation) []string {
 	d.Helper()
 	batch := map[string]any{"device_time": "2026-10-12T18:00:00+08:00"}
 	edits := make([]any, len(list))
@@ -152,7 +149,7 @@ const (
 // kinds to one street.
 func TestRoundTripsOfPush(t *testing.T) {
 	d := newDistrict(t)
-	one, other := asker("one", street), asker("other", street)
+	one, other := principal("one", street), principal("other", street)
 	check := func(what string, commands []string) {
 		t.Logf("%-46s %d: %v", what, len(commands), commands)
 		if len(commands) > pushBudget {
@@ -175,7 +172,7 @@ func TestRoundTripsOfPush(t *testing.T) {
 func TestRoundTripsOfPull(t *testing.T) {
 	d := newDistrict(t)
 	areas := []inspection.Area{"610102001", "610102002", "610102003"}
-	one := asker("one", areas...)
+	one := principal("one", areas...)
 	for i, area := range areas {
 		d.push(one, i+1, mutations(100*i, 30, 0, area))
 	}

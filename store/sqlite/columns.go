@@ -136,7 +136,7 @@ func (m *wordMemory) unchanged(blocks []block) (numbers []int64) {
 	for _, b := range blocks {
 		m.drop(b)
 		if m.kept[b.number] != nil {
-			continue // the asker's snapshot is older
+			continue // the reader's snapshot is older
 		}
 		before, asked := m.asked[b.number]
 		tried, refused := m.refused[b.number]

@@ -100,10 +100,8 @@ func pushSession(ctx context.Context, phones *sync.Service, s int) error {
 		doc["answers"].(inspection.Object)["plate"] = fmt.Sprintf("陕A%05d", s*monthVehicles+v)
 		batch.Mutations = append(batch.Mutations, sync.NewPut(int64(v+2), inspection.Inspections, doc["id"].(string), doc))
 	}
-	answer, err := phones.Push(ctx, &sync.Asker{
-		Device: inspection.Device{User: "bench", ID: inspection.DeviceID(strings.ToLower(uuid.NewString()))},
-		Rights: inspection.Rights{Grants: []inspection.Grant{{Area: "610102"}}},
-	}, batch)
+	device := inspection.Device{User: "bench", ID: inspection.DeviceID(strings.ToLower(uuid.NewString()))}
+	answer, err := phones.Push(ctx, inspection.NewPrincipal(inspection.RoleInspector, device, "610102"), batch)
 	if err == nil && answer.Results[1].Status != "applied" {
 		err = fmt.Errorf("a vehicle was %s", answer.Results[1].Status)
 	}

@@ -1,23 +1,19 @@
-package auth
+package inspection
 
-import (
-	"slices"
-
-	"gridpatrol/inspection"
-)
+import "slices"
 
 // Role is what kind of work a user does.
 type Role string
 
 // The roles. Each may do what the one before it may.
 const (
-	Inspector  Role = "inspector"
-	Supervisor Role = "supervisor"
-	Admin      Role = "admin"
+	RoleInspector  Role = "inspector"
+	RoleSupervisor Role = "supervisor"
+	RoleAdmin      Role = "admin"
 )
 
 // Action is something that a role may or may not do. Where it may be done is
-// another question: that is for the user's grants.
+// another question: that is for the user's grants. See Principal for both.
 type Action string
 
 // The actions.
@@ -47,14 +43,14 @@ var Actions = []Action{
 // permissions is the table of role × action. Source: docs/contract.md,
 // section 1.
 var permissions = map[Role][]Action{
-	Inspector: {
+	RoleInspector: {
 		ActionMe, ActionPush, ActionPull, ActionStream, ActionMedia, ActionRead,
 	},
-	Supervisor: {
+	RoleSupervisor: {
 		ActionMe, ActionPush, ActionPull, ActionStream, ActionMedia, ActionRead,
 		ActionReadDevices, ActionReview, ActionTasks, ActionReports,
 	},
-	Admin: Actions,
+	RoleAdmin: Actions,
 }
 
 // Valid reports whether r is one of the roles.
@@ -72,5 +68,5 @@ func (r Role) Require(a Action) error {
 	if r.May(a) {
 		return nil
 	}
-	return inspection.Errorf(inspection.CodeForbidden, "The role %q does not allow this. Ask an administrator.", r)
+	return Errorf(CodeForbidden, "The role %q does not allow this. Ask an administrator.", r)
 }

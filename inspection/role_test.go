@@ -1,10 +1,6 @@
-package auth
+package inspection
 
-import (
-	"testing"
-
-	"gridpatrol/inspection"
-)
+import "testing"
 
 func TestPermissions(t *testing.T) {
 	// One column for each role: inspector, supervisor, admin.
@@ -27,11 +23,11 @@ func TestPermissions(t *testing.T) {
 		t.Fatalf("the table has %d actions, the code %d", len(table), len(Actions))
 	}
 	for _, a := range Actions {
-		for i, r := range []Role{Inspector, Supervisor, Admin} {
+		for i, r := range []Role{RoleInspector, RoleSupervisor, RoleAdmin} {
 			if got := r.May(a); got != table[a][i] {
 				t.Errorf("%s, %s: %v", r, a, got)
 			}
-			if code := inspection.CodeOf(r.Require(a)); (code == "") != table[a][i] || code != "" && code != inspection.CodeForbidden {
+			if code := CodeOf(r.Require(a)); (code == "") != table[a][i] || code != "" && code != CodeForbidden {
 				t.Errorf("%s, %s: %q", r, a, code)
 			}
 		}
@@ -41,12 +37,12 @@ func TestPermissions(t *testing.T) {
 			}
 		}
 	}
-	if Inspector.May("") || Admin.May("anything") {
+	if RoleInspector.May("") || RoleAdmin.May("anything") {
 		t.Error("an unknown action is allowed")
 	}
-	own := Admin.Permissions()
+	own := RoleAdmin.Permissions()
 	own[0] = "changed"
-	if !Admin.May(ActionMe) {
+	if !RoleAdmin.May(ActionMe) {
 		t.Error("the table can be changed from outside")
 	}
 }
