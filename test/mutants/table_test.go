@@ -74,7 +74,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "what is rejected is thrown away", caught: []string{"quarantine"},
-		edits: []edit{{"sync/quarantine.go", "	d.add(*e, cur)\n	d.known[id] = cur\n", "	d.known[id] = cur\n"}},
+		edits: []edit{{"sync/quarantine.go", "	d.addEntry(*e, cur)\n	d.known[id] = cur\n", "	d.known[id] = cur\n"}},
 	},
 	{
 		bug: "a photo that comes late changes no evidence", caught: []string{"evidence"},
