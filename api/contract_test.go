@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"gridpatrol/auth"
 	"gridpatrol/inspection"
 )
 
@@ -101,7 +100,7 @@ func TestTheContractHasEveryCode(t *testing.T) {
 
 func TestTheContractHasEveryRole(t *testing.T) {
 	want := map[string][]string{}
-	for _, role := range []auth.Role{auth.Inspector, auth.Supervisor, auth.Admin} {
+	for _, role := range []inspection.Role{inspection.RoleInspector, inspection.RoleSupervisor, inspection.RoleAdmin} {
 		var names []string
 		for _, a := range role.Permissions() {
 			names = append(names, "`"+string(a)+"`")
