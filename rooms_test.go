@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -15,52 +16,113 @@ import (
 	"testing"
 )
 
-// rooms is the table of CONTRIBUTING.md: which folder may import which. "*"
-// stands for everything.
-var rooms = map[string][]string{
-	"gridpatrol":                       {"cli"},
-	"gridpatrol/cli":                   {"*"},
-	"gridpatrol/cli/progress":          {},
-	"gridpatrol/cmd/simulate":          {"simulate", "cli/progress"},
-	"gridpatrol/inspection":            {},
-	"gridpatrol/template":              {"inspection"},
-	"gridpatrol/store":                 {"inspection"},
-	"gridpatrol/store/storetest":       {"inspection", "store"},
-	"gridpatrol/store/sqlite":          {"inspection", "store"},
-	"gridpatrol/store/mongo":           {"inspection", "store"},
-	"gridpatrol/store/history":         {"inspection", "store"},
-	"gridpatrol/store/mongo/mongotest": {},
-	"gridpatrol/store/files":           {"inspection", "store"},
-	"gridpatrol/sync":                  {"inspection", "template", "store"},
-	"gridpatrol/auth":                  {"inspection", "store"},
-	"gridpatrol/seeds":                 {"inspection", "template", "seeds/photo"},
-	"gridpatrol/report":                {"inspection", "template", "store"},
-	"gridpatrol/review":                {"inspection", "sync", "store"},
-	"gridpatrol/media":                 {"inspection", "template", "store"},
-	"gridpatrol/seeds/photo":           {},
-	"gridpatrol/simulate":              {"seeds", "seeds/photo"},
-	"gridpatrol/api":                   {"inspection", "sync", "auth", "media", "report", "review"},
-	"gridpatrol/test/bench":            {"*"},
-	"gridpatrol/test/e2e":              {"*"},
-	"gridpatrol/test/mutants":          {"*"},
+// roomsPage has the folder rules. They stand there and nowhere else.
+const roomsPage = "CONTRIBUTING.md"
+
+// tableUnder returns the rows of the first table under a heading of the page,
+// without its head.
+func tableUnder(t *testing.T, heading string) [][]string {
+	t.Helper()
+	_, section, found := strings.Cut(readPage(t, roomsPage), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("%s has no heading %q", roomsPage, heading)
+	}
+	var rows [][]string
+	for line := range strings.Lines(section) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") {
+			if rows != nil {
+				break
+			}
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, cells)
+	}
+	if len(rows) < 3 || len(rows[0]) != 3 {
+		t.Fatalf("%s has no table of three columns under %q", roomsPage, heading)
+	}
+	return rows[2:]
 }
 
-// mayAsk are rooms that ask a server as any client would, without being one.
-var mayAsk = map[string]string{"gridpatrol/cli": "net/http", "gridpatrol/simulate": "net/http"}
+// room is a folder's row: what it may import of ours, "*" for everything.
+type room struct {
+	imports []string
+	// standardOnly: nothing from outside of the standard library either.
+	standardOnly bool
+}
 
-// spokenOnlyIn lists what belongs to one room and what lies in it.
-var spokenOnlyIn = map[string]string{
-	"github.com/gofiber/fiber": "gridpatrol/api",
-	"github.com/valyala/":      "gridpatrol/api",
-	"net/http":                 "gridpatrol/api",
-	"database/sql":             "gridpatrol/store/sqlite",
-	"modernc.org/sqlite":       "gridpatrol/store/sqlite",
-	"go.mongodb.org/":          "gridpatrol/store/mongo",
+// rooms reads the table of rooms, by import path. A row that says nothing of
+// imports is that of a folder without packages of this module.
+func rooms(t *testing.T) map[string]room {
+	t.Helper()
+	out := map[string]room{}
+	for _, row := range tableUnder(t, "## The rooms") {
+		folder := strings.TrimSuffix(strings.Trim(row[0], "`"), "/")
+		if _, err := os.Stat(folder); err != nil {
+			t.Errorf("%s, The rooms: there is no folder %s: take its row out, or write its present name", roomsPage, row[0])
+		}
+		r := room{standardOnly: row[2] == "standard library"}
+		switch row[2] {
+		case "":
+			continue
+		case "everything":
+			r.imports = []string{"*"}
+		case "standard library", "nothing of ours":
+		default:
+			r.imports = quoted(row[2])
+		}
+		if folder == "main.go" {
+			out["gridpatrol"] = r
+			continue
+		}
+		out["gridpatrol/"+folder] = r
+	}
+	return out
+}
+
+// quoted returns what stands in backticks.
+func quoted(cell string) []string {
+	var out []string
+	for _, m := range code.FindAllStringSubmatch(cell, -1) {
+		out = append(out, m[1])
+	}
+	return out
+}
+
+// owned is what is spoken in one room, and what lies in it, only. Guests are
+// rooms that speak it, too.
+type owned struct {
+	prefix string
+	owner  string
+	guests []string
+}
+
+func spokenOnlyIn(t *testing.T) []owned {
+	t.Helper()
+	path := func(folder string) string { return "gridpatrol/" + strings.TrimSuffix(folder, "/") }
+	var out []owned
+	for _, row := range tableUnder(t, "### Spoken in one room only") {
+		o := owned{owner: path(strings.Trim(row[1], "`"))}
+		for _, folder := range quoted(row[2]) {
+			o.guests = append(o.guests, path(folder))
+		}
+		for _, o.prefix = range quoted(row[0]) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+func (o *owned) mayBeImportedBy(importer string) bool {
+	return importer == o.owner || strings.HasPrefix(importer, o.owner+"/") || slices.Contains(o.guests, importer)
 }
 
 type listedPackage struct {
 	ImportPath string
-	Standard   bool
 	Imports    []string
 }
 
@@ -83,26 +145,39 @@ func listPackages(t *testing.T) []listedPackage {
 }
 
 func TestArrowsBetweenRooms(t *testing.T) {
+	table, spoken := rooms(t), spokenOnlyIn(t)
+	seen := map[string]bool{}
 	for _, p := range listPackages(t) {
-		allowed, known := rooms[p.ImportPath]
+		seen[p.ImportPath] = true
+		r, known := table[p.ImportPath]
 		if !known {
-			t.Errorf("%s is in no row of the table of rooms: add it there and in CONTRIBUTING.md", p.ImportPath)
+			t.Errorf("%s is in no row of the table of rooms in %s: write one that says what it may import", p.ImportPath, roomsPage)
 			continue
 		}
 		for _, imported := range p.Imports {
-			room, ours := strings.CutPrefix(imported, "gridpatrol/")
-			if ours && !slices.Contains(allowed, room) && !slices.Contains(allowed, "*") {
-				t.Errorf("%s must not import %s", p.ImportPath, imported)
-			}
-			for prefix, owner := range spokenOnlyIn {
-				if strings.HasPrefix(imported, prefix) && p.ImportPath != owner && !strings.HasPrefix(p.ImportPath, owner+"/") && mayAsk[p.ImportPath] != imported {
-					t.Errorf("%s imports %s, which only %s may", p.ImportPath, imported, owner)
+			checkArrow(t, p.ImportPath, r, imported)
+			for _, o := range spoken {
+				if strings.HasPrefix(imported, o.prefix) && !o.mayBeImportedBy(p.ImportPath) {
+					t.Errorf("%s imports %s, which only %s may (%s, Spoken in one room only)", p.ImportPath, imported, o.owner, roomsPage)
 				}
 			}
-			if p.ImportPath == "gridpatrol/inspection" && strings.Contains(imported, ".") {
-				t.Errorf("inspection imports %s; it is pure", imported)
-			}
 		}
+	}
+	for path := range table {
+		if !seen[path] {
+			t.Errorf("%s, The rooms: %s is no package: leave the third cell of its row empty, or take the row out", roomsPage, path)
+		}
+	}
+}
+
+func checkArrow(t *testing.T, from string, r room, imported string) {
+	t.Helper()
+	name, ours := strings.CutPrefix(imported, "gridpatrol/")
+	if ours && !slices.Contains(r.imports, name) && !slices.Contains(r.imports, "*") {
+		t.Errorf("%s must not import %s: the table of rooms in %s doesn't say so", from, imported, roomsPage)
+	}
+	if !ours && r.standardOnly && strings.Contains(imported, ".") {
+		t.Errorf("%s imports %s, and the table of rooms in %s says: standard library", from, imported, roomsPage)
 	}
 }
 
