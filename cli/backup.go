@@ -14,12 +14,12 @@ import (
 type backupCommand struct {
 	dataFlags `embed:""`
 	quietFlag `embed:""`
-	Output    string `short:"o" required:"" placeholder:"FILE" help:"File to write, or - for standard output. It holds password hashes and keys: keep it safe."`
+	Output    filePath `short:"o" required:"" placeholder:"FILE" help:"File to write, or - for standard output. It holds password hashes and keys: keep it safe."`
 }
 
 // Run writes a backup beside a server that may be running.
 func (c *backupCommand) Run(r *run) error {
-	return withDatabase(r, c.location(), true, func(db history.Database) error {
+	return withDatabase(r, c.location(), existing, func(db history.Database) error {
 		p := c.progress(r, "backup")
 		var contents *history.Contents
 		write := func(w io.Writer) (err error) {
@@ -59,7 +59,8 @@ func summary(c *history.Contents) string {
 
 // writeFile writes a file that appears whole or not at all, readable by its
 // owner only. What was there before under its name stays until then.
-func writeFile(file string, write func(io.Writer) error) error {
+func writeFile(name filePath, write func(io.Writer) error) error {
+	file := string(name)
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
 		return err
@@ -92,13 +93,21 @@ func syncFolder(dir string) error {
 type restoreCommand struct {
 	dataFlags `embed:""`
 	quietFlag `embed:""`
-	File      string `arg:"" type:"existingfile" help:"Backup to restore."`
+	File      filePath `arg:"" help:"Backup to restore."`
+}
+
+// Validate refuses a command line without a backup.
+func (c *restoreCommand) Validate() error {
+	if info, err := os.Stat(string(c.File)); err != nil || info.IsDir() {
+		return fmt.Errorf("there is no file %s", c.File)
+	}
+	return nil
 }
 
 // Run reads the backup twice: a broken one is refused before anything is
 // written.
 func (c *restoreCommand) Run(r *run) error {
-	f, err := os.Open(c.File)
+	f, err := os.Open(string(c.File))
 	if err != nil {
 		return err
 	}
@@ -115,7 +124,7 @@ func (c *restoreCommand) Run(r *run) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	return withDatabase(r, c.location(), false, func(db history.Database) error {
+	return withDatabase(r, c.location(), toFill, func(db history.Database) error {
 		contents, err := history.Restore(r.ctx, f, db, o)
 		if err != nil {
 			return err
@@ -151,8 +160,8 @@ type migrateCommand struct {
 
 // Run moves a database; after a crash the same command goes on.
 func (c *migrateCommand) Run(r *run) error {
-	return withDatabase(r, c.From, true, func(from history.Database) error {
-		return withDatabase(r, c.To, false, func(to history.Database) error {
+	return withDatabase(r, c.From, existing, func(from history.Database) error {
+		return withDatabase(r, c.To, toFill, func(to history.Database) error {
 			p := c.progress(r, "migrate")
 			moved, err := history.Migrate(r.ctx, from, to, workOptions(p))
 			p.End()

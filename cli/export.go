@@ -25,7 +25,7 @@ type exportFlags struct {
 	Month     string            `required:"" help:"Month that the window is named after, like 2026-10."`
 	Area      []inspection.Area `help:"Code of an area; all that there are by default. May be repeated."`
 	AsOf      string            `help:"Token of an earlier report, or a time: what was known then."`
-	Output    string            `short:"o" required:"" type:"path" help:"File to write. Its ending says in which format."`
+	Output    filePath          `short:"o" required:"" help:"File to write. Its ending says in which format."`
 }
 
 type exportJoint struct {
@@ -51,15 +51,15 @@ func (c *exportDispatch) Run(r *run) error {
 type exporter func(s *report.Service, ctx context.Context, q report.JointQuery, format report.Format) (*report.File, error)
 
 func (f exportFlags) export(r *run, window string, do exporter) error {
-	format := report.Format(strings.TrimPrefix(strings.ToLower(filepath.Ext(f.Output)), "."))
+	format := report.Format(strings.TrimPrefix(strings.ToLower(filepath.Ext(string(f.Output))), "."))
 	if !format.Valid() {
-		return fmt.Errorf("the file must end in .xlsx, .csv, .geojson or .json, not as %s", filepath.Base(f.Output))
+		return fmt.Errorf("the file must end in .xlsx, .csv, .geojson or .json, not as %s", filepath.Base(string(f.Output)))
 	}
 	w, err := report.ParseWindow(f.Month, window)
 	if err != nil {
 		return err
 	}
-	return withStore(r, f.location(), true, func(st store.Store) error {
+	return withStore(r, f.location(), existing, func(st store.Store) error {
 		reports, err := newReports(st, nil, f.Data, now)
 		if err != nil {
 			return err

@@ -36,8 +36,8 @@ func openBlobs(st store.Store, location string) (store.Blobs, error) {
 
 // withDatabase opens the database at a location with all that belongs to it,
 // for the time of do.
-func withDatabase(r *run, location string, existing bool, do func(history.Database) error) error {
-	return withStore(r, location, existing, func(st store.Store) error {
+func withDatabase(r *run, location string, p presence, do func(history.Database) error) error {
+	return withStore(r, location, p, func(st store.Store) error {
 		blobs, err := openBlobs(st, location)
 		if err != nil {
 			return &placedError{location, err}
@@ -99,7 +99,7 @@ type mediaRebuild struct {
 
 // Run makes the derivatives anew, beside a server that may be running.
 func (c *mediaRebuild) Run(r *run) error {
-	return withStore(r, c.location(), true, func(st store.Store) error {
+	return withStore(r, c.location(), existing, func(st store.Store) error {
 		blobs, err := openBlobs(st, c.location())
 		if err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"gridpatrol/store"
 	"gridpatrol/store/history"
 	"gridpatrol/store/mongo"
@@ -23,27 +25,40 @@ type dataFlags struct {
 // location is what openStore takes.
 func (f dataFlags) location() string { return cmp.Or(f.Store, f.Data) }
 
-// open opens the database to be served from. One that a restore or migration
-// has not filled yet is refused.
-func (f dataFlags) open(ctx context.Context) (store.Store, error) {
-	st, err := openStore(ctx, f.location(), false)
+// presence is what may be at a location.
+type presence int
+
+const (
+	// existing: a database that was made before. A typo makes none.
+	existing presence = iota
+	// orNew: a database, or nothing yet: then one is made.
+	orNew
+	// toFill: nothing, or what an earlier restore or migration left.
+	toFill
+)
+
+// openStore opens the database at a location: the folder of an embedded store,
+// or a Mongo database's URI. One that a restore or migration has not filled yet
+// is opened by these only.
+func openStore(ctx context.Context, location string, p presence) (store.Store, error) {
+	st, err := openEngine(ctx, location, p == existing)
 	if err != nil {
-		return nil, err
+		return nil, &placedError{location, err}
+	}
+	if p == toFill {
+		return st, nil
 	}
 	if err := history.CheckFinished(ctx, st); err != nil {
-		return nil, errors.Join(err, st.Close())
+		return nil, &placedError{location, errors.Join(err, st.Close())}
 	}
 	return st, nil
 }
 
-// openStore opens the database at a location: the folder of an embedded store,
-// or a Mongo database's URI. If it must exist, a folder without one is refused
-// rather than made into one.
-func openStore(ctx context.Context, location string, existing bool) (store.Store, error) {
+func openEngine(ctx context.Context, location string, existing bool) (store.Store, error) {
 	scheme, _, isURI := strings.Cut(location, "://")
 	switch {
 	case isURI && (scheme == "mongodb" || scheme == "mongodb+srv"):
-		return mongo.Open(ctx, location, mongo.Options{NewID: newID})
+		return mongo.Open(ctx, location, mongo.Options{NewID: newID, Existing: existing})
 	case isURI:
 		return nil, fmt.Errorf("there is no store for %s://: name a folder or a mongodb:// database", scheme)
 	}
@@ -51,10 +66,10 @@ func openStore(ctx context.Context, location string, existing bool) (store.Store
 }
 
 // withStore opens the database at a location for the time of do.
-func withStore(r *run, location string, existing bool, do func(store.Store) error) error {
-	st, err := openStore(r.ctx, location, existing)
+func withStore(r *run, location string, p presence, do func(store.Store) error) error {
+	st, err := openStore(r.ctx, location, p)
 	if err != nil {
-		return &placedError{location, err}
+		return err
 	}
 	defer closing(r, "store", st.Close)
 	return do(st)
@@ -73,8 +88,29 @@ func (e *placedError) Unwrap() error { return e.err }
 // shown is the location without the password that a URI may hold.
 func shown(location string) string {
 	u, err := url.Parse(location)
-	if err != nil || u.User == nil {
+	switch {
+	case err == nil && u.User != nil:
+		return u.Redacted()
+	case err == nil:
 		return location
 	}
-	return u.Redacted()
+	// What is no right URI may hold a password nevertheless.
+	scheme, rest, isURI := strings.Cut(location, "://")
+	at := strings.LastIndex(rest, "@")
+	if !isURI || at < 0 {
+		return location
+	}
+	return scheme + "://…" + rest[at:]
+}
+
+// filePath is a file as the person named it.
+type filePath string
+
+// UnmarshalText spells ~ out, which a shell leaves alone in --flag=~/file.
+func (p *filePath) UnmarshalText(text []byte) error {
+	*p = filePath(text)
+	if strings.HasPrefix(string(text), "~/") {
+		*p = filePath(kong.ExpandPath(string(text)))
+	}
+	return nil
 }

@@ -53,7 +53,7 @@ func TestWriteFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "heads.json")
 	write := func(text string, failure error) error {
-		return writeFile(file, func(w io.Writer) error {
+		return writeFile(filePath(file), func(w io.Writer) error {
 			_, err := io.WriteString(w, text)
 			return errors.Join(err, failure)
 		})
@@ -76,7 +76,7 @@ func TestWriteFile(t *testing.T) {
 			t.Errorf("after %q there are %v, %v", c.text, names, err)
 		}
 	}
-	if err := writeFile(filepath.Join(dir, "no", "folder"), nil); err == nil {
+	if err := writeFile(filePath(filepath.Join(dir, "no", "folder")), nil); err == nil {
 		t.Error("a file in a folder that isn't there was written")
 	}
 }

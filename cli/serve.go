@@ -77,7 +77,7 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 		return err
 	}
 	sweepLess()
-	st, err := data.open(r.ctx)
+	st, err := openStore(r.ctx, data.location(), orNew)
 	if err != nil {
 		return err
 	}

@@ -43,18 +43,32 @@ func (f passwordFlags) read(in io.Reader) (password string, made bool, err error
 	return strings.TrimRight(line, "\r\n"), false, nil
 }
 
+// createFlag is taken by what may come before the first start of a server.
+type createFlag struct {
+	Create bool `help:"Make the database if there is none yet."`
+}
+
+func (f createFlag) withAccounts(r *run, data dataFlags, do func(*auth.Service) error) error {
+	if f.Create {
+		return withAccounts(r, data, orNew, do)
+	}
+	err := withAccounts(r, data, existing, do)
+	var placed *placedError
+	if errors.As(err, &placed) && inspection.CodeOf(err) == inspection.CodeNotFound {
+		err = fmt.Errorf("%w With --create, a new one is made", err)
+	}
+	return err
+}
+
 // withAccounts opens the store beside a server that may be running on it.
-func withAccounts(r *run, data dataFlags, do func(*auth.Service) error) error {
-	st, err := data.open(r.ctx)
-	if err != nil {
-		return err
-	}
-	defer closing(r, "store", st.Close)
-	accounts, err := openAccounts(r, st)
-	if err != nil {
-		return err
-	}
-	return do(accounts)
+func withAccounts(r *run, data dataFlags, p presence, do func(*auth.Service) error) error {
+	return withStore(r, data.location(), p, func(st store.Store) error {
+		accounts, err := openAccounts(r, st)
+		if err != nil {
+			return err
+		}
+		return do(accounts)
+	})
 }
 
 func openAccounts(r *run, st store.Store) (*auth.Service, error) {
@@ -71,6 +85,7 @@ func openAccounts(r *run, st store.Store) (*auth.Service, error) {
 
 type userAdd struct {
 	dataFlags     `embed:""`
+	createFlag    `embed:""`
 	passwordFlags `embed:""`
 	Username      string            `arg:"" help:"Name to sign in with."`
 	Name          string            `required:"" help:"Name of the person."`
@@ -84,7 +99,7 @@ func (c *userAdd) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	return withAccounts(r, c.dataFlags, func(a *auth.Service) error {
+	return c.withAccounts(r, c.dataFlags, func(a *auth.Service) error {
 		u, err := a.AddUser(r.ctx, "", auth.NewUser{
 			Username: c.Username, Name: c.Name, Password: password, Role: c.Role, Areas: c.Area,
 		})
@@ -113,8 +128,9 @@ func areaList(areas []inspection.Area) string {
 }
 
 type userImport struct {
-	dataFlags `embed:""`
-	File      string `arg:"" help:"CSV file, or - for standard input."`
+	dataFlags  `embed:""`
+	createFlag `embed:""`
+	File       string `arg:"" help:"CSV file, or - for standard input."`
 }
 
 // Run imports the accounts and prints what became of each line.
@@ -128,7 +144,7 @@ func (c *userImport) Run(r *run) error {
 		defer f.Close()
 		in = f
 	}
-	return withAccounts(r, c.dataFlags, func(a *auth.Service) error {
+	return c.withAccounts(r, c.dataFlags, func(a *auth.Service) error {
 		results, err := a.ImportCSV(r.ctx, "", in)
 		failed := printImport(r.Stdout, results)
 		if err != nil {
@@ -210,7 +226,7 @@ func (c *userReset) Run(r *run) error {
 }
 
 func patchUser(r *run, data dataFlags, username string, patch auth.UserPatch, done string) error {
-	return withAccounts(r, data, func(a *auth.Service) error {
+	return withAccounts(r, data, existing, func(a *auth.Service) error {
 		u, err := a.UserByName(r.ctx, username)
 		if err != nil {
 			return err
@@ -229,7 +245,7 @@ type userList struct {
 
 // Run lists the accounts.
 func (c *userList) Run(r *run) error {
-	return withAccounts(r, c.dataFlags, func(a *auth.Service) error {
+	return withAccounts(r, c.dataFlags, existing, func(a *auth.Service) error {
 		users, err := a.Users(r.ctx)
 		if err != nil {
 			return err

@@ -14,9 +14,9 @@ import (
 type verifyCommand struct {
 	dataFlags  `embed:""`
 	quietFlag  `embed:""`
-	Heads      string `type:"path" placeholder:"FILE" help:"Heads that were noted before: the history must still lead through them."`
-	WriteHeads string `type:"path" placeholder:"FILE" help:"Note the heads here if all is fine; may be the file of --heads. Keep it on another machine."`
-	JSON       bool   `help:"Print the report as JSON."`
+	Heads      filePath `placeholder:"FILE" help:"Heads that were noted before: the history must still lead through them."`
+	WriteHeads filePath `placeholder:"FILE" help:"Note the heads here if all is fine; may be the file of --heads. Keep it on another machine."`
+	JSON       bool     `help:"Print the report as JSON."`
 }
 
 // Run verifies the history beside a server that may be running on it.
@@ -25,7 +25,7 @@ func (c *verifyCommand) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	return withStore(r, c.location(), true, func(st store.Store) error {
+	return withStore(r, c.location(), existing, func(st store.Store) error {
 		p := c.progress(r, "verify")
 		report, err := history.Verify(r.ctx, st, history.VerifyOptions{
 			Noted: noted, Options: history.Options{Progress: tellStep(p)},
@@ -41,11 +41,11 @@ func (c *verifyCommand) Run(r *run) error {
 	})
 }
 
-func readNote(file string) (*history.Note, error) {
+func readNote(file filePath) (*history.Note, error) {
 	if file == "" {
 		return nil, nil
 	}
-	f, err := os.Open(file)
+	f, err := os.Open(string(file))
 	if err != nil {
 		return nil, fmt.Errorf("--heads: %w", err)
 	}

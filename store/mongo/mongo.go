@@ -38,6 +38,8 @@ var _ store.Store = (*Store)(nil)
 type Options struct {
 	// NewID makes UUIDs: the identity of a database that doesn't exist yet.
 	NewID func() string
+	// Existing: a name without a database is an error, not a new one.
+	Existing bool
 	// Patience is how long another process may take to project what it
 	// appended before this one does it; 0 means a second. After a crash the
 	// first to touch an area waits this long, once.
@@ -69,6 +71,7 @@ type Store struct {
 	plain    *driver.Collection
 	meta     *driver.Collection
 	newID    func() string
+	existing bool
 	patience time.Duration
 	quirks   quirks
 	tweaks   tweaks
@@ -83,7 +86,8 @@ type Store struct {
 // path, "gridpatrol" without one; what is missing there is made. Returns a
 // CodeUnavailable error that says what to do if the URI is wrong, the server
 // is away or turns the user away, the user may not write, or the database was
-// made by a newer version of this program.
+// made by a newer version of this program; CodeNotFound if it must exist and
+// doesn't.
 func Open(ctx context.Context, uri string, opts Options) (*Store, error) {
 	return open(ctx, uri, opts, tweaks{})
 }
@@ -94,7 +98,7 @@ func open(ctx context.Context, uri string, opts Options, t tweaks) (*Store, erro
 		return nil, err
 	}
 	s := &Store{
-		client: client, newID: opts.NewID, patience: opts.Patience, tweaks: t,
+		client: client, newID: opts.NewID, existing: opts.Existing, patience: opts.Patience, tweaks: t,
 		log: database.Collection("log"), views: database.Collection("views"),
 		plain: database.Collection("plain"), meta: database.Collection("meta"),
 		areas: map[inspection.Area]*area{},

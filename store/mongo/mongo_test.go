@@ -63,6 +63,22 @@ func openIn(t testing.TB, uri string, change ...func(*Options, *tweaks)) *Store 
 	return st
 }
 
+// TestExisting: who only wants to read makes no database by mistake.
+func TestExisting(t *testing.T) {
+	uri := mongotest.Database(t)
+	opts := testOptions()
+	opts.Existing = true
+	for range 2 { // nothing is left of the first time
+		if st, err := Open(t.Context(), uri, opts); inspection.CodeOf(err) != inspection.CodeNotFound {
+			t.Fatalf("Open returned %v, %v", st, err)
+		}
+	}
+	if err := openIn(t, uri).Close(); err != nil {
+		t.Fatal(err)
+	}
+	openIn(t, uri, func(o *Options, _ *tweaks) { o.Existing = true })
+}
+
 func TestContract(t *testing.T) {
 	storetest.RunScaled(t, func(t *testing.T) func() store.Store {
 		uri := mongotest.Database(t)

@@ -152,6 +152,9 @@ func (s *Store) checkSchema(ctx context.Context) error {
 			"The database has schema %s, made by a newer version of this program, which knows schemas up to %s. Install the newer version, or name another database.",
 			version, schemaVersion)
 	}
+	if s.existing {
+		return inspection.Errorf(inspection.CodeNotFound, "There is no database of this name on the server. Name one that was made before.")
+	}
 	if !s.quirks.idle {
 		if err := s.makeIndexes(ctx); err != nil {
 			return err

@@ -30,7 +30,7 @@ func TestDemoStaysOnLoopback(t *testing.T) {
 
 func TestDemoIsNotMixedIntoRealData(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	if out, status := run(t, "a long password\n", "user", "add", "chen", "--name", "陈", "--role", "admin", "--area", "610102", "--password-stdin", "--data", data); status != 0 {
+	if out, status := run(t, "a long password\n", "user", "add", "chen", "--name", "陈", "--role", "admin", "--area", "610102", "--password-stdin", "--create", "--data", data); status != 0 {
 		t.Fatal(out)
 	}
 	if out, status := run(t, "", "demo", "--data", data, "--listen", "127.0.0.1:0"); status == 0 || !strings.Contains(out, "accounts already") {
