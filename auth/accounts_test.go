@@ -84,7 +84,7 @@ func TestUserHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := records[inspection.DocID(u.ID)]
-	if r.Rev != 2 || r.Seq != 3 || r.Collection != inspection.Users || r.Area != inspection.ReferenceArea || r.Kept {
+	if r.Rev != 2 || r.Seq != 3 || r.Collection != inspection.Users || r.Area != inspection.ReferenceArea || r.Pinned {
 		t.Errorf("record %+v", r)
 	}
 	doc, err := decodeUser(r.Doc)

@@ -34,7 +34,7 @@ type Store interface {
 	Entries(ctx context.Context, area inspection.Area, seqs []int64) ([]store.Entry, error)
 	Records(ctx context.Context, ids []inspection.DocID) (map[inspection.DocID]store.Record, error)
 	Changes(ctx context.Context, q store.ChangesQuery) (store.Changes, error)
-	Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error)
+	ByTerm(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error)
 }
 
 // Amender makes the server's own changes of documents entries of their log.

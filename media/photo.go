@@ -137,7 +137,7 @@ func (s *Service) naming(ctx context.Context, sha256 string, each func(*store.Re
 	const page = 100
 	var after inspection.DocID
 	for {
-		records, err := s.cfg.Store.Termed(ctx, store.TermPhoto+sha256, after, page)
+		records, err := s.cfg.Store.ByTerm(ctx, store.TermPhoto+sha256, after, page)
 		if err != nil {
 			return err
 		}

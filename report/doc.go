@@ -31,7 +31,7 @@ type Store interface {
 
 	Records(ctx context.Context, ids []inspection.DocID) (map[inspection.DocID]store.Record, error)
 	Changes(ctx context.Context, q store.ChangesQuery) (store.Changes, error)
-	Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error)
+	ByTerm(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error)
 	List(ctx context.Context, q store.ListQuery) (store.List, error)
 
 	Get(ctx context.Context, table store.Table, key string) (store.Row, error)

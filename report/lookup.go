@@ -15,7 +15,7 @@ import (
 func (v *view) ofSession(ctx context.Context, session inspection.DocID, visit func(document) error) error {
 	after := inspection.DocID("")
 	for {
-		page, err := v.store.Termed(ctx, store.TermSession+string(session), after, pageSize)
+		page, err := v.store.ByTerm(ctx, store.TermSession+string(session), after, pageSize)
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func TestReviewFlow(t *testing.T) {
 	p, id := w.phone("li", street), newID()
 	p.applied(id, 0, burning(edit{"note": "x"}))
 	r := w.decide(id, inspection.ReviewSendBack, "  The photo shows another place. ")
-	if r.Rev != 2 || r.Index.State != "has_issues" || !r.Kept {
+	if r.Rev != 2 || r.Index.State != "has_issues" || !r.Pinned {
 		t.Errorf("sent back: %+v", r)
 	}
 	got := p.pulled()[id]["server"].(inspection.Object)["review"].(inspection.Object)
@@ -30,7 +30,7 @@ func TestReviewFlow(t *testing.T) {
 	if res := p.applied(id, 1, edit{"note": "y"}); at(t, res.Doc, "server", "review", "state") != `"edited"` {
 		t.Errorf("after an edit: %s", res.Doc)
 	}
-	if r = w.decide(id, inspection.ReviewApprove, ""); at(t, r.Doc, "server", "review", "comment") != "null" || r.Kept {
+	if r = w.decide(id, inspection.ReviewApprove, ""); at(t, r.Doc, "server", "review", "comment") != "null" || r.Pinned {
 		t.Errorf("approved: %s", r.Doc)
 	}
 	parked := p.want(store.Conflicted, p.mutation("inspections", "put", id, 3, edit{"note": "z"}))

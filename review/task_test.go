@@ -210,7 +210,7 @@ func TestTaskFlow(t *testing.T) {
 	p.want(store.Applied, p.mutation("tasks", "put", string(r.ID), r.Rev, edit{"rectification": edit{"note": "again"}}))
 	r = w.move(r, review.TaskMove{Event: inspection.TaskVerify})
 	r = w.move(r, review.TaskMove{Event: inspection.TaskClose, Comment: "好"})
-	if at(t, r.Doc, "server", "state") != `"closed"` || r.Kept {
+	if at(t, r.Doc, "server", "state") != `"closed"` || r.Pinned {
 		t.Errorf("closed: %s", r.Doc)
 	}
 	late := p.want(store.Conflicted, p.mutation("tasks", "put", string(r.ID), r.Rev, edit{"rectification": edit{"note": "too late"}}))

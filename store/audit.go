@@ -36,8 +36,8 @@ type Audit interface {
 	SelfCheck(ctx context.Context) ([]string, error)
 }
 
-// Moving is what moves a database from one store to another.
-type Moving interface {
+// Migratable is what moves a database from one store to another.
+type Migratable interface {
 	// SetID gives the database another identity, in all processes. The caller
 	// sees to it that nobody is served meanwhile.
 	SetID(ctx context.Context, id string) error

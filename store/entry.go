@@ -60,7 +60,7 @@ type Entry struct {
 	Detail     string
 	Content    string
 	Deleted    bool
-	Kept       bool
+	Pinned     bool
 	// Row: it came as a row of an RxDB replication. Those have no number.
 	Row  bool
 	Sent []byte
@@ -108,7 +108,7 @@ func Fold(before *Record, area inspection.Area, e *Entry) Record {
 	}
 	r.Area, r.Collection, r.ID = area, e.Collection, e.ID
 	r.Rev, r.Seq, r.At = e.Rev, e.Seq, e.At
-	r.Deleted, r.Kept, r.Doc = e.Deleted, e.Kept, e.Doc
+	r.Deleted, r.Pinned, r.Doc = e.Deleted, e.Pinned, e.Doc
 	if e.Index != nil {
 		r.Index = *e.Index
 	} else {
@@ -279,7 +279,7 @@ func (e *Entry) appendJSON(dst []byte) []byte {
 	text("detail", e.Detail)
 	text("content", e.Content)
 	flag("deleted", e.Deleted)
-	flag("kept", e.Kept)
+	flag("kept", e.Pinned)
 	flag("row", e.Row)
 	raw("sent", e.Sent)
 	raw("doc", e.Doc)
@@ -302,7 +302,7 @@ type entryJSON struct {
 	Detail     string                `json:"detail"`
 	Content    string                `json:"content"`
 	Deleted    bool                  `json:"deleted"`
-	Kept       bool                  `json:"kept"`
+	Pinned     bool                  `json:"kept"`
 	Row        bool                  `json:"row"`
 	Sent       json.RawMessage       `json:"sent"`
 	Doc        json.RawMessage       `json:"doc"`
@@ -325,7 +325,7 @@ func decodeEntries(stored []byte, first int64) ([]Entry, error) {
 			Seq: e.Seq, Collection: e.Collection, ID: e.ID, Rev: e.Rev, Kind: e.Kind,
 			Actor: e.Actor, Device: e.Device, N: e.N, Base: e.Base, At: e.At,
 			Status: e.Status, Code: e.Code, Detail: e.Detail, Content: e.Content,
-			Deleted: e.Deleted, Kept: e.Kept, Row: e.Row, Sent: e.Sent, Doc: e.Doc,
+			Deleted: e.Deleted, Pinned: e.Pinned, Row: e.Row, Sent: e.Sent, Doc: e.Doc,
 		}
 	}
 	return entries, nil

@@ -13,10 +13,10 @@ import (
 
 func TestFold(t *testing.T) {
 	first := entry(3)
-	first.Kept = true
+	first.Pinned = true
 	r := store.Fold(nil, street, &first)
 	want := store.Record{
-		Area: street, Collection: inspection.Inspections, ID: first.ID, Rev: 3, Seq: 3, At: first.At, Kept: true,
+		Area: street, Collection: inspection.Inspections, ID: first.ID, Rev: 3, Seq: 3, At: first.At, Pinned: true,
 		Revisions: []int64{3}, Marks: []store.Mark{{Device: first.By(), N: 3, Base: 1, Seq: 3}}, Doc: first.Doc,
 	}
 	if !reflect.DeepEqual(r, want) {
@@ -25,7 +25,7 @@ func TestFold(t *testing.T) {
 	review := entry(5)
 	review.Kind, review.Device, review.N, review.Status, review.Deleted = store.KindReview, "", 0, "", true
 	r = store.Fold(&r, street, &review)
-	want.Rev, want.Seq, want.At, want.Kept, want.Deleted, want.Doc = 5, 5, review.At, false, true, review.Doc
+	want.Rev, want.Seq, want.At, want.Pinned, want.Deleted, want.Doc = 5, 5, review.At, false, true, review.Doc
 	want.Revisions = []int64{3, 5}
 	if !reflect.DeepEqual(r, want) {
 		t.Fatalf("the second entry makes\n%+v, want\n%+v", r, want)

@@ -39,7 +39,7 @@ type Store interface {
 	Views
 	Tables
 	Audit
-	Moving
+	Migratable
 
 	// ID is the database's identity: a UUID made with the database and the
 	// same for all processes that use it. A restored database has its own, a
@@ -98,9 +98,9 @@ type Views interface {
 	// that has one.
 	Receipts(ctx context.Context, device inspection.Device, ns []int64) (map[int64]Receipt, error)
 
-	// Termed returns up to limit records that can be found by the term and
+	// ByTerm returns up to limit records that can be found by the term and
 	// whose id is above after, in order of id; tombstones too.
-	Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]Record, error)
+	ByTerm(ctx context.Context, term string, after inspection.DocID, limit int) ([]Record, error)
 
 	// List returns documents of one collection, newest first: by their
 	// Index's Started, then by id, both descending.
@@ -180,8 +180,8 @@ type Record struct {
 	Seq        int64
 	At         time.Time
 	Deleted    bool
-	// Kept: a first sync sends the document whatever its age.
-	Kept bool
+	// Pinned: a first sync sends the document whatever its age.
+	Pinned bool
 	// Revisions holds the seq of each revision; revision r is at index r-1.
 	Revisions []int64
 	// Marks holds the newest edit of each device on this document.
@@ -230,16 +230,16 @@ type Receipt struct {
 }
 
 // ChangesQuery asks for one area's changes with After < seq ≤ Upto, oldest
-// first. Upto 0 means up to the head. Records at or below KeptUpto come only
-// if they are Kept. No Collections means none. Bare asks for no more of a
+// first. Upto 0 means up to the head. Records at or below PinnedUpto come
+// only if they are Pinned. No Collections means none. Bare asks for no more of a
 // record than what phones are served: its Collection, ID, Area, Seq, Deleted,
-// Kept and Doc; engines may leave the rest out.
+// Pinned and Doc; engines may leave the rest out.
 type ChangesQuery struct {
 	Area        inspection.Area
 	Collections []inspection.Collection
 	After       int64
 	Upto        int64
-	KeptUpto    int64
+	PinnedUpto  int64
 	Limit       int
 	Bare        bool
 }

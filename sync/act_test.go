@@ -78,7 +78,7 @@ func TestActs(t *testing.T) {
 				return nil
 			},
 		})
-		if err != nil || out[id].Collection != inspection.Tasks || !out[id].Kept || out[id].Index.State != "assigned" {
+		if err != nil || out[id].Collection != inspection.Tasks || !out[id].Pinned || out[id].Index.State != "assigned" {
 			t.Fatalf("%+v, %v", out[id], err)
 		}
 		seen, _ := p.pull(sync.PullRequest{})

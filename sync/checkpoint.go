@@ -15,7 +15,7 @@ type checkpoint struct {
 	Database string            `json:"d"`
 	User     inspection.UserID `json:"u"`
 	// Horizon bounds the first sync: what changed since then is sent, older
-	// documents only if they are kept. Zero means everything.
+	// documents only if they are pinned. Zero means everything.
 	Horizon time.Time                         `json:"h,omitzero"`
 	Areas   map[inspection.Area]*areaPosition `json:"a"`
 }
@@ -27,8 +27,8 @@ type areaPosition struct {
 	Grant int64 `json:"g"`
 	// Seqs holds the position of each collection that the phone follows.
 	Seqs map[inspection.Collection]int64 `json:"s"`
-	// KeptUpto: at or below this seq only kept documents are sent.
-	KeptUpto int64 `json:"k,omitempty"`
+	// PinnedUpto: at or below this seq only pinned documents are sent.
+	PinnedUpto int64 `json:"k,omitempty"`
 	// Named is the seq of the task whose inspection was the last to come along.
 	Named int64 `json:"n,omitempty"`
 }
@@ -57,7 +57,7 @@ func decodeCheckpoint(s string) (*checkpoint, error) {
 		return nil, badCheckpoint()
 	}
 	for _, p := range c.Areas {
-		if p == nil || p.Grant < 0 || p.KeptUpto < 0 {
+		if p == nil || p.Grant < 0 || p.PinnedUpto < 0 {
 			return nil, badCheckpoint()
 		}
 		for _, seq := range p.Seqs {

@@ -279,7 +279,7 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 		return nil, err
 	}
 	q := readSetOf(area, items)
-	seen, err := store.Look(ctx, s.store, q)
+	seen, err := store.ReadSnapshot(ctx, s.store, q)
 	if err != nil {
 		return nil, err
 	}
@@ -305,8 +305,8 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 
 // readSetOf asks for all receipts and records that deciding the items may look
 // at.
-func readSetOf(area inspection.Area, items []*item) store.Question {
-	q := store.Question{Area: area, Receipts: map[inspection.Device][]int64{}}
+func readSetOf(area inspection.Area, items []*item) store.ReadSet {
+	q := store.ReadSet{Area: area, Receipts: map[inspection.Device][]int64{}}
 	for _, it := range items {
 		q.IDs = append(q.IDs, it.ids()...)
 		if it.act != nil {

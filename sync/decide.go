@@ -383,7 +383,7 @@ func (d *decider) encode(e *store.Entry, doc, server inspection.Object) error {
 	if len(own) > inspection.MaxDocumentBytes {
 		return tooLarge()
 	}
-	e.Kept = pinned(e, doc, server)
+	e.Pinned = pinned(e, doc, server)
 	e.Index = indexOf(e.Collection, doc, server)
 	next := `,"server":`
 	if len(doc) == 0 {

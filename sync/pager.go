@@ -64,7 +64,7 @@ func queryOf(area inspection.Area, pos *areaPosition, limit int) store.ChangesQu
 	behind, after, upto := pos.next()
 	return store.ChangesQuery{
 		Area: area, Collections: behind, After: after, Upto: upto,
-		KeptUpto: pos.KeptUpto, Limit: limit, Bare: true,
+		PinnedUpto: pos.PinnedUpto, Limit: limit, Bare: true,
 	}
 }
 
@@ -111,7 +111,7 @@ func (p *pager) named(ctx context.Context, records []store.Record) (map[inspecti
 	var ids []inspection.DocID
 	for i := range records {
 		r := &records[i]
-		if r.Collection != inspection.Tasks || !r.Kept {
+		if r.Collection != inspection.Tasks || !r.Pinned {
 			continue
 		}
 		doc, err := inspection.ParseObject(r.Doc)
@@ -145,7 +145,7 @@ func (p *pager) wouldMiss(r *store.Record) bool {
 		return false
 	}
 	_, follows := pos.Seqs[inspection.Inspections]
-	return follows && !r.Kept && r.Seq <= pos.KeptUpto
+	return follows && !r.Pinned && r.Seq <= pos.PinnedUpto
 }
 
 func stringOf(v any) string {

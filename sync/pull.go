@@ -208,7 +208,7 @@ func (s *Service) position(ctx context.Context, principal *inspection.Principal,
 			if err != nil {
 				return err
 			}
-			p.KeptUpto = upto
+			p.PinnedUpto = upto
 		}
 		p.follow(field)
 		positions[area] = p

@@ -110,7 +110,7 @@ func TestMerging(t *testing.T) {
 			at(t, r.Doc, "server", "conflicts", "0", "pointer") != `"/answers/a"` || at(t, r.Doc, "server", "conflicts", "0", "by") != `"li"` {
 			t.Errorf("%s", r.Doc)
 		}
-		if !w.record(id).Kept {
+		if !w.record(id).Pinned {
 			t.Error("a record with an open conflict is not kept for first syncs")
 		}
 	})
@@ -336,7 +336,7 @@ func TestSessionsSitesAndTasksSync(t *testing.T) {
 	if !strings.Contains(at(t, r.Doc, "server", "problems"), "/participants/1") {
 		t.Errorf("%s", r.Doc)
 	}
-	if !w.record(session).Kept {
+	if !w.record(session).Pinned {
 		t.Error("a session without end is not kept")
 	}
 	p.one(store.Applied, in("sites", p.put(site, 0, edit{"area": street, "name": "长乐加油站"})))
@@ -395,7 +395,7 @@ func (w *world) task(members edit) string {
 	}
 	commit, err := store.Seal(street, head, []store.Entry{{
 		Seq: head.Seq + 1, Collection: inspection.Tasks, ID: inspection.DocID(id), Rev: 1,
-		Kind: store.KindReference, Actor: "boss", At: maxTime(head.At, w.clock()), Kept: true, Doc: inspection.AppendJSON(nil, d),
+		Kind: store.KindReference, Actor: "boss", At: maxTime(head.At, w.clock()), Pinned: true, Doc: inspection.AppendJSON(nil, d),
 	}})
 	if err == nil {
 		err = w.store.Append(w.ctx, commit)

@@ -289,7 +289,7 @@ func (w *world) review(id, state string) {
 	server["rev"] = json.Number(fmt.Sprint(r.Rev + 1))
 	commit, err := store.Seal(r.Area, head, []store.Entry{{
 		Seq: head.Seq + 1, Collection: r.Collection, ID: r.ID, Rev: r.Rev + 1, Kind: store.KindReview,
-		Actor: "boss", At: head.At, Kept: state == "has_issues", Doc: inspection.AppendJSON(nil, d),
+		Actor: "boss", At: head.At, Pinned: state == "has_issues", Doc: inspection.AppendJSON(nil, d),
 	}})
 	if err != nil {
 		w.t.Fatal(err)

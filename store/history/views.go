@@ -198,7 +198,7 @@ func (f *folded) differences(r *store.Record) []string {
 	check("seq", r.Seq == f.Seq)
 	check("at", sameTime(r.At, f.At))
 	check("deleted", r.Deleted == f.Deleted)
-	check("kept", r.Kept == f.Kept)
+	check("kept", r.Pinned == f.Pinned)
 	check("revisions", slices.Equal(r.Revisions, f.Revisions))
 	check("marks", slices.Equal(r.Marks, f.Marks))
 	digest := sha256.Sum256(r.Doc)

@@ -140,7 +140,7 @@ func serverEntries(id inspection.DocID) []store.Entry {
 	var list []store.Entry
 	for _, kind := range []store.Kind{store.KindEvidence, store.KindReview} {
 		list = append(list, store.Entry{
-			Collection: inspection.Inspections, ID: id, Kind: kind, Actor: "u-supervisor", Kept: true,
+			Collection: inspection.Inspections, ID: id, Kind: kind, Actor: "u-supervisor", Pinned: true,
 			Doc: fmt.Appendf(nil, `{"id":"%s","kind":%q}`, id, kind),
 		})
 	}

@@ -147,7 +147,7 @@ func (s *Store) SelfCheck(ctx context.Context) ([]string, error) {
 	return faults, err
 }
 
-// SetID implements store.Moving.
+// SetID implements store.Migratable.
 func (s *Store) SetID(ctx context.Context, id string) error {
 	return s.within(ctx, "set id", func(ctx context.Context) error {
 		if err := s.checkWritable(ctx); err != nil {

@@ -37,7 +37,7 @@ func (s *Store) changed(ctx context.Context, q store.ChangesQuery, upto int64) (
 	if len(q.Collections) == 0 || q.After >= upto {
 		return nil, nil
 	}
-	boundary := min(max(q.After, q.KeptUpto), upto)
+	boundary := min(max(q.After, q.PinnedUpto), upto)
 	filter := between(q, boundary, upto)
 	if q.After < boundary {
 		kept := append(between(q, q.After, boundary), bson.E{Key: "latest.kept", Value: true})

@@ -84,13 +84,13 @@ func batch() []store.Entry {
 // send is what a server does with a batch, until all of it has receipts. It
 // returns how many entries it had to append.
 func send(ctx context.Context, st store.Store, entries []store.Entry) (int, error) {
-	q := store.Question{Area: street, Receipts: map[inspection.Device][]int64{}}
+	q := store.ReadSet{Area: street, Receipts: map[inspection.Device][]int64{}}
 	for i := range entries {
 		q.IDs = append(q.IDs, entries[i].ID)
 		q.Receipts[entries[i].By()] = append(q.Receipts[entries[i].By()], entries[i].N)
 	}
 	for range 1000 {
-		seen, err := store.Look(ctx, st, q)
+		seen, err := store.ReadSnapshot(ctx, st, q)
 		if err != nil {
 			return 0, err
 		}
@@ -111,7 +111,7 @@ func send(ctx context.Context, st store.Store, entries []store.Entry) (int, erro
 }
 
 // unreceived gives what has no receipt yet its place after what was seen.
-func unreceived(seen store.Sight, entries []store.Entry) []store.Entry {
+func unreceived(seen store.Snapshot, entries []store.Entry) []store.Entry {
 	var left []store.Entry
 	revs := map[inspection.DocID]int64{}
 	for _, e := range entries {

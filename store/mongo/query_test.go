@@ -40,7 +40,7 @@ func exercise(t *testing.T, st *Store) {
 		func() error { _, err := st.Records(ctx, ids); return err },
 		func() error { _, err := st.Receipts(ctx, phone, []int64{2, 3}); return err },
 		func() error { _, err := st.LastN(ctx, phone); return err },
-		func() error { _, err := st.Termed(ctx, store.TermSession+string(document(1)), "", 10); return err },
+		func() error { _, err := st.ByTerm(ctx, store.TermSession+string(document(1)), "", 10); return err },
 		func() error { _, err := st.StoredCommits(ctx, street, 0, 1000); return err },
 		func() error { _, err := st.StoredRecords(ctx, "", 1000); return err },
 		func() error { _, err := st.StoredReceipts(ctx, store.ReceiptKey{}, 10); return err },
@@ -48,7 +48,7 @@ func exercise(t *testing.T, st *Store) {
 	}
 	for _, kept := range []int64{0, 2} {
 		calls = append(calls, func() error {
-			_, err := st.Changes(ctx, store.ChangesQuery{Area: street, Collections: inspection.FieldCollections, KeptUpto: kept, Limit: 10})
+			_, err := st.Changes(ctx, store.ChangesQuery{Area: street, Collections: inspection.FieldCollections, PinnedUpto: kept, Limit: 10})
 			return err
 		})
 	}

@@ -7,7 +7,7 @@ import (
 	driver "go.mongodb.org/mongo-driver/mongo"
 )
 
-// SetReadOnly implements store.Moving. It makes the database refuse all further writes with
+// SetReadOnly implements store.Migratable. It makes the database refuse all further writes with
 // store.ErrReadOnly, in every process, or lets it take them again. A migration
 // leaves its source like that. When it returns nil nothing that was begun
 // before can still be written: the mark stops what begins from now on, waiting

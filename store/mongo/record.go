@@ -26,7 +26,7 @@ type latest struct {
 	Collection inspection.Collection `bson:"collection"`
 	At         primitive.DateTime    `bson:"at"`
 	Deleted    bool                  `bson:"deleted"`
-	Kept       bool                  `bson:"kept"`
+	Pinned     bool                  `bson:"kept"`
 	Template   string                `bson:"template"`
 	Verdict    string                `bson:"verdict"`
 	State      string                `bson:"state"`
@@ -59,7 +59,7 @@ func encodeRecord(r *store.Record) *latest {
 	}
 	return &latest{
 		Seq: r.Seq, Rev: r.Rev, Collection: r.Collection, At: primitive.NewDateTimeFromTime(r.At),
-		Deleted: r.Deleted, Kept: r.Kept,
+		Deleted: r.Deleted, Pinned: r.Pinned,
 		Template: r.Index.Template, Verdict: r.Index.Verdict, State: r.Index.State, Evidence: r.Index.Evidence,
 		Started: primitive.NewDateTimeFromTime(r.Index.Started), Terms: r.Index.Terms,
 		Marks: marks, Revisions: store.PackSeqs(r.Revisions), JSON: r.Doc,
@@ -77,7 +77,7 @@ func (sr *storedRecord) decode() (store.Record, error) {
 		return r, err
 	}
 	r.Collection, r.Rev, r.Seq, r.At = l.Collection, l.Rev, l.Seq, timeOf(l.At)
-	r.Deleted, r.Kept, r.Doc = l.Deleted, l.Kept, l.JSON
+	r.Deleted, r.Pinned, r.Doc = l.Deleted, l.Pinned, l.JSON
 	r.Index = store.Index{
 		Template: l.Template, Verdict: l.Verdict, State: l.State, Evidence: l.Evidence,
 		Started: timeOf(l.Started), Terms: l.Terms,

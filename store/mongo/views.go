@@ -120,8 +120,8 @@ func (s *Store) LastN(ctx context.Context, device inspection.Device) (int64, err
 	return last, err
 }
 
-// Termed implements store.Views.
-func (s *Store) Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error) {
+// ByTerm implements store.Views.
+func (s *Store) ByTerm(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error) {
 	var list []store.Record
 	err := s.within(ctx, "termed", func(ctx context.Context) (err error) {
 		if limit <= 0 {
@@ -148,18 +148,18 @@ func (v *viewed) record() (store.Record, error) {
 	return (&storedRecord{ID: v.ID, Area: v.Area, Latest: v.Latest}).decode()
 }
 
-// lookTries bounds how often a look is repeated because the area grew.
-const lookTries = 5
+// snapshotTries bounds how often a snapshot is read again because the area grew.
+const snapshotTries = 5
 
-// Look implements store.Looker. The head is the one that is known here, and
+// ReadSnapshot implements store.SnapshotReader. The head is the one that is known here, and
 // the area's mark, which is read with everything else, must agree with it:
 // then what was read is of that head or newer. An append right after the head
 // finds out about the rest.
-func (s *Store) Look(ctx context.Context, q store.Question) (store.Sight, error) {
-	var sight store.Sight
+func (s *Store) ReadSnapshot(ctx context.Context, q store.ReadSet) (store.Snapshot, error) {
+	var snap store.Snapshot
 	err := s.within(ctx, "look", func(ctx context.Context) error {
 		a := s.area(q.Area)
-		for range lookTries {
+		for range snapshotTries {
 			head, known := a.peek()
 			if !known {
 				var err error
@@ -167,11 +167,11 @@ func (s *Store) Look(ctx context.Context, q store.Question) (store.Sight, error)
 					return err
 				}
 			}
-			mark, err := s.look(ctx, q, &sight)
+			mark, err := s.readSnapshot(ctx, q, &snap)
 			if err != nil {
 				return err
 			}
-			sight.Head = head
+			snap.Head = head
 			switch {
 			case mark.Seq == head.Seq && mark.Hash == head.Hash:
 				return nil
@@ -183,11 +183,11 @@ func (s *Store) Look(ctx context.Context, q store.Question) (store.Sight, error)
 		}
 		return store.ErrStale
 	})
-	return sight, err
+	return snap, err
 }
 
-// look reads everything with one command and returns the area's mark.
-func (s *Store) look(ctx context.Context, q store.Question, sight *store.Sight) (store.Head, error) {
+// readSnapshot reads everything with one command and returns the area's mark.
+func (s *Store) readSnapshot(ctx context.Context, q store.ReadSet, snap *store.Snapshot) (store.Head, error) {
 	keys := append(recordKeys(q.IDs), markKey(q.Area))
 	for device, ns := range q.Receipts {
 		for _, n := range ns {
@@ -198,10 +198,10 @@ func (s *Store) look(ctx context.Context, q store.Question, sight *store.Sight) 
 	if err != nil {
 		return store.Head{}, err
 	}
-	sight.Records = make(map[inspection.DocID]store.Record, len(q.IDs))
-	sight.Receipts = make(map[inspection.Device]map[int64]store.Receipt, len(q.Receipts))
+	snap.Records = make(map[inspection.DocID]store.Record, len(q.IDs))
+	snap.Receipts = make(map[inspection.Device]map[int64]store.Receipt, len(q.Receipts))
 	for device := range q.Receipts {
-		sight.Receipts[device] = map[int64]store.Receipt{}
+		snap.Receipts[device] = map[int64]store.Receipt{}
 	}
 	mark := store.Head{}
 	for i := range found {
@@ -210,11 +210,11 @@ func (s *Store) look(ctx context.Context, q store.Question, sight *store.Sight) 
 			mark, err = v.Applied.decode()
 		case v.Receipt != nil:
 			r := v.Receipt.decode()
-			sight.Receipts[r.Device][r.N] = r
+			snap.Receipts[r.Device][r.N] = r
 		case strings.HasPrefix(v.ID, recordPrefix):
 			var r store.Record
 			r, err = v.record()
-			sight.Records[r.ID] = r
+			snap.Records[r.ID] = r
 		}
 		if err != nil {
 			return mark, err

@@ -126,7 +126,7 @@ func foldEntries(records map[inspection.DocID]store.Record, c *store.Commit) {
 func writeRecord(ctx context.Context, q *statements, row int64, r store.Record, facet int64) (int64, error) {
 	links, words := joinTerms(r.Index.Terms)
 	values := []any{
-		string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Kept,
+		string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Pinned,
 		store.PackSeqs(r.Revisions), encodeMarks(r.Marks),
 		r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence, placeOf(r), facet, links, words, r.Doc,
 	}

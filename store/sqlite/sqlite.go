@@ -118,7 +118,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// SetReadOnly implements store.Moving.
+// SetReadOnly implements store.Migratable.
 func (s *Store) SetReadOnly(ctx context.Context, on bool) error {
 	return s.enqueue(ctx, "set read-only", 0, func(ctx context.Context, q *statements) error {
 		if on {
@@ -128,7 +128,7 @@ func (s *Store) SetReadOnly(ctx context.Context, on bool) error {
 	})
 }
 
-// SetID implements store.Moving.
+// SetID implements store.Migratable.
 func (s *Store) SetID(ctx context.Context, id string) error {
 	return s.write(ctx, "set id", 0, func(ctx context.Context, q *statements) error {
 		return setMeta(ctx, q, "id", id)

@@ -61,7 +61,7 @@ func scanRecordAnd(rows *sql.Rows, more ...any) (store.Record, error) {
 	var revisions, marks, place []byte
 	var links, words string
 	columns := []any{
-		&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Kept, &revisions, &marks,
+		&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Pinned, &revisions, &marks,
 		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &links, &words, &r.Doc,
 	}
 	err := rows.Scan(append(columns, more...)...)
@@ -114,8 +114,8 @@ func joinTerms(terms []string) (links, words string) {
 // others are the collections that phones neither write nor read.
 var others = []inspection.Collection{inspection.Users, inspection.Quarantine}
 
-// Termed implements store.Views.
-func (s *Store) Termed(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error) {
+// ByTerm implements store.Views.
+func (s *Store) ByTerm(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error) {
 	text, asked := termedLinks, term
 	if !store.IsLink(term) {
 		var words []string
@@ -174,10 +174,10 @@ func changed(ctx context.Context, q querier, query store.ChangesQuery, upto int6
 		texts, scan = bareRecords, scanBare
 	}
 	want := max(query.Limit, 0) + 1
-	boundary := min(max(query.After, query.KeptUpto), upto)
+	boundary := min(max(query.After, query.PinnedUpto), upto)
 	var kept []store.Record
 	if query.After < boundary {
-		kept, err = collectSized(ctx, q, want, scan, texts.kept, string(query.Area), query.After, boundary, collections, want)
+		kept, err = collectSized(ctx, q, want, scan, texts.pinned, string(query.Area), query.After, boundary, collections, want)
 		if err != nil {
 			return nil, err
 		}
@@ -190,24 +190,24 @@ func changed(ctx context.Context, q querier, query store.ChangesQuery, upto int6
 }
 
 const (
-	fromKept = ` FROM records INDEXED BY records_kept WHERE area = ? AND seq > ? AND seq <= ? AND kept = 1
+	fromPinned = ` FROM records INDEXED BY records_kept WHERE area = ? AND seq > ? AND seq <= ? AND kept = 1
 		AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`
 	fromSeq = ` FROM records INDEXED BY records_by_seq WHERE area = ? AND seq > ? AND seq <= ?
 		AND collection IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?`
 	bareColumns = `id, area, collection, seq, deleted, kept, doc`
 )
 
-// changeTexts read what changed: the kept records of an old range, and all.
-type changeTexts struct{ kept, rest string }
+// changeTexts read what changed: the pinned records of an old range, and all.
+type changeTexts struct{ pinned, rest string }
 
 var (
-	wholeRecords = changeTexts{`SELECT ` + recordColumns + fromKept, `SELECT ` + recordColumns + fromSeq}
-	bareRecords  = changeTexts{`SELECT ` + bareColumns + fromKept, `SELECT ` + bareColumns + fromSeq}
+	wholeRecords = changeTexts{`SELECT ` + recordColumns + fromPinned, `SELECT ` + recordColumns + fromSeq}
+	bareRecords  = changeTexts{`SELECT ` + bareColumns + fromPinned, `SELECT ` + bareColumns + fromSeq}
 )
 
 func scanBare(rows *sql.Rows) (store.Record, error) {
 	var r store.Record
-	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Seq, &r.Deleted, &r.Kept, &r.Doc)
+	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Seq, &r.Deleted, &r.Pinned, &r.Doc)
 	return r, err
 }
 

@@ -88,7 +88,7 @@ func (h *history) entry() store.Entry {
 	e.Base = rapid.Int64Range(0, 9).Draw(h.T, "base")
 	session := h.ids[rapid.IntRange(0, len(h.ids)-1).Draw(h.T, "session")]
 	e.Doc = fmt.Appendf(nil, `{"id":"%s","v":%d,"session":"%s"}`, e.ID, h.n, session)
-	e.Kept = rapid.Bool().Draw(h.T, "kept")
+	e.Pinned = rapid.Bool().Draw(h.T, "kept")
 	if rapid.IntRange(0, 3).Draw(h.T, "row") == 0 {
 		e.Row, e.N = true, 0
 	}
@@ -118,7 +118,7 @@ func (h *history) model(q store.ChangesQuery) []store.Record {
 	}
 	var list []store.Record
 	for _, r := range h.book.records {
-		if r.Seq > q.After && r.Seq <= upto && slices.Contains(q.Collections, r.Collection) && (r.Kept || r.Seq > q.KeptUpto) {
+		if r.Seq > q.After && r.Seq <= upto && slices.Contains(q.Collections, r.Collection) && (r.Pinned || r.Seq > q.PinnedUpto) {
 			list = append(list, r)
 		}
 	}
@@ -129,7 +129,7 @@ func (h *history) model(q store.ChangesQuery) []store.Record {
 func (h *history) checkChanges() {
 	seqs := rapid.Int64Range(0, h.head.Seq)
 	q := store.ChangesQuery{
-		Area: h.area, After: seqs.Draw(h.T, "after"), Upto: seqs.Draw(h.T, "upto"), KeptUpto: seqs.Draw(h.T, "kept upto"),
+		Area: h.area, After: seqs.Draw(h.T, "after"), Upto: seqs.Draw(h.T, "upto"), PinnedUpto: seqs.Draw(h.T, "kept upto"),
 		Limit:       rapid.IntRange(1, 6).Draw(h.T, "limit"),
 		Collections: rapid.SliceOf(rapid.SampledFrom(inspection.FieldCollections)).Draw(h.T, "collections"),
 	}

@@ -43,7 +43,7 @@ func testEmpty(l *lab) {
 func testReadBack(l *lab) {
 	st := l.open()
 	full := put(l.id(), phone, 7)
-	full.Base, full.Status, full.Detail, full.Kept = 3, store.Conflicted, "详情 \"quoted\"\n", true
+	full.Base, full.Status, full.Detail, full.Pinned = 3, store.Conflicted, "详情 \"quoted\"\n", true
 	full.Sent = []byte(`{"sent":"别的"}`)
 	full.At = morning.Add(123456789 * time.Nanosecond)
 	rejected := store.Entry{
@@ -67,7 +67,7 @@ func testReadBack(l *lab) {
 	if r := l.record(st, rejected.ID); r.Rev != 0 {
 		l.Errorf("an entry without a document made the record %+v", r)
 	}
-	if r := l.record(st, full.ID); !r.Deleted || r.Kept || r.Rev != 2 || !slices.Equal(r.Revisions, []int64{1, 3}) {
+	if r := l.record(st, full.ID); !r.Deleted || r.Pinned || r.Rev != 2 || !slices.Equal(r.Revisions, []int64{1, 3}) {
 		l.Errorf("the deleted record is %+v", r)
 	}
 	Verify(l, st)
@@ -78,7 +78,7 @@ func sameEntry(a, b store.Entry) bool {
 		(a.Doc == nil) == (b.Doc == nil) && (a.Sent == nil) == (b.Sent == nil)
 	return same && a.Seq == b.Seq && a.Collection == b.Collection && a.ID == b.ID && a.Rev == b.Rev &&
 		a.Kind == b.Kind && a.By() == b.By() && a.N == b.N && a.Base == b.Base && a.Status == b.Status &&
-		a.Code == b.Code && a.Detail == b.Detail && a.Content == b.Content && a.Deleted == b.Deleted && a.Kept == b.Kept &&
+		a.Code == b.Code && a.Detail == b.Detail && a.Content == b.Content && a.Deleted == b.Deleted && a.Pinned == b.Pinned &&
 		a.Row == b.Row
 }
 

@@ -25,28 +25,28 @@ func testTerms(l *lab) {
 	l.push(st, street, named(1, 1), named(2, 2), bare(3, 3))
 	other := named(4, 4)
 	l.push(st, "610102004", other)
-	l.wantTermed(st, store.TermPhoto+photo, "", 10, 1, 2, 4)
-	l.wantTermed(st, store.TermPhoto+photo, docID(1), 1, 2)
-	l.wantTermed(st, store.TermSession+session, "", 10, 1, 2, 3, 4)
-	l.wantTermed(st, store.TermPhoto, "", 10)
-	l.wantTermed(st, "", "", 10)
-	l.wantTermed(st, store.TermPhoto+photo, docID(4), 10)
+	l.wantByTerm(st, store.TermPhoto+photo, "", 10, 1, 2, 4)
+	l.wantByTerm(st, store.TermPhoto+photo, docID(1), 1, 2)
+	l.wantByTerm(st, store.TermSession+session, "", 10, 1, 2, 3, 4)
+	l.wantByTerm(st, store.TermPhoto, "", 10)
+	l.wantByTerm(st, "", "", 10)
+	l.wantByTerm(st, store.TermPhoto+photo, docID(4), 10)
 
 	gone := named(2, 6)
 	gone.Deleted, gone.Kind = true, store.KindDelete
 	l.push(st, street, bare(1, 5), gone, named(3, 7), bare(3, 8), named(3, 9))
-	l.wantTermed(st, store.TermPhoto+photo, "", 10, 2, 3, 4)
+	l.wantByTerm(st, store.TermPhoto+photo, "", 10, 2, 3, 4)
 	l.close(st)
 	st = l.open()
-	l.wantTermed(st, store.TermPhoto+photo, "", 10, 2, 3, 4)
-	l.wantTermed(st, store.TermSession+session, "", 3, 1, 2, 3)
+	l.wantByTerm(st, store.TermPhoto+photo, "", 10, 2, 3, 4)
+	l.wantByTerm(st, store.TermSession+session, "", 3, 1, 2, 3)
 	Verify(l, st)
 }
 
-func (l *lab) wantTermed(st store.Store, term string, after inspection.DocID, limit int, want ...int) {
+func (l *lab) wantByTerm(st store.Store, term string, after inspection.DocID, limit int, want ...int) {
 	l.Helper()
-	records, err := st.Termed(l.Context(), term, after, limit)
-	l.must("Termed", err)
+	records, err := st.ByTerm(l.Context(), term, after, limit)
+	l.must("ByTerm", err)
 	ids, wanted := []inspection.DocID{}, []inspection.DocID{}
 	for i := range records {
 		ids = append(ids, records[i].ID)

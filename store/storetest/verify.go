@@ -177,7 +177,7 @@ func (l *ledger) termed(ctx context.Context, st store.Store, term string) ([]ins
 	var ids []inspection.DocID
 	const page = 100
 	for after := inspection.DocID(""); ; {
-		records, err := st.Termed(ctx, term, after, page)
+		records, err := st.ByTerm(ctx, term, after, page)
 		if err != nil {
 			return nil, err
 		}
@@ -274,7 +274,7 @@ func sameTime(a, b time.Time) bool {
 func sameRecord(got, want store.Record) error {
 	same := got.Area == want.Area && got.Collection == want.Collection && got.ID == want.ID &&
 		got.Rev == want.Rev && got.Seq == want.Seq && sameTime(got.At, want.At) &&
-		got.Deleted == want.Deleted && got.Kept == want.Kept &&
+		got.Deleted == want.Deleted && got.Pinned == want.Pinned &&
 		slices.Equal(got.Revisions, want.Revisions) && slices.Equal(got.Marks, want.Marks) &&
 		sameIndex(got.Index, want.Index)
 	if same && string(got.Doc) == string(want.Doc) {

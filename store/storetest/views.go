@@ -93,7 +93,7 @@ func testChanges(l *lab) {
 	st := l.open()
 	entry := func(n int64, c inspection.Collection, kept, deleted bool) store.Entry {
 		e := put(l.id(), phone, n)
-		e.Collection, e.Kept, e.Deleted = c, kept, deleted
+		e.Collection, e.Pinned, e.Deleted = c, kept, deleted
 		return e
 	}
 	l.push(st, street,
@@ -112,12 +112,12 @@ func testChanges(l *lab) {
 		{"none", store.ChangesQuery{Limit: 10}, "[] 6 false"},
 		{"one collection", store.ChangesQuery{Collections: all[:1], Limit: 10}, "[1 4 5] 6 false"},
 		{"a collection twice", store.ChangesQuery{Collections: []inspection.Collection{"sites", "sites"}, Limit: 10}, "[2 6] 6 false"},
-		{"kept", store.ChangesQuery{Collections: all, KeptUpto: 4, Limit: 10}, "[2 3 4 5 6] 6 false"},
-		{"all kept", store.ChangesQuery{Collections: all, KeptUpto: 99, Limit: 10}, "[2 3 4] 6 false"},
-		{"kept, a page", store.ChangesQuery{Collections: all, KeptUpto: 4, Limit: 2}, "[2 3] 3 true"},
-		{"across the boundary", store.ChangesQuery{Collections: all, KeptUpto: 4, After: 3, Limit: 2}, "[4 5] 5 true"},
+		{"kept", store.ChangesQuery{Collections: all, PinnedUpto: 4, Limit: 10}, "[2 3 4 5 6] 6 false"},
+		{"all kept", store.ChangesQuery{Collections: all, PinnedUpto: 99, Limit: 10}, "[2 3 4] 6 false"},
+		{"kept, a page", store.ChangesQuery{Collections: all, PinnedUpto: 4, Limit: 2}, "[2 3] 3 true"},
+		{"across the boundary", store.ChangesQuery{Collections: all, PinnedUpto: 4, After: 3, Limit: 2}, "[4 5] 5 true"},
 		{"upto", store.ChangesQuery{Collections: all, Upto: 4, Limit: 10}, "[1 2 3 4] 4 false"},
-		{"upto, kept", store.ChangesQuery{Collections: all, Upto: 3, KeptUpto: 5, Limit: 10}, "[2 3] 3 false"},
+		{"upto, kept", store.ChangesQuery{Collections: all, Upto: 3, PinnedUpto: 5, Limit: 10}, "[2 3] 3 false"},
 		{"after", store.ChangesQuery{Collections: all, After: 4, Upto: 5, Limit: 10}, "[5] 5 false"},
 		{"at the end", store.ChangesQuery{Collections: all, After: 6, Limit: 10}, "[] 6 false"},
 		{"beyond the end", store.ChangesQuery{Collections: all, After: 9, Limit: 10}, "[] 9 false"},

@@ -8,17 +8,17 @@ import (
 	"gridpatrol/store"
 )
 
-// lookAndAppend is what sync does: one look at all that deciding needs, and an
-// append that brings along what was seen.
-func (l *lab) lookAndAppend(st store.Store, area inspection.Area, entries ...store.Entry) error {
+// readAndAppend is what sync does: one snapshot of all that deciding needs, and
+// an append that brings along what was read.
+func (l *lab) readAndAppend(st store.Store, area inspection.Area, entries ...store.Entry) error {
 	l.Helper()
-	q := store.Question{Area: area, Receipts: map[inspection.Device][]int64{}}
+	q := store.ReadSet{Area: area, Receipts: map[inspection.Device][]int64{}}
 	for i := range entries {
 		q.IDs = append(q.IDs, entries[i].ID)
 		q.Receipts[entries[i].By()] = append(q.Receipts[entries[i].By()], entries[i].N)
 	}
-	seen, err := store.Look(l.Context(), st, q)
-	l.must("Look", err)
+	seen, err := store.ReadSnapshot(l.Context(), st, q)
+	l.must("ReadSnapshot", err)
 	var left []store.Entry
 	revs := map[inspection.DocID]int64{}
 	for _, e := range entries {
@@ -40,15 +40,15 @@ func (l *lab) lookAndAppend(st store.Store, area inspection.Area, entries ...sto
 	return st.Append(l.Context(), c)
 }
 
-// testLook: two processes that look and append by turns build on each other's
+// testSnapshot: two processes that read and append by turns build on each other's
 // commits; whoever has an old view is told so, and nothing is taken twice.
-func testLook(l *lab) {
+func testSnapshot(l *lab) {
 	stores := []store.Store{l.open(), l.open()}
 	shared := l.id()
 	for n := range int64(10) {
 		e := []store.Entry{put(shared, phone, 2*n+1), put(l.id(), phone, 2*n+2)}
 		for tries := 0; ; tries++ {
-			err := l.lookAndAppend(stores[n%2], street, e...)
+			err := l.readAndAppend(stores[n%2], street, e...)
 			if err == nil {
 				break
 			}
@@ -56,45 +56,45 @@ func testLook(l *lab) {
 				l.Fatalf("commit %d: %v", n, err)
 			}
 		}
-		l.must("a replay", l.lookAndAppend(stores[n%2], street, e...))
+		l.must("a replay", l.readAndAppend(stores[n%2], street, e...))
 	}
 	if r := l.record(stores[0], shared); r.Rev != 10 {
 		l.Errorf("the shared record is %+v", r)
 	}
-	l.checkSight(stores[0], shared)
+	l.checkSnapshot(stores[0], shared)
 	Verify(l, stores[1])
 }
 
-// checkSight compares a look with what the single reads say.
-func (l *lab) checkSight(st store.Store, shared inspection.DocID) {
+// checkSnapshot compares a snapshot with what the single reads say.
+func (l *lab) checkSnapshot(st store.Store, shared inspection.DocID) {
 	l.Helper()
 	head, unknown := l.head(st, street), l.id()
 	stranger := inspection.Device{User: "stranger", ID: phone.ID}
-	seen, err := store.Look(l.Context(), st, store.Question{
+	seen, err := store.ReadSnapshot(l.Context(), st, store.ReadSet{
 		Area: street, IDs: []inspection.DocID{shared, unknown, shared},
 		Receipts: map[inspection.Device][]int64{phone: {1, 4, 99, 4}, stranger: {1}},
 	})
-	l.must("Look", err)
+	l.must("ReadSnapshot", err)
 	receipts, err := st.Receipts(l.Context(), phone, []int64{1, 4})
 	l.must("Receipts", err)
 	if fmt.Sprint(seen.Receipts[phone]) != fmt.Sprint(receipts) || len(receipts) != 2 || len(seen.Receipts[stranger]) != 0 {
-		l.Errorf("a look shows the receipts %v, there are %v", seen.Receipts, receipts)
+		l.Errorf("a snapshot shows the receipts %v, there are %v", seen.Receipts, receipts)
 	}
 	if err := sameRecord(seen.Records[shared], l.record(st, shared)); err != nil || len(seen.Records) != 1 {
-		l.Errorf("a look shows %d records: %v", len(seen.Records), err)
+		l.Errorf("a snapshot shows %d records: %v", len(seen.Records), err)
 	}
 	if seen.Head.Seq != head.Seq || seen.Head.Hash != head.Hash {
-		l.Errorf("a look shows the head %v, it is %v", seen.Head, head)
+		l.Errorf("a snapshot shows the head %v, it is %v", seen.Head, head)
 	}
-	empty, err := store.Look(l.Context(), st, store.Question{Area: "610102009"})
+	empty, err := store.ReadSnapshot(l.Context(), st, store.ReadSet{Area: "610102009"})
 	if err != nil || empty.Head != (store.Head{}) || len(empty.Records)+len(empty.Receipts) != 0 {
-		l.Errorf("a look at nothing shows %+v, %v", empty, err)
+		l.Errorf("a snapshot of nothing shows %+v, %v", empty, err)
 	}
 }
 
-// testLookElsewhere: what a look brings along is not believed of an id that is
+// testSnapshotElsewhere: what a snapshot brings along is not believed of an id that is
 // another area's by then.
-func testLookElsewhere(l *lab) {
+func testSnapshotElsewhere(l *lab) {
 	st := l.open()
 	id := l.id()
 	head := l.head(st, street)
