@@ -63,24 +63,20 @@ func (f createFlag) withAccounts(r *run, data dataFlags, do func(*auth.Service) 
 // withAccounts opens the store beside a server that may be running on it.
 func withAccounts(r *run, data dataFlags, p presence, do func(*auth.Service) error) error {
 	return withStore(r, data.location(), p, func(st store.Store) error {
-		accounts, err := openAccounts(r, st)
+		phones, err := sync.New(r.ctx, sync.Config{Store: st, Now: r.Now, Log: r.log})
+		if err != nil {
+			return err
+		}
+		defer phones.Close()
+		if err := seedReference(r, phones); err != nil {
+			return err
+		}
+		accounts, err := auth.New(r.ctx, st, auth.Config{Now: r.Now, Random: rand.Reader, Areas: areaBook{phones}})
 		if err != nil {
 			return err
 		}
 		return do(accounts)
 	})
-}
-
-func openAccounts(r *run, st store.Store) (*auth.Service, error) {
-	phones, err := sync.New(r.ctx, sync.Config{Store: st, Now: r.Now, Log: r.log})
-	if err != nil {
-		return nil, err
-	}
-	defer phones.Close()
-	if err := seedReference(r, phones); err != nil {
-		return nil, err
-	}
-	return auth.New(r.ctx, st, auth.Config{Now: r.Now, Random: rand.Reader, Areas: areaBook{phones}})
 }
 
 type userAdd struct {
