@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // pages are the documents that must name what there is. A changelog tells of
@@ -142,4 +144,44 @@ func isThere(s string, paths, names map[string]bool) bool {
 		}
 	}
 	return false
+}
+
+// TestIssueForms: a form that is not of the expected shape isn't shown, and
+// nobody is told.
+func TestIssueForms(t *testing.T) {
+	forms, err := filepath.Glob(".github/ISSUE_TEMPLATE/*.yml")
+	if err != nil || len(forms) < 3 {
+		t.Fatalf("forms %v, %v", forms, err)
+	}
+	for _, name := range forms {
+		var form struct {
+			Name, Description string
+			Blank             *bool `yaml:"blank_issues_enabled"`
+			Labels            []string
+			Body              []struct {
+				Type, ID    string
+				Attributes  map[string]any
+				Validations map[string]bool
+			}
+		}
+		dec := yaml.NewDecoder(strings.NewReader(readPage(t, name)))
+		dec.KnownFields(true)
+		if err := dec.Decode(&form); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if path.Base(name) == "config.yml" {
+			continue
+		}
+		if form.Name == "" || form.Description == "" || len(form.Body) == 0 {
+			t.Errorf("%s needs name, description and body", name)
+		}
+		seen := map[string]bool{}
+		for i, part := range form.Body {
+			shown := map[string]string{"markdown": "value", "textarea": "label", "input": "label", "dropdown": "options", "checkboxes": "options"}[part.Type]
+			if part.Attributes[shown] == nil || part.Type != "markdown" && (part.ID == "" || seen[part.ID] || part.Attributes["label"] == nil) {
+				t.Errorf("%s: part %d of type %q lacks its %s, a label, or an id of its own", name, i+1, part.Type, shown)
+			}
+			seen[part.ID] = true
+		}
+	}
 }
