@@ -197,14 +197,14 @@ func (v *view) each(ctx context.Context, q store.ListQuery, visit func(ref, *sto
 				continue
 			}
 			here[r.ID] = true
-			if err := visit(ref{r.Place(), r.Area, r.Seq}, r); err != nil {
+			if err := visit(ref{r.ListMark(), r.Area, r.Seq}, r); err != nil {
 				return err
 			}
 		}
 		if len(page.Records) < q.Limit {
 			break
 		}
-		mark := page.Records[len(page.Records)-1].Place()
+		mark := page.Records[len(page.Records)-1].ListMark()
 		q.After = &mark
 	}
 	if err := v.catchUp(ctx); err != nil {

@@ -78,7 +78,7 @@ func (s *Service) list(ctx context.Context, principal *inspection.Principal, c i
 	page := Page{Records: found.Records, Total: min(found.Total, exact), Capped: found.Total > exact}
 	if len(page.Records) > req.Limit {
 		page.Records = page.Records[:req.Limit]
-		page.Cursor = encodeCursor(page.Records[req.Limit-1].Place())
+		page.Cursor = encodeCursor(page.Records[req.Limit-1].ListMark())
 	}
 	return page, nil
 }

@@ -143,7 +143,7 @@ func TestPagesAreStable(t *testing.T) {
 
 func compare(w *world, a, b string) int {
 	r, s := w.record(a), w.record(b)
-	x, y := r.Place(), s.Place()
+	x, y := r.ListMark(), s.ListMark()
 	if c := x.Started.Compare(y.Started); c != 0 {
 		return c
 	}

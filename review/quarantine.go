@@ -38,7 +38,7 @@ func (s *Service) Quarantine(ctx context.Context, principal *inspection.Principa
 				continue
 			}
 			if len(page.Records) == limit {
-				page.Cursor = encodeCursor(page.Records[limit-1].Place())
+				page.Cursor = encodeCursor(page.Records[limit-1].ListMark())
 				return page, nil
 			}
 			page.Records = append(page.Records, r)
@@ -46,7 +46,7 @@ func (s *Service) Quarantine(ctx context.Context, principal *inspection.Principa
 		if len(found.Records) < q.Limit {
 			return page, nil
 		}
-		mark := found.Records[q.Limit-1].Place()
+		mark := found.Records[q.Limit-1].ListMark()
 		q.After = &mark
 	}
 }

@@ -283,8 +283,8 @@ type ListMark struct {
 	ID      inspection.DocID
 }
 
-// Place returns the record's place in a list.
-func (r *Record) Place() ListMark { return ListMark{Started: r.Index.Started, ID: r.ID} }
+// ListMark returns the record's place in a list.
+func (r *Record) ListMark() ListMark { return ListMark{Started: r.Index.Started, ID: r.ID} }
 
 // List is one page. Total is how many documents match, at most the query's
 // Count.

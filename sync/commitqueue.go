@@ -210,7 +210,7 @@ func (s *Service) tryCommit(ctx context.Context, area inspection.Area, items []*
 		return 0, err
 	}
 	s.hub.committed(area, commit.Last)
-	s.watch(area, d)
+	s.announcePhotos(area, d)
 	return n, nil
 }
 
@@ -227,9 +227,9 @@ func (s *Service) stillTrue(ctx context.Context, d *decider, items []*item) erro
 	return err
 }
 
-// watch tells of documents that were put, or whose fields an act changed, and
+// announcePhotos tells of documents that were put, or whose fields an act changed, and
 // that name photos.
-func (s *Service) watch(area inspection.Area, d *decider) {
+func (s *Service) announcePhotos(area inspection.Area, d *decider) {
 	if s.onPhotos == nil {
 		return
 	}

@@ -155,7 +155,7 @@ func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area
 		switch {
 		case !twice || it.m.Row != nil:
 			first[it.m.N] = i
-			it.place(ref, areas[i])
+			it.assignQueue(ref, areas[i])
 		case it.m.Content == items[k].m.Content:
 			areas[i], it.aside, it.reject = areas[k], items[k].aside, items[k].reject
 		default:
@@ -168,8 +168,8 @@ func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area
 	return byArea, nil
 }
 
-// place decides whether the item goes to its area's queue.
-func (it *item) place(ref *Reference, area inspection.Area) {
+// assignQueue decides whether the item goes to its area's queue.
+func (it *item) assignQueue(ref *Reference, area inspection.Area) {
 	switch {
 	case it.m.Fault != nil:
 		it.aside, it.reject = true, it.m.Fault

@@ -91,7 +91,7 @@ func (l *listing) walk(ctx context.Context, dir, prefix string, levels int) erro
 		name := entries[i].Name()
 		switch {
 		case levels == 0:
-			err = l.take(entries[i])
+			err = l.addBlob(entries[i])
 		case prefix+name >= l.after[:min(len(l.after), len(prefix)+len(name))]:
 			err = l.walk(ctx, filepath.Join(dir, name), prefix+name, levels-1)
 		}
@@ -99,7 +99,7 @@ func (l *listing) walk(ctx context.Context, dir, prefix string, levels int) erro
 	return err
 }
 
-func (l *listing) take(e os.DirEntry) error {
+func (l *listing) addBlob(e os.DirEntry) error {
 	name := store.BlobName{Kind: l.kind, Key: e.Name()}
 	if name.Key <= l.after || !name.Valid() {
 		return nil

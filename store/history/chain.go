@@ -144,7 +144,7 @@ func (v *verifier) readHeads(ctx context.Context) error {
 	for _, area := range areas {
 		head, err := v.st.Head(ctx, area)
 		if errors.Is(err, store.ErrDamaged) {
-			v.report.add(InHead, area, "", "it can't be read: %v", err)
+			v.report.addFinding(InHead, area, "", "it can't be read: %v", err)
 			v.heads[area] = store.Head{Seq: unknownHead}
 			continue
 		}
@@ -176,7 +176,7 @@ func (v *verifier) checkTail(ctx context.Context, area inspection.Area) error {
 			return err
 		}
 		if head.Seq < beyond[0].First {
-			v.report.add(InHead, area, "", "the head is %d, but a commit is stored at %d", head.Seq, beyond[0].First)
+			v.report.addFinding(InHead, area, "", "the head is %d, but a commit is stored at %d", head.Seq, beyond[0].First)
 			return nil
 		}
 	}

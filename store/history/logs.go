@@ -110,7 +110,7 @@ type pace struct {
 	done, total int64
 }
 
-func (p *pace) add(entries int64) {
+func (p *pace) addEntries(entries int64) {
 	p.done += entries
 	p.tell(p.done, p.total)
 }
@@ -137,7 +137,7 @@ func (l *logs) readArea(ctx context.Context, area inspection.Area, p *pace, each
 				return err
 			}
 			at.Seq, at.Hash = link.Last, link.Hash
-			p.add(link.Last - link.First + 1)
+			p.addEntries(link.Last - link.First + 1)
 		}
 	}
 	if at.Seq != upto.Seq || at.Hash != upto.Hash {

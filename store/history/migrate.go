@@ -44,7 +44,7 @@ func Migrate(ctx context.Context, from, to Database, o Options) (*Moved, error) 
 	if err := copyAll(ctx, from, to, o); err != nil {
 		return nil, err
 	}
-	heads, err := settle(ctx, from.Store, to.Store)
+	heads, err := finishMigration(ctx, from.Store, to.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +92,9 @@ func copyAll(ctx context.Context, from, to Database, o Options) error {
 	return nil
 }
 
-// settle removes what an earlier run copied and the source lost since, and
+// finishMigration removes what an earlier run copied and the source lost since, and
 // makes sure that the logs are the same.
-func settle(ctx context.Context, from, to store.Store) (Heads, error) {
+func finishMigration(ctx context.Context, from, to store.Store) (Heads, error) {
 	for _, name := range store.AllTables {
 		if err := (table{to, name}).prune(ctx, from); err != nil {
 			return nil, err

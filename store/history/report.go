@@ -64,7 +64,7 @@ type Report struct {
 // Fine reports whether nothing is damaged.
 func (r *Report) Fine() bool { return len(r.Damage) == 0 }
 
-func (r *Report) add(kind Kind, area inspection.Area, id, format string, args ...any) {
+func (r *Report) addFinding(kind Kind, area inspection.Area, id, format string, args ...any) {
 	if len(r.Damage) >= maxDamage {
 		r.More++
 		return

@@ -116,7 +116,7 @@ func (v *verifier) passes(ctx context.Context) error {
 // mean that the read wasn't possible.
 func (v *verifier) lookAt(kind Kind, area inspection.Area, id string, err error) error {
 	if errors.Is(err, store.ErrDamaged) {
-		v.report.add(kind, area, id, "reading it isn't possible: %v", err)
+		v.report.addFinding(kind, area, id, "reading it isn't possible: %v", err)
 		return nil
 	}
 	return err
@@ -125,7 +125,7 @@ func (v *verifier) lookAt(kind Kind, area inspection.Area, id string, err error)
 func (v *verifier) readLog(ctx context.Context, area inspection.Area, first bool, done *int64) error {
 	c := &chain{area: area, report: func(Kind, string, ...any) {}}
 	if first {
-		c.report = func(kind Kind, format string, args ...any) { v.report.add(kind, area, "", format, args...) }
+		c.report = func(kind Kind, format string, args ...any) { v.report.addFinding(kind, area, "", format, args...) }
 		if head, ok := v.noted[area]; ok {
 			c.noted = &head
 		}
@@ -162,7 +162,7 @@ func (v *verifier) finish(ctx context.Context) error {
 	v.o.tell("engine", 0, 0)
 	faults, err := v.st.SelfCheck(ctx)
 	for _, fault := range faults {
-		v.report.add(InEngine, "", "", "%s", fault)
+		v.report.addFinding(InEngine, "", "", "%s", fault)
 	}
 	return v.lookAt(InEngine, "", "", err)
 }

@@ -66,7 +66,7 @@ func (v *verifier) fold(area inspection.Area, entries []store.Entry) {
 func (v *verifier) foldRecord(area inspection.Area, e *store.Entry) {
 	old, known := v.records.items[e.ID]
 	if known && old.Area != area {
-		v.report.add(InLog, area, string(e.ID), "entry %d is of a document of area %s", e.Seq, old.Area)
+		v.report.addFinding(InLog, area, string(e.ID), "entry %d is of a document of area %s", e.Seq, old.Area)
 		return
 	}
 	v.records.put(e.ID, old.with(known, area, e))
@@ -118,7 +118,7 @@ func (v *verifier) compareRecords(ctx context.Context) error {
 		v.o.tell("records", v.report.Records, 0)
 	}
 	for _, id := range sortedKeys(v.records) {
-		v.report.add(InRecord, v.records.items[id].Area, string(id), "it is missing")
+		v.report.addFinding(InRecord, v.records.items[id].Area, string(id), "it is missing")
 	}
 	return nil
 }
@@ -138,21 +138,21 @@ func (v *verifier) compareRecord(ctx context.Context, r *store.StoredRecord) err
 	v.report.Records++
 	switch {
 	case r.Damaged != nil:
-		v.report.add(InRecord, want.Area, string(r.ID), "it can't be read: %v", r.Damaged)
+		v.report.addFinding(InRecord, want.Area, string(r.ID), "it can't be read: %v", r.Damaged)
 	case r.Seq > v.heads[r.Area].Seq:
 		return v.lookAt(InRecord, r.Area, string(r.ID), v.compareNewRecord(ctx, want, known, &r.Record))
 	default:
-		v.judge(want, known, &r.Record)
+		v.reportDifferences(want, known, &r.Record)
 	}
 	return nil
 }
 
-// judge reports how a record isn't what the logs make it.
-func (v *verifier) judge(want folded, known bool, r *store.Record) {
+// reportDifferences tells how a record isn't what the logs make it.
+func (v *verifier) reportDifferences(want folded, known bool, r *store.Record) {
 	if !known {
-		v.report.add(InRecord, r.Area, string(r.ID), "no log knows it")
+		v.report.addFinding(InRecord, r.Area, string(r.ID), "no log knows it")
 	} else if fields := want.differences(r); len(fields) > 0 {
-		v.report.add(InRecord, want.Area, string(r.ID), "it differs from its log in %s", strings.Join(fields, ", "))
+		v.report.addFinding(InRecord, want.Area, string(r.ID), "it differs from its log in %s", strings.Join(fields, ", "))
 	}
 }
 
@@ -167,7 +167,7 @@ func (v *verifier) compareNewRecord(ctx context.Context, f folded, known bool, r
 	for seqs := range slices.Chunk(newer, entriesAtOnce) {
 		entries, err := v.st.Entries(ctx, r.Area, seqs)
 		if errors.Is(err, store.ErrNotFound) {
-			v.report.add(InRecord, r.Area, string(r.ID), "it names revisions that its log doesn't have")
+			v.report.addFinding(InRecord, r.Area, string(r.ID), "it names revisions that its log doesn't have")
 			return nil
 		}
 		if err != nil {
@@ -180,7 +180,7 @@ func (v *verifier) compareNewRecord(ctx context.Context, f folded, known bool, r
 			}
 		}
 	}
-	v.judge(f, known, r)
+	v.reportDifferences(f, known, r)
 	return nil
 }
 
@@ -243,7 +243,7 @@ func (v *verifier) compareReceipts(ctx context.Context) error {
 		v.o.tell("receipts", v.report.Receipts, 0)
 	}
 	for _, key := range sortedKeys(v.receipts) {
-		v.report.add(InReceipt, v.receipts.items[key][0].area, keyText(key), "it is missing")
+		v.report.addFinding(InReceipt, v.receipts.items[key][0].area, keyText(key), "it is missing")
 	}
 	return nil
 }
@@ -262,7 +262,7 @@ func (v *verifier) compareReceipt(ctx context.Context, r store.Receipt) error {
 	}
 	digest := digestOf(r)
 	if !slices.ContainsFunc(origins, func(o origin) bool { return o.digest == digest }) {
-		v.report.add(InReceipt, origins[0].area, keyText(key), "it differs from its log")
+		v.report.addFinding(InReceipt, origins[0].area, keyText(key), "it differs from its log")
 	}
 	return nil
 }
@@ -270,16 +270,16 @@ func (v *verifier) compareReceipt(ctx context.Context, r store.Receipt) error {
 // compareNewReceipt checks one that came after the walk of the log began.
 func (v *verifier) compareNewReceipt(ctx context.Context, r store.Receipt) error {
 	if r.Seq <= v.heads[r.Area].Seq {
-		v.report.add(InReceipt, r.Area, keyText(r.Key()), "no log knows it")
+		v.report.addFinding(InReceipt, r.Area, keyText(r.Key()), "no log knows it")
 		return nil
 	}
 	entries, err := v.st.Entries(ctx, r.Area, []int64{r.Seq})
 	if errors.Is(err, store.ErrNotFound) {
-		v.report.add(InReceipt, r.Area, keyText(r.Key()), "it names an entry that its log doesn't have")
+		v.report.addFinding(InReceipt, r.Area, keyText(r.Key()), "it names an entry that its log doesn't have")
 		return nil
 	}
 	if err == nil && (!entries[0].HasReceipt() || entries[0].Receipt(r.Area) != r) {
-		v.report.add(InReceipt, r.Area, keyText(r.Key()), "it differs from its log")
+		v.report.addFinding(InReceipt, r.Area, keyText(r.Key()), "it differs from its log")
 	}
 	return err
 }

@@ -22,7 +22,7 @@ func (s *Store) Append(ctx context.Context, c *store.Commit) error {
 			return err
 		}
 		a := s.area(c.Area)
-		done, err := a.take(ctx)
+		done, err := a.takeTurn(ctx)
 		if err != nil {
 			return err
 		}

@@ -66,8 +66,8 @@ func (a *area) forget() {
 	a.past.at = time.Time{}
 }
 
-// settle notes how many entries are before t, where there are later ones.
-func (a *area) settle(t time.Time, seq int64) {
+// rememberSeqBefore notes how many entries are before t, where there are later ones.
+func (a *area) rememberSeqBefore(t time.Time, seq int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.past.at, a.past.seq = t, seq
@@ -79,8 +79,8 @@ func (a *area) seqBefore(t time.Time) (int64, bool) {
 	return a.past.seq, a.past.at.Equal(t) && !t.IsZero()
 }
 
-// take waits for the area's turn; the function that it returns ends it.
-func (a *area) take(ctx context.Context) (func(), error) {
+// takeTurn waits for the area's turn; the function that it returns ends it.
+func (a *area) takeTurn(ctx context.Context) (func(), error) {
 	select {
 	case a.turn <- struct{}{}:
 		return func() { <-a.turn }, nil
@@ -136,7 +136,7 @@ func (s *Store) fresh(ctx context.Context, name inspection.Area) (store.Head, er
 			return head, err
 		}
 	}
-	done, err := a.take(ctx)
+	done, err := a.takeTurn(ctx)
 	if err != nil {
 		return store.Head{}, err
 	}

@@ -249,7 +249,7 @@ func (s *Store) SeqBefore(ctx context.Context, name inspection.Area, t time.Time
 				seq++
 			}
 		}
-		a.settle(t, seq)
+		a.rememberSeqBefore(t, seq)
 		return nil
 	})
 	return seq, err

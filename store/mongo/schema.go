@@ -160,10 +160,10 @@ func (s *Store) checkSchema(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.settleMeta(ctx, idName, s.newID()); err != nil {
+	if err := s.setMetaOnce(ctx, idName, s.newID()); err != nil {
 		return err
 	}
-	return s.settleMeta(ctx, "schema", schemaVersion)
+	return s.setMetaOnce(ctx, "schema", schemaVersion)
 }
 
 type metaValue struct {
@@ -180,9 +180,9 @@ func (s *Store) readMeta(ctx context.Context, name string) (string, error) {
 	return v.Value, err
 }
 
-// settleMeta gives a name a value for good: that of the first of all processes
+// setMetaOnce gives a name a value for good: that of the first of all processes
 // that do so.
-func (s *Store) settleMeta(ctx context.Context, name, value string) error {
+func (s *Store) setMetaOnce(ctx context.Context, name, value string) error {
 	_, err := s.meta.InsertOne(ctx, bson.D{{Key: "_id", Value: name}, {Key: "value", Value: value}})
 	if driver.IsDuplicateKeyError(err) {
 		return nil

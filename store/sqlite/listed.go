@@ -95,7 +95,7 @@ var usualCuts = cuts{blockBits: 15, few: 2000, dense: 25, scattered: 200, stream
 func (c cuts) block(row int64) int64 { return row >> c.blockBits }
 
 // placeOf returns where the record stands in a list.
-func placeOf(r store.Record) []byte { return placeAt(r.Place()) }
+func placeOf(r store.Record) []byte { return placeAt(r.ListMark()) }
 
 func placeAt(m store.ListMark) []byte {
 	place := placeBefore(m.Started)

@@ -154,7 +154,7 @@ func (w *writer) close() error {
 func (w *writer) serve() {
 	defer close(w.done)
 	for j := range w.jobs {
-		w.settle(w.gather(j))
+		w.commitBatch(w.gather(j))
 	}
 }
 
@@ -175,14 +175,14 @@ func (w *writer) gather(first *job) []*job {
 	return batch
 }
 
-// settle runs the batch and answers everybody, after COMMIT. A job's error,
+// commitBatch runs the batch and answers everybody, after COMMIT. A job's error,
 // too, waits for it: ErrStale may rest on what an earlier job of the batch
 // wrote.
-func (w *writer) settle(batch []*job) {
+func (w *writer) commitBatch(batch []*job) {
 	results, err := w.transact(context.Background(), batch)
 	if errors.Is(err, errAborted) && len(batch) > 1 {
 		for _, j := range batch {
-			w.settle([]*job{j})
+			w.commitBatch([]*job{j})
 		}
 		return
 	}

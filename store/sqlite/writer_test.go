@@ -44,7 +44,7 @@ func TestBatch(t *testing.T) {
 	batch := []*job{good(1), bad, good(2)}
 	release := hold(t, st)
 	release()
-	runAlone(t, st, func() { st.writer.settle(batch) })
+	runAlone(t, st, func() { st.writer.commitBatch(batch) })
 	if err := errors.Join(<-batch[0].answer, <-batch[2].answer); err != nil {
 		t.Error(err)
 	}
@@ -92,7 +92,7 @@ func TestLostTransaction(t *testing.T) {
 		return errors.Join(boom, q.exec(ctx, `ROLLBACK`))
 	})
 	batch := []*job{testJob(putMeta("1", nil)), lost, testJob(putMeta("2", nil))}
-	runAlone(t, st, func() { st.writer.settle(batch) })
+	runAlone(t, st, func() { st.writer.commitBatch(batch) })
 	if err := errors.Join(<-batch[0].answer, <-batch[2].answer); err != nil {
 		t.Error(err)
 	}
@@ -112,7 +112,7 @@ func TestFailedCommit(t *testing.T) {
 	batch := []*job{testJob(putMeta("1", nil)), testJob(func(ctx context.Context, q *statements) error {
 		return errors.Join(q.exec(ctx, `ROLLBACK`), q.exec(ctx, `SAVEPOINT job`))
 	})}
-	runAlone(t, st, func() { st.writer.settle(batch) })
+	runAlone(t, st, func() { st.writer.commitBatch(batch) })
 	for i, j := range batch {
 		if err := <-j.answer; err == nil {
 			t.Errorf("job %d was answered with success", i)
@@ -170,7 +170,7 @@ func TestTakenOrLeft(t *testing.T) {
 	j := testJob(putMeta("left", nil))
 	j.taken.Store(true) // as do does for a caller that leaves
 	other := testJob(putMeta("stayed", nil))
-	runAlone(t, st, func() { st.writer.settle([]*job{j, other}) })
+	runAlone(t, st, func() { st.writer.commitBatch([]*job{j, other}) })
 	if err := <-other.answer; err != nil {
 		t.Error(err)
 	}

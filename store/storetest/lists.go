@@ -148,7 +148,7 @@ func (h *lister) check(q store.ListQuery) {
 		if len(page.Records) < q.Limit || q.Limit == 0 {
 			return
 		}
-		q.After = new(page.Records[q.Limit-1].Place())
+		q.After = new(page.Records[q.Limit-1].ListMark())
 	}
 	h.Fatalf("%+v: the list has no end", q)
 }
@@ -159,7 +159,7 @@ func samePage(q store.ListQuery, page store.List, want []store.Record) error {
 	}
 	var left []store.Record
 	for _, r := range want {
-		if q.After == nil || comparePlaces(r.Place(), *q.After) < 0 {
+		if q.After == nil || comparePlaces(r.ListMark(), *q.After) < 0 {
 			left = append(left, r)
 		}
 	}
@@ -187,7 +187,7 @@ func (l *ledger) list(q store.ListQuery) []store.Record {
 			list = append(list, r)
 		}
 	}
-	slices.SortFunc(list, func(a, b store.Record) int { return comparePlaces(b.Place(), a.Place()) })
+	slices.SortFunc(list, func(a, b store.Record) int { return comparePlaces(b.ListMark(), a.ListMark()) })
 	return list
 }
 
@@ -220,7 +220,7 @@ func (l *ledger) compareLists(ctx context.Context, st store.Store, area inspecti
 			if len(page.Records) < q.Limit {
 				break
 			}
-			q.After = new(page.Records[q.Limit-1].Place())
+			q.After = new(page.Records[q.Limit-1].ListMark())
 		}
 	}
 	return nil
