@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/media"
 	"gridpatrol/store"
@@ -131,6 +132,47 @@ func TestNamingOpensNothing(t *testing.T) {
 		t.Errorf("after an upload of their own: %+v", ev)
 	}
 	thief.get("/v1/media/" + sha).ok(200)
+}
+
+// TestPhotosOfALostArea: what a phone still holds for an area that was taken
+// away counts there, photos as records, until the phone says that it has
+// purged it.
+func TestPhotosOfALostArea(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.auth.AddUser(w.ctx, "", auth.NewUser{
+		Username: "colleague", Name: "王芳", Password: password, Role: inspection.RoleInspector, Areas: []inspection.Area{ownArea},
+	})
+	w.must(err)
+	p, q := w.login("inspector"), w.login("colleague")
+	kept, purged := picture(70), picture(71)
+	first, second := q.record(ownArea, sha256Hex(kept)), q.record(ownArea, sha256Hex(purged))
+	q.eventuallyMissing(first, sha256Hex(kept))
+	q.eventuallyMissing(second, sha256Hex(purged))
+	w.patch("inspector", auth.UserPatch{Areas: &[]inspection.Area{"610102004"}})
+	w.skip(auth.CacheTTL)
+	pushes := func(want string) {
+		t.Helper()
+		if got := p.push(p.mutation(ownArea, "x")).ok(200); !strings.Contains(string(got.body), `"status":"`+want+`"`) {
+			t.Errorf("%s, want %s", got.body, want)
+		}
+	}
+
+	pushes("applied")
+	p.upload(kept)
+	q.eventuallyMissing(first)
+
+	p.get("/v1/sync/pull?confirm_revoked=" + string(ownArea)).ok(200)
+	pushes("rejected")
+	p.upload(purged)
+	w.must(w.media.Sweep(w.ctx))
+	if got := q.evidence(second).Missing; len(got) != 1 {
+		t.Errorf("a photo from behind a confirmed purge counts: %v are missing", got)
+	}
+	q.get("/v1/media/"+sha256Hex(purged)).problem(404, inspection.CodeNotFound)
+	if got := q.missing(sha256Hex(purged)); len(got) != 1 {
+		t.Error("the colleague hears that the photo is there")
+	}
+	p.get("/v1/media/" + sha256Hex(purged)).ok(200) // who sent it sees it
 }
 
 func (p *phone) missing(list ...string) []string {
