@@ -96,7 +96,7 @@ func newWorld(t testing.TB, adjust ...func(*Config)) *world {
 	})
 	w.must(err)
 	w.auth, err = auth.New(w.ctx, st, auth.Config{
-		Now: w.now, Random: rand.Reader,
+		Now: w.now, Random: rand.Reader, Areas: w.sync,
 		Params: argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
 	})
 	w.must(err)

@@ -298,9 +298,6 @@ func (s *Service) checkAreas(ctx context.Context, areas []inspection.Area) error
 		if !a.Valid() {
 			return inspection.Errorf(inspection.CodeBadRequest, "%q is not the code of an area. Take 2, 4, 6, 9 or 12 digits.", a)
 		}
-		if s.cfg.Areas == nil {
-			continue
-		}
 		ok, err := s.cfg.Areas.AreaExists(ctx, a)
 		if err != nil {
 			return fmt.Errorf("looking up an area: %w", err)

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strings"
 	"sync"
@@ -307,8 +308,16 @@ func TestFirstStartOfSeveralProcesses(t *testing.T) {
 	}
 }
 
-func TestConfigNeedsClockAndRandomness(t *testing.T) {
-	if _, err := New(t.Context(), newStore(t), Config{}); err == nil {
-		t.Error("made without a clock")
+func TestConfigNeedsClockRandomnessAndAreas(t *testing.T) {
+	whole := Config{Now: newClock().Now, Random: rand.Reader, Params: cheap, Areas: everywhere{}}
+	for name, lacks := range map[string]func(*Config){
+		"all": func(c *Config) { *c = Config{} }, "a clock": func(c *Config) { c.Now = nil },
+		"randomness": func(c *Config) { c.Random = nil }, "the areas": func(c *Config) { c.Areas = nil },
+	} {
+		c := whole
+		lacks(&c)
+		if _, err := New(t.Context(), newStore(t), c); err == nil {
+			t.Errorf("made without %s", name)
+		}
 	}
 }

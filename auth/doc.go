@@ -54,7 +54,7 @@ type Config struct {
 	// rotation a refresh token still answers although its successor was used
 	// (60 seconds).
 	AccessTTL, FamilyTTL, Grace time.Duration
-	// Areas, if given, must know an area before it can be granted.
+	// Areas must know an area before it can be granted.
 	Areas AreaBook
 }
 
@@ -94,8 +94,8 @@ type Service struct {
 // New makes a service and, on an empty store, its signing keys. Processes that
 // start at the same moment end up with the same keys.
 func New(ctx context.Context, st Store, cfg Config) (*Service, error) {
-	if cfg.Now == nil || cfg.Random == nil {
-		return nil, errors.New("auth: the config lacks a clock or a source of randomness")
+	if cfg.Now == nil || cfg.Random == nil || cfg.Areas == nil {
+		return nil, errors.New("auth: the config lacks a clock, a source of randomness or the known areas")
 	}
 	cfg = cfg.withDefaults()
 	keys, err := openKeyring(ctx, st, cfg.Now, cfg.Random)

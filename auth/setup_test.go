@@ -51,6 +51,11 @@ type bench struct {
 	compared atomic.Int64
 }
 
+// everywhere is a book of all areas.
+type everywhere struct{}
+
+func (everywhere) AreaExists(context.Context, inspection.Area) (bool, error) { return true, nil }
+
 func newBench(t *testing.T) *bench { return newBenchOn(t, newStore(t), newClock()) }
 
 // newBenchOn is another process on the same store.
@@ -58,7 +63,7 @@ func newBenchOn(t *testing.T, st Store, c *clock) *bench {
 	t.Helper()
 	b := &bench{t: t, ctx: t.Context(), clock: c}
 	var err error
-	b.Service, err = New(b.ctx, st, Config{Now: c.Now, Random: rand.Reader, Params: cheap})
+	b.Service, err = New(b.ctx, st, Config{Now: c.Now, Random: rand.Reader, Params: cheap, Areas: everywhere{}})
 	if err != nil {
 		t.Fatal(err)
 	}

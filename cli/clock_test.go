@@ -26,6 +26,7 @@ type stepped struct {
 	t             *testing.T
 	url, data     string
 	off           atomic.Int64 // of the clock, in nanoseconds
+	username      string
 	device        string
 	access, renew string
 	n             int64
@@ -38,7 +39,7 @@ func startStepped(t *testing.T) *stepped {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stepped{t: t, url: "http://" + ln.Addr().String(), data: filepath.Join(t.TempDir(), "data"), device: uuid.NewString()}
+	s := &stepped{t: t, url: "http://" + ln.Addr().String(), data: filepath.Join(t.TempDir(), "data"), username: "inspector1", device: uuid.NewString()}
 	ln.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan int, 1)
@@ -108,7 +109,7 @@ func (s *stepped) sign(path string, body answer) {
 func (s *stepped) signIn() {
 	s.t.Helper()
 	s.sign("/v1/auth/login", answer{
-		"username": "inspector1", "password": "gridpatrol-demo",
+		"username": s.username, "password": "gridpatrol-demo",
 		"device": answer{"id": s.device, "name": "P", "app_version": "1"},
 	})
 }

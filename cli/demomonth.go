@@ -123,19 +123,23 @@ const demoAtOnce = 3
 // furnish makes the people and the sites as of a time, and lets the rest be
 // done in so many lanes.
 func (d *demo) furnish(at time.Time, people []seeds.Person, n int, rest func([]*demoLane) error) error {
-	if err := d.hire(at, people); err != nil {
+	phones, err := sync.New(d.ctx, sync.Config{Store: d.store, Now: func() time.Time { return at }, Log: d.log})
+	if err != nil {
+		return err
+	}
+	defer phones.Close()
+	if err := seedReference(d.run, phones); err != nil {
+		return err
+	}
+	if err := d.hire(at, people, phones); err != nil {
 		return err
 	}
 	lanes := make([]*demoLane, n)
 	for i := range lanes {
-		var err error
 		if lanes[i], err = d.lane(at); err != nil {
 			return err
 		}
 		defer lanes[i].phones.Close()
-	}
-	if err := seedReference(d.run, lanes[0].phones); err != nil {
-		return err
 	}
 	if err := lanes[0].sites(); err != nil {
 		return err
@@ -161,9 +165,9 @@ func live(lanes []*demoLane, steps []seeds.DemoStep) error {
 }
 
 // hire makes the accounts, a few at a time.
-func (d *demo) hire(at time.Time, people []seeds.Person) error {
+func (d *demo) hire(at time.Time, people []seeds.Person, areas auth.AreaBook) error {
 	var err error
-	d.accounts, err = auth.New(d.ctx, d.store, auth.Config{Now: func() time.Time { return at }, Random: rand.Reader, Params: demoHash})
+	d.accounts, err = auth.New(d.ctx, d.store, auth.Config{Now: func() time.Time { return at }, Random: rand.Reader, Params: demoHash, Areas: areas})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ import (
 
 	"gridpatrol/api"
 	"gridpatrol/auth"
-	"gridpatrol/inspection"
 	"gridpatrol/media"
 	"gridpatrol/review"
 	"gridpatrol/seeds"
@@ -131,11 +130,7 @@ func (s *services) close() {
 }
 
 func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, demo bool) (_ *services, err error) {
-	accounts, err := auth.New(r.ctx, st, auth.Config{Now: r.Now, Random: rand.Reader})
-	if err != nil {
-		return nil, err
-	}
-	s := &services{auth: accounts}
+	s := &services{}
 	photos := &photoWatch{}
 	if s.sync, err = sync.New(r.ctx, sync.Config{Store: st, Now: r.Now, Log: r.log, OnPhotos: photos.put}); err != nil {
 		return nil, err
@@ -148,6 +143,9 @@ func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, 
 	if err := seedReference(r, s.sync); err != nil {
 		return nil, err
 	}
+	if s.auth, err = newAccounts(r, st, s.sync); err != nil {
+		return nil, err
+	}
 	reports, err := newReports(st, closings{s.sync}, data, r.Now)
 	if err != nil {
 		return nil, err
@@ -156,9 +154,9 @@ func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, 
 		return nil, err
 	}
 	photos.service.Store(s.media)
-	supervisors := review.New(review.Config{Store: st, Acts: s.sync, People: accounts, Now: r.Now, NewID: newID})
+	supervisors := review.New(review.Config{Store: st, Acts: s.sync, People: s.auth, Now: r.Now, NewID: newID})
 	s.http, err = api.New(api.Config{
-		Auth: accounts, Sync: s.sync, Media: s.media, Reports: reports, Review: supervisors,
+		Auth: s.auth, Sync: s.sync, Media: s.media, Reports: reports, Review: supervisors,
 		Health: st, Log: r.log, Now: r.Now, NewID: newID,
 		TrustedProxies: f.proxies(), Metrics: prometheus.NewRegistry(), Demo: demo,
 	})
@@ -274,20 +272,8 @@ func loopback(listen string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// areaBook lets accounts be granted only areas that exist, or that lie above
-// one that does.
-type areaBook struct{ sync *sync.Service }
-
-// AreaExists implements auth.AreaBook.
-func (b areaBook) AreaExists(ctx context.Context, area inspection.Area) (bool, error) {
-	ref, err := b.sync.Reference(ctx)
-	if err != nil {
-		return false, err
-	}
-	for known := range ref.Areas {
-		if area.Covers(known) {
-			return true, nil
-		}
-	}
-	return false, nil
+// newAccounts makes the accounts of a store, as the server and the commands use
+// them.
+func newAccounts(r *run, st store.Store, phones *sync.Service) (*auth.Service, error) {
+	return auth.New(r.ctx, st, auth.Config{Now: r.Now, Random: rand.Reader, Areas: phones})
 }

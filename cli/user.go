@@ -71,7 +71,7 @@ func withAccounts(r *run, data dataFlags, p presence, do func(*auth.Service) err
 		if err := seedReference(r, phones); err != nil {
 			return err
 		}
-		accounts, err := auth.New(r.ctx, st, auth.Config{Now: r.Now, Random: rand.Reader, Areas: areaBook{phones}})
+		accounts, err := newAccounts(r, st, phones)
 		if err != nil {
 			return err
 		}

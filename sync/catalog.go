@@ -146,6 +146,21 @@ func templateKey(name string, version int64) string { return fmt.Sprintf("%s@%d"
 // Reference returns the reference data, at most a second old.
 func (s *Service) Reference(ctx context.Context) (*Reference, error) { return s.catalog.current(ctx) }
 
+// AreaExists reports whether there is such an area, or one that lies in it:
+// only these can be granted.
+func (s *Service) AreaExists(ctx context.Context, area inspection.Area) (bool, error) {
+	ref, err := s.Reference(ctx)
+	if err != nil {
+		return false, err
+	}
+	for known := range ref.Areas {
+		if area.Covers(known) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // TaskDue returns until when a task is due that follows from a check at the
 // time, by the newest template of the name. ok is false if no template or
 // limit says so.
