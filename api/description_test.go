@@ -203,7 +203,40 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 func TestDescriptionIsServed(t *testing.T) {
 	w := newWorld(t)
 	a := w.request("GET", "/openapi.json", nil).ok(200)
-	if !bytes.Equal(a.body, description) || a.header.Get("Content-Type") != jsonType {
+	if !bytes.Equal(a.body, w.server.description) || a.header.Get("Content-Type") != jsonType {
 		t.Errorf("served with %v", a.header)
+	}
+}
+
+// The description lists the formats that there are, of each report its own.
+func TestTheDescriptionListsTheFormats(t *testing.T) {
+	w := newWorld(t)
+	type parameter struct {
+		Name   string
+		Schema struct{ Enum []any }
+	}
+	var d struct {
+		Paths map[string]struct {
+			Get struct {
+				Parameters []parameter
+				Responses  map[string]struct{ Content map[string]any }
+			}
+		}
+	}
+	if err := json.Unmarshal(w.server.description, &d); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/v1/reports/joint": len(w.server.cfg.Reports.Formats()), "/v1/reports/dispatch": 3} {
+		get := d.Paths[path].Get
+		if files := get.Responses["200"].Content; len(files) != want {
+			t.Errorf("%s answers with %v", path, files)
+		}
+		i := slices.IndexFunc(get.Parameters, func(p parameter) bool { return p.Name == "format" })
+		if names := get.Parameters[i].Schema.Enum; len(names) != want || names[0] != "json" {
+			t.Errorf("%s takes the formats %q", path, names)
+		}
+	}
+	if bytes.Contains(w.server.description, []byte("{formats")) || bytes.Contains(w.server.description, []byte("{files")) {
+		t.Error("a place for formats is empty")
 	}
 }

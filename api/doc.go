@@ -63,8 +63,11 @@ type Sync interface {
 
 // Reports is what the API needs of reports.
 type Reports interface {
-	Export(ctx context.Context, q report.JointQuery, format report.Format) (*report.File, error)
-	ExportDispatch(ctx context.Context, q report.JointQuery, format report.Format) (*report.File, error)
+	// Formats lists what reports can be had in; the first is what whoever names
+	// none gets.
+	Formats() []report.Format
+	Export(ctx context.Context, q report.JointQuery, format string) (*report.File, error)
+	ExportDispatch(ctx context.Context, q report.JointQuery, format string) (*report.File, error)
 	Close(ctx context.Context, by inspection.UserID, w report.Window, area inspection.Area) (*report.Closing, error)
 	Day(ctx context.Context, date string, areas []inspection.Area) (*report.Day, error)
 }

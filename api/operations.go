@@ -4,14 +4,17 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"gridpatrol/inspection"
+	"gridpatrol/report"
 )
 
-// description is the OpenAPI document. The tests hold it and the table of
-// routes against each other.
+// description is the OpenAPI document without the formats of reports. The tests
+// hold it and the table of routes against each other.
 //
 //go:embed openapi.json
 var description []byte
@@ -53,4 +56,26 @@ func (s *Server) metricsPage(c *call) error {
 	return nil
 }
 
-func (s *Server) openapi(c *call) error { return c.sendPacked(description) }
+func (s *Server) openapi(c *call) error { return c.sendPacked(s.description) }
+
+// described is the description with the formats that reports can be had in.
+func described(formats []report.Format) []byte {
+	text := withFormats(string(description), "joint", formats)
+	return []byte(withFormats(text, "dispatch", report.DispatchFormats(formats)))
+}
+
+// withFormats fills in the formats of one report. Answers in JSON are described
+// by their schemas.
+func withFormats[F report.Format](text, of string, formats []F) string {
+	var names, files []string
+	for _, f := range formats {
+		names = append(names, strconv.Quote(f.Name()))
+		if kind, _, _ := strings.Cut(f.MediaType(), ";"); f.Name() != report.JSON {
+			files = append(files, strconv.Quote(kind)+": {}")
+		}
+	}
+	return strings.NewReplacer(
+		`"{formats of the `+of+` report}"`, strings.Join(names, ", "),
+		`"{files of the `+of+` report}": {}`, strings.Join(files, ", "),
+	).Replace(text)
+}

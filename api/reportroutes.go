@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +22,10 @@ const (
 
 // headerAsOf tells the position of a report that is no JSON.
 const headerAsOf = "X-As-Of"
+
+// headerAfresh tells that a closed window has no file in the format, so that
+// this one was made as of its closing.
+const headerAfresh = "X-Made-Afresh"
 
 func (s *Server) reportRoutes() []route {
 	return []route{
@@ -56,7 +62,7 @@ func (s *Server) dispatch(c *call) error {
 
 // reportQuery reads what both reports take. Returns CodeBadParameter, and
 // CodeForbidden for an area of others.
-func (c *call) reportQuery() (q report.JointQuery, format report.Format, err error) {
+func (c *call) reportQuery() (q report.JointQuery, format string, err error) {
 	texts := map[string]string{}
 	for _, name := range []string{"month", "window", "area", "as_of", "format"} {
 		if texts[name], err = single(c.values, name); err != nil {
@@ -77,12 +83,10 @@ func (c *call) reportQuery() (q report.JointQuery, format report.Format, err err
 	if len(q.Scope) == 0 {
 		return q, "", noArea()
 	}
-	format = report.FormatJSON
-	if texts["format"] != "" {
-		format = report.Format(texts["format"])
-	}
-	if !format.Valid() {
-		return q, "", badParameter("format", "it must be json, xlsx, csv or geojson.")
+	formats := c.server.cfg.Reports.Formats()
+	format = cmp.Or(texts["format"], formats[0].Name())
+	if !slices.ContainsFunc(formats, func(f report.Format) bool { return f.Name() == format }) {
+		return q, "", badParameter("format", "it must be "+report.Names(formats, "")+".")
 	}
 	return q, format, nil
 }
@@ -109,7 +113,10 @@ func (c *call) sendFile(f *report.File) error {
 	c.Set(fiber.HeaderContentType, f.Format.MediaType())
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(headerAsOf, f.AsOf.Token())
-	if f.Format != report.FormatJSON {
+	if f.Afresh {
+		c.Set(headerAfresh, "true")
+	}
+	if f.Format.Name() != report.JSON {
 		c.Set(fiber.HeaderContentDisposition, "attachment; filename="+strconv.Quote(f.Name))
 	}
 	c.allowFor(int(f.Size))

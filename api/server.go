@@ -22,8 +22,10 @@ type Server struct {
 	app     *fiber.App
 	routes  []route
 	metrics *metrics
-	gzips   gosync.Pool
-	pages   gosync.Pool // of *leased
+	// description is what /openapi.json answers.
+	description []byte
+	gzips       gosync.Pool
+	pages       gosync.Pool // of *leased
 
 	// base is the parent of all requests' contexts.
 	base   context.Context
@@ -42,7 +44,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, conns: newConns(), stopping: make(chan struct{})}
+	s := &Server{cfg: cfg, conns: newConns(), stopping: make(chan struct{}), description: described(cfg.Reports.Formats())}
 	if s.metrics, err = newMetrics(cfg.Metrics, cfg.Media); err != nil {
 		return nil, err
 	}

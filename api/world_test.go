@@ -22,6 +22,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/media"
 	"gridpatrol/report"
+	"gridpatrol/report/render"
 	"gridpatrol/review"
 	"gridpatrol/store"
 	"gridpatrol/store/files"
@@ -102,7 +103,7 @@ func newWorld(t testing.TB, adjust ...func(*Config)) *world {
 	w.must(err)
 	w.populate()
 	w.review = review.New(review.Config{Store: st, Acts: w.sync, People: w.auth, Now: w.now, NewID: uuid.NewString})
-	reports, err := report.New(report.Config{Store: st, Ledger: ledger{w.sync}, Now: w.now, Scratch: t.TempDir()})
+	reports, err := report.New(report.Config{Store: st, Ledger: ledger{w.sync}, Now: w.now, Scratch: t.TempDir(), Formats: render.Formats("")})
 	w.must(err)
 	cfg := Config{
 		Auth: w.auth, Sync: w.sync, Media: w.media, Review: w.review, Reports: reports, Health: st, Now: w.now, NewID: uuid.NewString,

@@ -14,6 +14,8 @@ import (
 	"github.com/google/uuid"
 
 	"gridpatrol/inspection"
+	"gridpatrol/report"
+	"gridpatrol/report/render"
 	"gridpatrol/store"
 	"gridpatrol/store/history"
 )
@@ -107,7 +109,11 @@ func newParser(c *commands, p Process, exit func(int)) (*kong.Kong, error) {
 		kong.Description("The backend of a district's air inspections: checklists, photos and counts, synced from phones that are often offline."),
 		kong.Writers(p.Stdout, p.Stderr),
 		kong.Exit(exit),
-		kong.Vars{"version": "gridpatrol " + p.Version},
+		kong.Vars{
+			"version":        "gridpatrol " + p.Version,
+			"joint_files":    report.Names(render.Formats(""), "."),
+			"dispatch_files": report.Names(report.DispatchFormats(render.Formats("")), "."),
+		},
 		kong.DefaultEnvars("GRIDPATROL"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.UsageOnError(),

@@ -5,17 +5,19 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gridpatrol/inspection"
 	"gridpatrol/report"
+	"gridpatrol/report/render"
 	"gridpatrol/store"
 	"gridpatrol/store/history"
 )
 
 type exportCommands struct {
-	Joint    exportJoint    `cmd:"" help:"The joint counts of a window: .xlsx, .csv, .geojson or .json."`
-	Dispatch exportDispatch `cmd:"" help:"What each lead unit did in half a month: .xlsx, .csv or .json."`
+	Joint    exportJoint    `cmd:"" help:"The joint counts of a window: ${joint_files}."`
+	Dispatch exportDispatch `cmd:"" help:"What each lead unit did in half a month: ${dispatch_files}."`
 }
 
 // exportFlags say what is exported.
@@ -48,12 +50,13 @@ func (c *exportDispatch) Run(r *run) error {
 	return c.export(r, c.Window, (*report.Service).ExportDispatch)
 }
 
-type exporter func(s *report.Service, ctx context.Context, q report.JointQuery, format report.Format) (*report.File, error)
+type exporter func(s *report.Service, ctx context.Context, q report.JointQuery, format string) (*report.File, error)
 
 func (f exportFlags) export(r *run, window string, do exporter) error {
-	format := report.Format(strings.TrimPrefix(strings.ToLower(filepath.Ext(string(f.Output))), "."))
-	if !format.Valid() {
-		return fmt.Errorf("the file must end in .xlsx, .csv, .geojson or .json, not as %s", filepath.Base(string(f.Output)))
+	formats := render.Formats(scratchIn(f.Data))
+	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(string(f.Output))), ".")
+	if !slices.ContainsFunc(formats, func(known report.Format) bool { return known.Name() == format }) {
+		return fmt.Errorf("the file must end in %s, not as %s", report.Names(formats, "."), filepath.Base(string(f.Output)))
 	}
 	w, err := report.ParseWindow(f.Month, window)
 	if err != nil {
@@ -79,6 +82,9 @@ func (f exportFlags) export(r *run, window string, do exporter) error {
 			_, err := io.Copy(to, file)
 			return err
 		})
+		if err == nil && file.Afresh {
+			_, err = fmt.Fprintf(r.Stdout, "the window was closed without a %s file: this one is made as of its closing\n", format)
+		}
 		if err == nil {
 			_, err = fmt.Fprintf(r.Stdout, "wrote %s\nas of %s\n", f.Output, file.AsOf.Token())
 		}

@@ -7,6 +7,7 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/report"
+	"gridpatrol/report/render"
 	"gridpatrol/seeds"
 	"gridpatrol/store"
 	"gridpatrol/sync"
@@ -26,7 +27,8 @@ func newReports(st report.Store, ledger report.Ledger, data string, now func() t
 	if err != nil {
 		return nil, err
 	}
-	return report.New(report.Config{Store: st, Ledger: ledger, Now: now, Scratch: scratchIn(data), Calendar: calendar})
+	scratch := scratchIn(data)
+	return report.New(report.Config{Store: st, Ledger: ledger, Now: now, Scratch: scratch, Calendar: calendar, Formats: render.Formats(scratch)})
 }
 
 // scratchIn is the data folder, which can be written where the system's own

@@ -52,11 +52,11 @@ func NewCalendar(seasons, festivals []inspection.Object) (Calendar, error) {
 	holders := map[int]int{}
 	for _, row := range seasons {
 		s := Season{
-			ID: textOf(row["id"]), NameZH: textOf(row["name_zh"]), NameEN: textOf(row["name_en"]),
-			FocusZH: textOf(row["focus_zh"]), FocusEN: textOf(row["focus_en"]), Priority: fieldsOf(row["priority"]),
-			Source: textOf(row["source"]), Flag: textOf(row["flag"]), Note: textOf(row["note"]),
+			ID: row.Text("id"), NameZH: row.Text("name_zh"), NameEN: row.Text("name_en"),
+			FocusZH: row.Text("focus_zh"), FocusEN: row.Text("focus_en"), Priority: fieldsOf(row.Text("priority")),
+			Source: row.Text("source"), Flag: row.Text("flag"), Note: row.Text("note"),
 		}
-		for _, text := range fieldsOf(row["months"]) {
+		for _, text := range fieldsOf(row.Text("months")) {
 			month, err := strconv.Atoi(text)
 			if err != nil {
 				return c, fmt.Errorf("calendar: season %s: %q is no month", s.ID, text)
@@ -73,9 +73,9 @@ func NewCalendar(seasons, festivals []inspection.Object) (Calendar, error) {
 	}
 	for _, row := range festivals {
 		f := Festival{
-			ID: textOf(row["id"]), Festival: textOf(row["festival"]), NameZH: textOf(row["name_zh"]), NameEN: textOf(row["name_en"]),
-			Date: textOf(row["date"]), Priority: fieldsOf(row["priority"]),
-			Source: textOf(row["source"]), Flag: textOf(row["flag"]), Note: textOf(row["note"]),
+			ID: row.Text("id"), Festival: row.Text("festival"), NameZH: row.Text("name_zh"), NameEN: row.Text("name_en"),
+			Date: row.Text("date"), Priority: fieldsOf(row.Text("priority")),
+			Source: row.Text("source"), Flag: row.Text("flag"), Note: row.Text("note"),
 		}
 		if dayOf(f.Date).IsZero() {
 			return c, fmt.Errorf("calendar: festival %s: %q is no date", f.ID, f.Date)
@@ -85,7 +85,7 @@ func NewCalendar(seasons, festivals []inspection.Object) (Calendar, error) {
 	return c, nil
 }
 
-func fieldsOf(v any) []string { return append([]string{}, strings.Fields(textOf(v))...) }
+func fieldsOf(s string) []string { return append([]string{}, strings.Fields(s)...) }
 
 // aheadDays is how far ahead a festival matters: the plan is dispatched every
 // half month.
@@ -125,11 +125,11 @@ func (s *Service) Day(ctx context.Context, date string, areas []inspection.Area)
 	}
 	y, m, d := day.In(inspection.China).Date()
 	out := s.calendar.on(time.Date(y, m, d, 0, 0, 0, 0, inspection.China))
-	seq, err := s.newest(ctx, inspection.ReferenceArea)
+	head, err := s.store.Head(ctx, inspection.ReferenceArea)
 	if err != nil {
 		return nil, err
 	}
-	ref, err := s.references.at(ctx, s.store, seq)
+	ref, err := s.references.at(ctx, s.store, head.Seq)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/report"
 	"gridpatrol/store"
+	"gridpatrol/store/asof"
 )
 
 func wantCode(t testing.TB, err error, want inspection.Code) {
@@ -85,7 +86,7 @@ func TestAClosingIsAnEntryWithWhatItKept(t *testing.T) {
 	if len(entries) != 1 || entries[0].Kind != store.KindClosing || entries[0].Actor != "boss" {
 		t.Fatalf("entries %+v", entries)
 	}
-	for _, format := range report.Formats {
+	for _, format := range formats {
 		sum := sha256.Sum256(w.file(format, c.AsOf.Token()))
 		if got := hex.EncodeToString(sum[:]); got != c.Files[format].SHA256 {
 			t.Errorf("%s has the hash %s, the closing says %s", format, got, c.Files[format].SHA256)
@@ -96,7 +97,7 @@ func TestAClosingIsAnEntryWithWhatItKept(t *testing.T) {
 	}
 	commits, err := w.store.Commits(w.ctx, street, c.AsOf.Seqs[street]-1, 1)
 	w.must(err)
-	if i := slices.IndexFunc(c.Heads, func(h report.ChainHead) bool { return h.Area == street }); i < 0 || c.Heads[i].Hash != commits[0].Hash.String() {
+	if i := slices.IndexFunc(c.Heads, func(h asof.ChainHead) bool { return h.Area == street }); i < 0 || c.Heads[i].Hash != commits[0].Hash.String() {
 		t.Errorf("heads %+v", c.Heads)
 	}
 }
@@ -105,8 +106,8 @@ func TestAClosingIsAnEntryWithWhatItKept(t *testing.T) {
 // byte, and its report tells what happened.
 func TestNothingSlipsIntoAClosedMonth(t *testing.T) {
 	w, c := closedMonth(t)
-	files := map[report.Format][]byte{}
-	for _, f := range report.Formats {
+	files := map[string][]byte{}
+	for _, f := range formats {
 		files[f] = w.file(f, c.AsOf.Token())
 	}
 	if j := w.joint(report.WholeMonth, ""); j.Closed == nil || len(j.SinceClose.Added)+len(j.SinceClose.Removed)+len(j.SinceClose.Changed)+len(j.Late) != 0 {
@@ -114,11 +115,11 @@ func TestNothingSlipsIntoAClosedMonth(t *testing.T) {
 	}
 	w.at(local("2026-11-12 09:00:00"))
 	w.happen()
-	for _, f := range report.Formats {
+	for _, f := range formats {
 		if !bytes.Equal(w.file(f, c.AsOf.Token()), files[f]) {
 			t.Errorf("as of its closing the %s is another", f)
 		}
-		if f != report.FormatJSON && !bytes.Equal(w.file(f, ""), files[f]) {
+		if f != report.JSON && !bytes.Equal(w.file(f, ""), files[f]) {
 			t.Errorf("the %s of the closed month is another", f)
 		}
 	}
@@ -189,13 +190,13 @@ func TestAsOfBeforeTheClosing(t *testing.T) {
 
 func TestAKeptFileThatWasTamperedWithIsNotServed(t *testing.T) {
 	w, c := closedMonth(t)
-	key := c.Files[report.FormatCSV].SHA256 + "/000000"
+	key := c.Files["csv"].SHA256 + "/000000"
 	row, err := w.store.Get(w.ctx, store.TableFiles, key)
 	w.must(err)
 	row.Value[len(row.Value)-3]++
 	_, err = w.store.Put(w.ctx, store.TableFiles, row)
 	w.must(err)
-	_, err = w.report.Export(w.ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: []inspection.Area{district}}, report.FormatCSV)
+	_, err = w.report.Export(w.ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: []inspection.Area{district}}, "csv")
 	wantCode(t, err, inspection.CodeInternal)
 }
 

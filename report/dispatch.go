@@ -9,6 +9,7 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
+	"gridpatrol/store/asof"
 )
 
 // Dispatch is the half-monthly report by lead unit: what was inspected in what
@@ -16,7 +17,7 @@ import (
 type Dispatch struct {
 	Window Window            `json:"window"`
 	Areas  []inspection.Area `json:"areas"`
-	AsOf   *Position         `json:"as_of"`
+	AsOf   *asof.Position    `json:"as_of"`
 	Units  []UnitProgress    `json:"units"`
 }
 
@@ -52,57 +53,61 @@ type TaskProgress struct {
 // Dispatch counts half a month by lead unit. Returns CodeBadParameter for a
 // window that isn't half a month.
 func (s *Service) Dispatch(ctx context.Context, q JointQuery) (*Dispatch, error) {
+	_, d, err := s.dispatch(ctx, q)
+	return d, err
+}
+
+func (s *Service) dispatch(ctx context.Context, q JointQuery) (*Context, *Dispatch, error) {
 	if !q.Window.Kind.half() {
-		return nil, inspection.Errorf(inspection.CodeBadParameter, "The parameter window must be first_half or second_half: the units are called on every half month.")
+		return nil, nil, inspection.Errorf(inspection.CodeBadParameter, "The parameter window must be first_half or second_half: the units are called on every half month.")
 	}
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.leave()
-	sc, err := s.scene(ctx, q.Scope, q.AsOf)
+	rc, err := s.begin(ctx, q.Scope, q.AsOf)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	t := &unitTally{units: map[string]*UnitProgress{}, sc: sc}
-	if _, err := sc.walk(ctx, q.Window, every{t}, q.Progress); err != nil {
-		return nil, err
+	defer s.end()
+	t := &unitTally{units: map[string]*UnitProgress{}, rc: rc}
+	if _, err := rc.countSessions(ctx, q.Window, broadcast{t}, q.Progress); err != nil {
+		return nil, nil, err
 	}
-	if err := sc.alone(ctx, q.Window, "", t.violation); err != nil {
-		return nil, err
+	if err := rc.withoutSession(ctx, q.Window, "", t.Violation); err != nil {
+		return nil, nil, err
 	}
-	if err := t.tasks(ctx, q.Window); err != nil {
-		return nil, err
+	if err := t.countTasks(ctx, q.Window); err != nil {
+		return nil, nil, err
 	}
-	return &Dispatch{Window: q.Window, Areas: sc.scope, AsOf: sc.position, Units: t.list()}, nil
+	return rc, &Dispatch{Window: q.Window, Areas: rc.Scope, AsOf: rc.Position, Units: t.list()}, nil
 }
 
 // unitTally counts by lead unit.
 type unitTally struct {
-	sc    *scene
+	rc    *Context
 	units map[string]*UnitProgress
 }
 
 func (t *unitTally) of(unit string) *UnitProgress {
 	if t.units[unit] == nil {
-		t.units[unit] = &UnitProgress{Unit: unit, NameZH: t.sc.ref.unit(unit), Checklists: []ChecklistResult{}}
+		t.units[unit] = &UnitProgress{Unit: unit, NameZH: t.rc.Reference.Unit(unit), Checklists: []ChecklistResult{}}
 	}
 	return t.units[unit]
 }
 
-func (t *unitTally) check(_ *session, c *check, _ Outcome) error {
-	if c.Standing {
-		return t.violation(c)
+// Check implements Lines.
+func (t *unitTally) Check(_ *Session, c *Check, _ Outcome) error {
+	if c.Valid {
+		return t.Violation(c)
 	}
 	return nil
 }
 
-func (t *unitTally) session(s *session, n Count) error {
+// Session implements Lines.
+func (t *unitTally) Session(s *Session, n Count) error {
 	t.of(s.Lead).Sessions += n.Sessions
 	return nil
 }
 
-// violation counts an inspection, whatever its verdict.
-func (t *unitTally) violation(c *check) error {
+// Violation implements Lines. It counts an inspection, whatever its verdict.
+func (t *unitTally) Violation(c *Check) error {
 	u := t.of(c.LeadUnit)
 	u.Inspections++
 	if c.Verdict == inspection.Fail {
@@ -118,42 +123,41 @@ func (t *unitTally) violation(c *check) error {
 	return nil
 }
 
-// tasks counts the tasks of the areas, whenever they were made.
-func (t *unitTally) tasks(ctx context.Context, w Window) error {
-	refs, err := t.sc.view.list(ctx, store.ListQuery{Areas: t.sc.areas, Collection: inspection.Tasks})
+// countTasks counts the tasks of the areas, whenever they were made.
+func (t *unitTally) countTasks(ctx context.Context, w Window) error {
+	refs, err := t.rc.snapshot.List(ctx, store.ListQuery{Areas: t.rc.areas, Collection: inspection.Tasks})
 	if err != nil {
 		return err
 	}
 	end := w.To
-	if at := t.sc.position.At; at.Before(end) {
+	if at := t.rc.Position.At; at.Before(end) {
 		end = at
 	}
-	for part := range slices.Chunk(refs, pageSize) {
-		docs, err := t.sc.view.load(ctx, part)
+	for docs, err := range t.rc.snapshot.Pages(ctx, refs) {
 		if err != nil {
 			return err
 		}
-		for _, d := range docs {
-			t.of(textOf(d.Doc["unit"])).Tasks.add(&d, w, end)
+		for i := range docs {
+			t.of(docs[i].Doc.Text("unit")).Tasks.add(&docs[i], w, end)
 		}
 	}
 	return nil
 }
 
 // add counts one task.
-func (p *TaskProgress) add(d *document, w Window, end time.Time) {
-	server := d.server()
-	if due := dayOf(d.Doc["due"]); !due.IsZero() && w.Holds(due) {
+func (p *TaskProgress) add(d *asof.Document, w Window, end time.Time) {
+	server := d.Server()
+	if due := dayOf(d.Doc.Text("due")); !due.IsZero() && w.Holds(due) {
 		p.Due++
 	}
 	if inspection.TaskOf(server) == inspection.TaskClosed {
-		if act := members(server["act"]); w.Holds(timeOf(act["at"])) {
+		if w.Holds(server.Object("act").Time("at")) {
 			p.Closed++
 		}
 		return
 	}
 	p.Open++
-	if due := timeOf(server["due_at"]); !due.IsZero() && !due.After(end) {
+	if due := server.Time("due_at"); !due.IsZero() && !due.After(end) {
 		p.Overdue++
 	}
 }

@@ -1,38 +1,31 @@
-// Package report counts joint inspections as the district's plan asks and
-// writes the month for people: as JSON, XLSX, CSV and GeoJSON. It knows no
-// HTTP.
+// Package report counts joint inspections as the district's plan asks. It
+// writes no file itself: the formats that it is handed do, and package render
+// has them. It knows no HTTP.
 //
-// A report is a pure function of a position: one seq for each area's log, that
-// of the reference log included. The state of a document at a position is its
-// newest revision up to there. So the same position gives the same numbers for
-// ever, whatever was edited, deleted or handed in late since; a token names a
-// position. A closed window keeps its files as they were, and what changed
-// since is told apart.
+// A report is a pure function of a position in the logs, as package asof reads
+// it: the same position gives the same numbers for ever. A closed window keeps
+// its files as they were, and what changed since is told apart.
+//
+// Counting goes in phases: context.go finds out what a report is about,
+// reference.go reads the reference data there, count.go the sessions and what is
+// in them, and joint.go words what was counted. since.go compares that with a
+// closing.
 package report
 
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
+	"gridpatrol/store/asof"
 )
 
 // Store is what reports need of an engine.
 type Store interface {
-	ID(ctx context.Context) (string, error)
-
-	Head(ctx context.Context, area inspection.Area) (store.Head, error)
-	Heads(ctx context.Context) (map[inspection.Area]store.Head, error)
-	SeqBefore(ctx context.Context, area inspection.Area, t time.Time) (int64, error)
-	Commits(ctx context.Context, area inspection.Area, after int64, limit int) ([]*store.Commit, error)
-	Entries(ctx context.Context, area inspection.Area, seqs []int64) ([]store.Entry, error)
-
-	Records(ctx context.Context, ids []inspection.DocID) (map[inspection.DocID]store.Record, error)
-	Changes(ctx context.Context, q store.ChangesQuery) (store.Changes, error)
-	ByTerm(ctx context.Context, term string, after inspection.DocID, limit int) ([]store.Record, error)
-	List(ctx context.Context, q store.ListQuery) (store.List, error)
+	asof.Store
 
 	Get(ctx context.Context, table store.Table, key string) (store.Row, error)
 	Put(ctx context.Context, table store.Table, row store.Row) (int64, error)
@@ -51,6 +44,8 @@ type Config struct {
 	// Ledger takes closings; without one nothing can be closed.
 	Ledger Ledger
 	Now    func() time.Time
+	// Formats are what reports can be had in. One of them is named JSON.
+	Formats []Format
 	// Scratch is the folder for files that are too large for memory while they
 	// are made; "" is the system's.
 	Scratch string
@@ -63,10 +58,11 @@ type Service struct {
 	store    Store
 	ledger   Ledger
 	now      func() time.Time
+	formats  []Format
 	scratch  string
 	calendar Calendar
 
-	references references
+	references referenceCache
 	// slots bounds how many large reports are made at once.
 	slots chan struct{}
 }
@@ -80,20 +76,11 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Store == nil || cfg.Now == nil {
 		return nil, errors.New("report: the config lacks a store or a clock")
 	}
+	if !slices.ContainsFunc(cfg.Formats, func(f Format) bool { return f.Name() == JSON }) {
+		return nil, errors.New("report: the config lacks the format that closings are read back in")
+	}
 	return &Service{
-		store: cfg.Store, ledger: cfg.Ledger, now: cfg.Now, scratch: cfg.Scratch,
+		store: cfg.Store, ledger: cfg.Ledger, now: cfg.Now, formats: cfg.Formats, scratch: cfg.Scratch,
 		calendar: cfg.Calendar, slots: make(chan struct{}, reportsAtOnce),
 	}, nil
 }
-
-// enter waits for a slot.
-func (s *Service) enter(ctx context.Context) error {
-	select {
-	case s.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s *Service) leave() { <-s.slots }

@@ -5,206 +5,237 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store/asof"
 )
 
-// Format is a form of the report.
-type Format string
-
-// The formats. formatRoll is kept with a closing and never leaves.
-const (
-	FormatJSON    Format = "json"
-	FormatXLSX    Format = "xlsx"
-	FormatCSV     Format = "csv"
-	FormatGeoJSON Format = "geojson"
-
-	formatRoll Format = "roll"
-)
-
-// Formats lists what a report can be had in.
-var Formats = []Format{FormatJSON, FormatXLSX, FormatCSV, FormatGeoJSON}
-
-// Valid reports whether f is one of the formats.
-func (f Format) Valid() bool { return slices.Contains(Formats, f) }
-
-// MediaType is the format's media type.
-func (f Format) MediaType() string {
-	return map[Format]string{
-		FormatJSON:    "application/json; charset=utf-8",
-		FormatXLSX:    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-		FormatCSV:     "text/csv; charset=utf-8",
-		FormatGeoJSON: "application/geo+json",
-	}[f]
+// Format is a form that reports are written in. Package render has them.
+type Format interface {
+	// Name is what the format is asked for by, the ending of its files, and
+	// what closings keep them under. It never changes.
+	Name() string
+	MediaType() string
+	// Joint begins a file of the joint report of a window. The same lines and
+	// the same report must give the same bytes.
+	Joint(rc *Context, w Window, out io.Writer) (Writer, error)
 }
+
+// DispatchFormat is a Format that the half-monthly report can be had in as
+// well.
+type DispatchFormat interface {
+	Format
+	Dispatch(rc *Context, d *Dispatch, out io.Writer) error
+}
+
+// Writer writes one file while its report is counted. Finish is called once,
+// after all lines.
+type Writer interface {
+	Lines
+	Finish(ctx context.Context, j *Joint) error
+	io.Closer
+}
+
+// JSON names the format that closings are read back in. It is the report
+// itself, so of a closed window it tells what changed since, where files in
+// other formats are as they were kept.
+const JSON = "json"
+
+// Formats lists what reports can be had in.
+func (s *Service) Formats() []Format { return s.formats }
 
 // File is a finished report, read from its beginning. Close it.
 type File struct {
 	Name   string
 	Format Format
 	Size   int64
-	AsOf   *Position
+	AsOf   *asof.Position
+	// Afresh: the window was closed without a file in this format, so this one
+	// was made as of the closing just now.
+	Afresh bool
 	io.ReadCloser
 }
 
-// writer writes one format. finish is called once, after all lines.
-type writer interface {
-	rows
-	finish(ctx context.Context, j *Joint) error
-	io.Closer
+// Export makes the joint report as a file in a format. Of a closed window it is
+// the one that was kept, as of its closing; one that was closed before there
+// was the format is counted again as of its closing. Returns CodeBadParameter
+// for a format that there isn't.
+func (s *Service) Export(ctx context.Context, q JointQuery, format string) (*File, error) {
+	f, err := pick(s.formats, format)
+	if err != nil {
+		return nil, err
+	}
+	rc, err := s.begin(ctx, q.Scope, q.AsOf)
+	if err != nil {
+		return nil, err
+	}
+	defer s.end()
+	if f.Name() == JSON {
+		return s.exportJSON(ctx, rc, q, f)
+	}
+	file := &File{Name: nameOf("joint", q.Window, f), Format: f}
+	closing, err := s.servedClosing(ctx, rc, q)
+	if err != nil {
+		return nil, err
+	}
+	if closing != nil {
+		if kept := closing.Files[f.Name()]; kept != nil {
+			from, err := s.openKept(ctx, kept)
+			return file.with(from, closing.AsOf), err
+		}
+		file.Afresh = true
+		if rc, err = s.contextOf(ctx, closing); err != nil {
+			return nil, err
+		}
+	}
+	made, err := s.make(func(to *Scratch) error {
+		_, err := rc.write(ctx, q.Window, []output{{f, to}}, q.Progress)
+		return err
+	})
+	return file.with(made, rc.Position), err
 }
 
-// Export makes the joint report as a file. Of a closed window it is the one
-// that was kept, as of its closing; only JSON tells besides what changed since.
-func (s *Service) Export(ctx context.Context, q JointQuery, format Format) (*File, error) {
-	if format == FormatJSON {
-		return s.exportJSON(ctx, q)
+// pick returns the format of a name. Returns CodeBadParameter if there is none.
+func pick[F Format](formats []F, name string) (F, error) {
+	for _, f := range formats {
+		if f.Name() == name {
+			return f, nil
+		}
 	}
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.leave()
-	sc, err := s.scene(ctx, q.Scope, q.AsOf)
-	if err != nil {
-		return nil, err
-	}
-	kept, err := s.kept(ctx, sc, q)
-	if err != nil {
-		return nil, err
-	}
-	if kept != nil {
-		f, err := s.open(ctx, *kept.Files[format])
-		return fileOf(f, q.Window, kept.AsOf, format), err
-	}
-	f, err := newScratch(s.scratch)
-	if err != nil {
-		return nil, err
-	}
-	_, err = s.write(ctx, sc, q.Window, map[Format]*scratch{format: f}, q.Progress)
-	if err == nil {
-		err = f.rewind()
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return fileOf(f, q.Window, sc.position, format), nil
+	var none F
+	return none, inspection.Errorf(inspection.CodeBadParameter, "The parameter format must be %s here.", Names(formats, ""))
 }
 
-func fileOf(f *scratch, w Window, p *Position, format Format) *File {
-	if f == nil {
+// Names words the formats, each name with the prefix: "json, xlsx or csv".
+func Names[F Format](formats []F, prefix string) string {
+	text := ""
+	for i, f := range formats {
+		switch {
+		case i == 0:
+		case i == len(formats)-1:
+			text += " or "
+		default:
+			text += ", "
+		}
+		text += prefix + f.Name()
+	}
+	return text
+}
+
+func nameOf(report string, w Window, f Format) string {
+	return fmt.Sprintf("%s-%s-%s.%s", report, w.Month, w.Kind, f.Name())
+}
+
+// with is the file that is read from there; nil without one.
+func (f *File) with(from *Scratch, p *asof.Position) *File {
+	if from == nil {
 		return nil
 	}
-	return &File{
-		Name: fmt.Sprintf("joint-%s-%s.%s", w.Month, w.Kind, format), Format: format, Size: f.size, AsOf: p, ReadCloser: f,
-	}
+	f.Size, f.AsOf, f.ReadCloser = from.size, p, from
+	return f
 }
 
-func (s *Service) exportJSON(ctx context.Context, q JointQuery) (*File, error) {
-	j, err := s.Joint(ctx, q)
+// contextOf is the context of a closing.
+func (s *Service) contextOf(ctx context.Context, c *Closing) (*Context, error) {
+	p := *c.AsOf
+	if err := p.Within(ctx, s.store); err != nil {
+		return nil, err
+	}
+	return s.contextAt(ctx, []inspection.Area{c.Area}, &p)
+}
+
+// make makes a file.
+func (s *Service) make(write func(to *Scratch) error) (*Scratch, error) {
+	f, err := NewScratch(s.scratch)
 	if err != nil {
 		return nil, err
 	}
-	f, err := newScratch(s.scratch)
-	if err != nil {
-		return nil, err
-	}
-	if _, err = f.Write(mustMarshal(j)); err == nil {
+	if err = write(f); err == nil {
 		err = f.rewind()
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return fileOf(f, q.Window, j.AsOf, FormatJSON), nil
+	return f, nil
 }
 
-// kept returns the closing whose files answer the query: the window is closed,
-// and asked for as of now or as of its closing.
-func (s *Service) kept(ctx context.Context, sc *scene, q JointQuery) (*Closing, error) {
-	if q.AsOf == "" || len(sc.scope) != 1 {
-		return sc.closing(q.Window), nil
-	}
-	id := inspection.DocID(string(inspection.Closings) + "/" + closingID(q.Window, sc.scope[0]))
-	records, err := s.store.Records(ctx, []inspection.DocID{id})
-	record := records[id]
-	if err != nil || record.Rev == 0 {
-		return nil, err
-	}
-	d, err := documentOf(&record)
+func (s *Service) exportJSON(ctx context.Context, rc *Context, q JointQuery, f Format) (*File, error) {
+	j, err := s.joint(ctx, rc, q)
 	if err != nil {
 		return nil, err
 	}
-	c, err := closingOf(d.Doc)
-	if err != nil || !c.AsOf.same(sc.position) {
-		return nil, err
-	}
-	return c, nil
+	made, err := s.make(func(to *Scratch) error {
+		wr, err := f.Joint(rc, q.Window, to)
+		if err != nil {
+			return err
+		}
+		return errors.Join(wr.Finish(ctx, j), wr.Close())
+	})
+	file := &File{Name: nameOf("joint", q.Window, f), Format: f}
+	return file.with(made, j.AsOf), err
 }
 
-// write makes some formats of a window in one walk.
-func (s *Service) write(ctx context.Context, sc *scene, w Window, to map[Format]*scratch, progress Progress) (j *Joint, err error) {
-	var all every
-	var writers []writer
+// output is a file in the making.
+type output struct {
+	format Format
+	file   *Scratch
+}
+
+// write makes files of a window while it is counted once.
+func (rc *Context) write(ctx context.Context, w Window, to []output, progress Progress) (j *Joint, err error) {
+	var lines broadcast
+	var writers []Writer
 	defer func() {
 		for _, wr := range writers {
 			err = errors.Join(err, wr.Close())
 		}
 	}()
-	for _, format := range append(Formats, formatRoll) {
-		if to[format] == nil {
-			continue
-		}
-		wr, err := s.newWriter(sc, w, format, to[format])
+	for _, o := range to {
+		wr, err := o.format.Joint(rc, w, o.file)
 		if err != nil {
 			return nil, err
 		}
-		writers, all = append(writers, wr), append(all, wr)
+		writers, lines = append(writers, wr), append(lines, wr)
 	}
-	if j, err = sc.joint(ctx, w, all, progress); err != nil {
+	counted, err := rc.count(ctx, w, lines, progress)
+	if err != nil {
+		return nil, err
+	}
+	if j, err = rc.report(ctx, w, counted); err != nil {
 		return nil, err
 	}
 	for _, wr := range writers {
-		if err := wr.finish(ctx, j); err != nil {
+		if err := wr.Finish(ctx, j); err != nil {
 			return nil, err
 		}
 	}
 	return j, nil
 }
 
-func (s *Service) newWriter(sc *scene, w Window, format Format, out io.Writer) (writer, error) {
-	switch format {
-	case FormatXLSX:
-		return newWorkbook(sc, w, s.scratch, out)
-	case FormatCSV:
-		return newTable(sc, out)
-	case FormatGeoJSON:
-		return newMap(sc, out)
-	case FormatJSON:
-		return &plain{out: out}, nil
-	case formatRoll:
-		return &rollWriter{out: out}, nil
+// ExportDispatch makes the half-monthly report as a file. Returns
+// CodeBadParameter for a format that it can't be had in, and what Dispatch does.
+func (s *Service) ExportDispatch(ctx context.Context, q JointQuery, format string) (*File, error) {
+	f, err := pick(DispatchFormats(s.formats), format)
+	if err != nil {
+		return nil, err
 	}
-	return nil, inspection.Errorf(inspection.CodeBadParameter, "The parameter format must be json, xlsx, csv or geojson.")
+	rc, d, err := s.dispatch(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	made, err := s.make(func(to *Scratch) error { return f.Dispatch(rc, d, to) })
+	file := &File{Name: nameOf("dispatch", q.Window, f), Format: f}
+	return file.with(made, d.AsOf), err
 }
 
-// plain writes the report as JSON. It needs no lines.
-type plain struct{ out io.Writer }
-
-func (*plain) check(*session, *check, Outcome) error { return nil }
-func (*plain) session(*session, Count) error         { return nil }
-func (*plain) violation(*check) error                { return nil }
-func (*plain) Close() error                          { return nil }
-
-func (p *plain) finish(_ context.Context, j *Joint) error {
-	_, err := p.out.Write(mustMarshal(j))
-	return err
+// DispatchFormats lists those of the formats that the half-monthly report can be
+// had in.
+func DispatchFormats(formats []Format) []DispatchFormat {
+	var list []DispatchFormat
+	for _, f := range formats {
+		if d, ok := f.(DispatchFormat); ok {
+			list = append(list, d)
+		}
+	}
+	return list
 }
-
-// rollWriter writes the roll.
-type rollWriter struct {
-	roller
-	out io.Writer
-}
-
-func (r *rollWriter) finish(context.Context, *Joint) error { return r.writeTo(r.out) }
-func (*rollWriter) Close() error                           { return nil }

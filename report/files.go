@@ -28,7 +28,7 @@ func partKey(sum string, part int64) string { return fmt.Sprintf("%s/%06d", sum,
 
 // keep stores a file in parts. A file is named by its content, so one that is
 // there already, whole or in part, is completed.
-func keep(ctx context.Context, st Store, f *scratch) (FileMark, error) {
+func keep(ctx context.Context, st Store, f *Scratch) (FileMark, error) {
 	mark := FileMark{SHA256: f.sum(), Bytes: f.size}
 	if err := f.rewind(); err != nil {
 		return mark, err
@@ -51,10 +51,13 @@ func keep(ctx context.Context, st Store, f *scratch) (FileMark, error) {
 	}
 }
 
-// open copies a kept file into a scratch file and checks it on the way: what
+// openKept copies a kept file into a scratch file and checks it on the way: what
 // is served is what was closed, or nothing.
-func (s *Service) open(ctx context.Context, mark FileMark) (*scratch, error) {
-	f, err := newScratch(s.scratch)
+func (s *Service) openKept(ctx context.Context, mark *FileMark) (*Scratch, error) {
+	if mark == nil {
+		return nil, inspection.Errorf(inspection.CodeInternal, "A closing names no file in a format that every closing keeps.")
+	}
+	f, err := NewScratch(s.scratch)
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +79,9 @@ func (s *Service) open(ctx context.Context, mark FileMark) (*scratch, error) {
 	return f, nil
 }
 
-// scratch is a file that lives as long as it is open. It knows the hash of
+// Scratch is a file that lives as long as it is open. It knows the hash of
 // what was written.
-type scratch struct {
+type Scratch struct {
 	file *os.File
 	hash hash.Hash
 	size int64
@@ -86,16 +89,17 @@ type scratch struct {
 	named bool
 }
 
-func newScratch(folder string) (*scratch, error) {
+// NewScratch makes an empty one in the folder; "" is the system's.
+func NewScratch(folder string) (*Scratch, error) {
 	f, err := os.CreateTemp(folder, "report-*")
 	if err != nil {
 		return nil, fmt.Errorf("a scratch file: %w", err)
 	}
-	return &scratch{file: f, hash: sha256.New(), named: os.Remove(f.Name()) != nil}, nil
+	return &Scratch{file: f, hash: sha256.New(), named: os.Remove(f.Name()) != nil}, nil
 }
 
 // Write appends to the file.
-func (f *scratch) Write(p []byte) (int, error) {
+func (f *Scratch) Write(p []byte) (int, error) {
 	n, err := f.file.Write(p)
 	f.hash.Write(p[:n])
 	f.size += int64(n)
@@ -103,13 +107,16 @@ func (f *scratch) Write(p []byte) (int, error) {
 }
 
 // Read reads on from where rewind put it.
-func (f *scratch) Read(p []byte) (int, error) { return f.file.Read(p) }
+func (f *Scratch) Read(p []byte) (int, error) { return f.file.Read(p) }
 
 // ReadAt reads anywhere.
-func (f *scratch) ReadAt(p []byte, off int64) (int, error) { return f.file.ReadAt(p, off) }
+func (f *Scratch) ReadAt(p []byte, off int64) (int, error) { return f.file.ReadAt(p, off) }
+
+// Size is how many bytes were written.
+func (f *Scratch) Size() int64 { return f.size }
 
 // Close gives the file up.
-func (f *scratch) Close() error {
+func (f *Scratch) Close() error {
 	err := f.file.Close()
 	if f.named {
 		err = errors.Join(err, os.Remove(f.file.Name()))
@@ -117,9 +124,9 @@ func (f *scratch) Close() error {
 	return err
 }
 
-func (f *scratch) rewind() error {
+func (f *Scratch) rewind() error {
 	_, err := f.file.Seek(0, io.SeekStart)
 	return err
 }
 
-func (f *scratch) sum() string { return hex.EncodeToString(f.hash.Sum(nil)) }
+func (f *Scratch) sum() string { return hex.EncodeToString(f.hash.Sum(nil)) }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store/asof"
 )
 
 // JointQuery asks for the joint counts of a window. No Scope means all known
@@ -22,7 +23,7 @@ type JointQuery struct {
 type Joint struct {
 	Window Window            `json:"window"`
 	Areas  []inspection.Area `json:"areas"`
-	AsOf   *Position         `json:"as_of"`
+	AsOf   *asof.Position    `json:"as_of"`
 	Topics []Topic           `json:"topics"`
 	// Streets are the areas of the scope that have none below them, and
 	// others that hold sessions.
@@ -103,6 +104,139 @@ func (t Topic) Checks() int {
 // Failed is how many of them failed.
 func (t Topic) Failed() int { return t.Verdicts[inspection.Fail] }
 
+// Joint counts a window. Of a closed one it is the report as of its closing,
+// with what changed since.
+func (s *Service) Joint(ctx context.Context, q JointQuery) (*Joint, error) {
+	rc, err := s.begin(ctx, q.Scope, q.AsOf)
+	if err != nil {
+		return nil, err
+	}
+	defer s.end()
+	return s.joint(ctx, rc, q)
+}
+
+func (s *Service) joint(ctx context.Context, rc *Context, q JointQuery) (*Joint, error) {
+	served, err := s.servedClosing(ctx, rc, q)
+	if err != nil {
+		return nil, err
+	}
+	if served != nil && q.AsOf != "" {
+		return s.stored(ctx, served)
+	}
+	now := &manifest{}
+	var to broadcast
+	closing := rc.closing(q.Window)
+	if closing != nil {
+		to = broadcast{now}
+	}
+	counted, err := rc.count(ctx, q.Window, to, q.Progress)
+	if err != nil {
+		return nil, err
+	}
+	var j *Joint
+	if served != nil {
+		j, err = s.stored(ctx, served)
+	} else {
+		j, err = rc.report(ctx, q.Window, counted)
+	}
+	if err != nil || closing == nil {
+		return j, err
+	}
+	return j, s.compare(ctx, rc, j, closing, rc.topics(q.Window, counted), now)
+}
+
+// report words what was counted in a window, beside the window before it: that
+// is as it was closed, if it was.
+func (rc *Context) report(ctx context.Context, w Window, counted *totals) (*Joint, error) {
+	before := Period{Window: w.Before()}
+	if c := rc.closing(before.Window); c != nil {
+		before.Topics, before.Closed = c.Totals, true
+	} else {
+		then, err := rc.count(ctx, before.Window, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		before.Topics = rc.topics(before.Window, then)
+	}
+	j := &Joint{
+		Window: w, Areas: rc.Scope, AsOf: rc.Position, Before: before, Topics: rc.topics(w, counted),
+		Streets: []Street{}, Excluded: []Exclusion{}, Late: []Change{}, SuspectClock: []Suspect{},
+	}
+	targets := rc.Reference.targetsOf(w)
+	for _, area := range rc.streets(counted) {
+		j.Streets = append(j.Streets, streetOf(area, j.Topics, counted.byArea[area], targets[area]))
+	}
+	for i := range counted.excluded {
+		x := &counted.excluded[i]
+		j.Excluded = append(j.Excluded, Exclusion{x.ID, x.Area, x.Excluded})
+	}
+	for i := range counted.suspect {
+		x := &counted.suspect[i]
+		offset, _ := x.clockSuspect()
+		j.SuspectClock = append(j.SuspectClock, Suspect{x.ID, x.Area, offset})
+	}
+	return j, nil
+}
+
+// topics lists what was counted, what was excluded, and what there is a target
+// for, in all areas together. Targets are those of one area.
+func (rc *Context) topics(w Window, counted *totals) []Topic {
+	var only inspection.Area
+	if len(rc.Scope) == 1 {
+		only = rc.Scope[0]
+	}
+	targets := rc.Reference.targetsOf(w)[only]
+	sums := map[string]Count{}
+	for _, topics := range counted.byArea {
+		for name, n := range topics {
+			sum := sums[name]
+			sum.add(*n)
+			sums[name] = sum
+		}
+	}
+	names := slices.Collect(maps.Keys(sums))
+	names = slices.AppendSeq(names, maps.Keys(targets))
+	for i := range counted.excluded {
+		names = append(names, counted.excluded[i].Topic)
+	}
+	slices.Sort(names)
+	list := []Topic{}
+	for _, name := range slices.Compact(names) {
+		list = append(list, topicOf(name, sums[name], targets[name]))
+	}
+	return list
+}
+
+// streets lists the areas of the report that have none below them, and others
+// with sessions, sorted.
+func (rc *Context) streets(counted *totals) []inspection.Area {
+	list := slices.DeleteFunc(slices.Clone(rc.areas), func(a inspection.Area) bool {
+		return slices.ContainsFunc(rc.areas, func(b inspection.Area) bool { return a != b && a.Covers(b) })
+	})
+	list = slices.AppendSeq(list, maps.Keys(counted.byArea))
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// streetOf words every topic of the report in one area, and those that the
+// area has a target of its own for.
+func streetOf(area inspection.Area, of []Topic, counted map[string]*Count, targets map[string]*Target) Street {
+	names := slices.Collect(maps.Keys(targets))
+	for i := range of {
+		names = append(names, of[i].Topic)
+	}
+	slices.Sort(names)
+	st := Street{Area: area, Topics: []Topic{}}
+	for _, name := range slices.Compact(names) {
+		var n Count
+		if c := counted[name]; c != nil {
+			n = *c
+		}
+		st.Topics = append(st.Topics, topicOf(name, n, targets[name]))
+	}
+	return st
+}
+
 // topicOf words a count.
 func topicOf(name string, c Count, target *Target) Topic {
 	t := Topic{Topic: name, Sessions: c.Sessions, Verdicts: map[inspection.Verdict]int{}}
@@ -112,7 +246,7 @@ func topicOf(name string, c Count, target *Target) Topic {
 		}
 	}
 	checks := c.Checks
-	if name == topicVehicles {
+	if name == TopicVehicles {
 		t.Vehicles = &checks
 	} else {
 		t.Inspections = &checks
@@ -125,135 +259,18 @@ func topicOf(name string, c Count, target *Target) Topic {
 	return t
 }
 
+// met compares a count with what the target asks for.
+func (t *Target) met(c Count) bool {
+	return (t.Sessions == nil || int64(c.Sessions) >= *t.Sessions) &&
+		(t.Checks == nil || int64(c.Checks) >= *t.Checks)
+}
+
 func (t *Target) json() *TargetJSON {
 	out := &TargetJSON{ID: t.ID, Sessions: t.Sessions, Basis: t.Basis, Note: t.Note}
-	if t.Topic == topicVehicles {
+	if t.Topic == TopicVehicles {
 		out.Vehicles = t.Checks
 	} else {
 		out.Inspections = t.Checks
 	}
 	return out
-}
-
-// Joint counts a window.
-func (s *Service) Joint(ctx context.Context, q JointQuery) (*Joint, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.leave()
-	sc, err := s.scene(ctx, q.Scope, q.AsOf)
-	if err != nil {
-		return nil, err
-	}
-	kept, err := s.kept(ctx, sc, q)
-	if err != nil {
-		return nil, err
-	}
-	var j *Joint
-	switch {
-	case kept == nil:
-		now := &roller{}
-		if j, err = sc.joint(ctx, q.Window, sc.closedRows(q.Window, now), q.Progress); err == nil {
-			err = s.compare(ctx, sc, j, j.Topics, now)
-		}
-	case q.AsOf == "":
-		j, err = s.closedJoint(ctx, sc, kept, q.Progress)
-	default:
-		j, err = s.stored(ctx, kept)
-	}
-	return j, err
-}
-
-// joint counts a window, passing its lines on.
-func (sc *scene) joint(ctx context.Context, w Window, to every, progress Progress) (*Joint, error) {
-	before, err := sc.before(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	c, err := sc.walk(ctx, w, to, progress)
-	if err == nil && len(to) > 0 {
-		err = sc.alone(ctx, w, inspection.Fail, to.violation)
-	}
-	if err != nil {
-		return nil, err
-	}
-	j := &Joint{
-		Window: w, Areas: sc.scope, AsOf: sc.position, Before: before,
-		Topics: sc.topics(w, c), Streets: []Street{}, Excluded: []Exclusion{}, Late: []Change{}, SuspectClock: []Suspect{},
-	}
-	for _, area := range sc.rowsOf(c) {
-		j.Streets = append(j.Streets, sc.street(w, area, j.Topics, c))
-	}
-	for i := range c.excluded {
-		x := &c.excluded[i]
-		j.Excluded = append(j.Excluded, Exclusion{x.ID, x.Area, x.Excluded})
-	}
-	for i := range c.suspect {
-		x := &c.suspect[i]
-		off, _ := x.clockOffset()
-		j.SuspectClock = append(j.SuspectClock, Suspect{x.ID, x.Area, off})
-	}
-	return j, nil
-}
-
-// topics lists what was counted, what was excluded, and what there is a target
-// for.
-func (sc *scene) topics(w Window, c *counts) []Topic {
-	names := map[string]bool{}
-	for _, name := range c.tally.topics() {
-		names[name] = true
-	}
-	for i := range c.excluded {
-		names[c.excluded[i].Topic] = true
-	}
-	var only inspection.Area // targets are those of one area
-	if len(sc.scope) == 1 {
-		only = sc.scope[0]
-	}
-	for _, name := range targetTopics(sc.ref.targets, w, only) {
-		names[name] = true
-	}
-	list := []Topic{}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		list = append(list, topicOf(name, c.tally.total(name), targetFor(sc.ref.targets, w, only, name)))
-	}
-	return list
-}
-
-// rowsOf lists the streets, and other areas with sessions, sorted.
-func (sc *scene) rowsOf(c *counts) []inspection.Area {
-	list := sc.ref.streets(sc.scope)
-	for area := range c.tally {
-		list = append(list, area)
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// street counts every topic of the report in one area, and those that the
-// area has a target of its own for.
-func (sc *scene) street(w Window, area inspection.Area, of []Topic, c *counts) Street {
-	names := targetTopics(sc.ref.targets, w, area)
-	for i := range of {
-		names = append(names, of[i].Topic)
-	}
-	slices.Sort(names)
-	st := Street{Area: area, Topics: []Topic{}}
-	for _, name := range slices.Compact(names) {
-		st.Topics = append(st.Topics, topicOf(name, c.tally.of(area, name), targetFor(sc.ref.targets, w, area, name)))
-	}
-	return st
-}
-
-// before counts the window before: as it was closed, if it was.
-func (sc *scene) before(ctx context.Context, w Window) (Period, error) {
-	b := w.Before()
-	if c := sc.closing(b); c != nil {
-		return Period{Window: b, Topics: c.Totals, Closed: true}, nil
-	}
-	c, err := sc.walk(ctx, b, nil, nil)
-	if err != nil {
-		return Period{}, err
-	}
-	return Period{Window: b, Topics: sc.topics(b, c)}, nil
 }

@@ -61,11 +61,11 @@ func TestAMonthByHandOnMongo(t *testing.T) {
 	w.at(local("2026-11-10 09:00:00"))
 	c, err := w.report.Close(w.ctx, "boss", october(report.WholeMonth), district)
 	w.must(err)
-	file := w.file(report.FormatXLSX, c.AsOf.Token())
+	file := w.file("xlsx", c.AsOf.Token())
 	w.happen()
 	w.wantHandMonth(w.joint(report.WholeMonth, "2026-11-09T12:00:00+08:00"))
 	w.wantHappened(w.joint(report.WholeMonth, ""))
-	if !bytes.Equal(w.file(report.FormatXLSX, ""), file) {
+	if !bytes.Equal(w.file("xlsx", ""), file) {
 		t.Error("the closed month's file is another")
 	}
 }

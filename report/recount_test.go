@@ -258,7 +258,7 @@ func (m *mess) take() taken {
 }
 
 func (m *mess) csv(b taken) string {
-	f, err := m.w.report.Export(m.w.ctx, report.JointQuery{Window: b.window, Scope: []inspection.Area{b.scope}, AsOf: b.token}, report.FormatCSV)
+	f, err := m.w.report.Export(m.w.ctx, report.JointQuery{Window: b.window, Scope: []inspection.Area{b.scope}, AsOf: b.token}, "csv")
 	m.w.must(err)
 	defer f.Close()
 	var sb strings.Builder

@@ -2,22 +2,26 @@ package report
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"gridpatrol/inspection"
-	"gridpatrol/store"
+	"gridpatrol/store/asof"
 )
 
 // SinceClose is what became of a closed window up to a position: Topics are
 // the counts there.
 type SinceClose struct {
-	AsOf    *Position `json:"as_of"`
-	Topics  []Topic   `json:"topics"`
-	Added   []Change  `json:"added"`
-	Removed []Change  `json:"removed"`
-	Changed []Change  `json:"changed"`
+	AsOf    *asof.Position `json:"as_of"`
+	Topics  []Topic        `json:"topics"`
+	Added   []Change       `json:"added"`
+	Removed []Change       `json:"removed"`
+	Changed []Change       `json:"changed"`
 }
 
 // Change is one document that a closed window's report would now hold, hold no
@@ -34,53 +38,101 @@ type Change struct {
 	What       []string         `json:"what,omitempty"`
 }
 
-// closedRows lists who needs the lines of a live report: whoever will compare
-// them with a closing.
-func (sc *scene) closedRows(w Window, now *roller) every {
-	if sc.closing(w) == nil {
-		return nil
-	}
-	return every{now}
+// manifest lists the documents that a window's report rests on: all its
+// sessions, those of their inspections that could count, and all violations. A
+// closing keeps it, and it is what the closing is compared with later.
+type manifest struct{ members []member }
+
+// member is a document of a manifest as it is at a position.
+type member struct {
+	id       inspection.DocID
+	area     inspection.Area
+	seq      int64
+	session  inspection.DocID // that an inspection names
+	isCheck  bool
+	received time.Time
 }
 
-// closedJoint is the report of a closed window as of its closing, with what
-// changed up to now.
-func (s *Service) closedJoint(ctx context.Context, sc *scene, c *Closing, progress Progress) (*Joint, error) {
-	j, err := s.stored(ctx, c)
-	if err != nil {
-		return nil, err
+// Check implements Lines.
+func (m *manifest) Check(_ *Session, c *Check, o Outcome) error {
+	if o == Counted || o == SameVehicle || o == OfExcluded || c.Violates() {
+		return m.Violation(c)
 	}
-	now := &roller{}
-	found, err := sc.walk(ctx, c.Window, every{now}, progress)
+	return nil
+}
+
+// Violation implements Lines.
+func (m *manifest) Violation(c *Check) error {
+	m.members = append(m.members, member{
+		id: c.ID, area: c.Area, seq: c.Seq, session: c.Session, isCheck: true, received: c.Server().Time("received_at"),
+	})
+	return nil
+}
+
+// Session implements Lines.
+func (m *manifest) Session(s *Session, _ Count) error {
+	m.members = append(m.members, member{id: s.ID, area: s.Area, seq: s.Seq, received: s.Server().Time("received_at")})
+	return nil
+}
+
+// manifestFormat keeps a manifest with a closing. It never leaves.
+type manifestFormat struct{}
+
+// manifestName is what closings keep their manifest under.
+const manifestName = "roll"
+
+// Name implements Format.
+func (manifestFormat) Name() string { return manifestName }
+
+// MediaType implements Format.
+func (manifestFormat) MediaType() string { return "application/json" }
+
+// Joint implements Format.
+func (manifestFormat) Joint(_ *Context, _ Window, out io.Writer) (Writer, error) {
+	return &manifestWriter{out: out}, nil
+}
+
+type manifestWriter struct {
+	manifest
+	out io.Writer
+}
+
+type manifestJSON struct {
+	Sessions    []inspection.DocID `json:"sessions"`
+	Inspections []inspection.DocID `json:"inspections"`
+}
+
+// Finish implements Writer.
+func (m *manifestWriter) Finish(context.Context, *Joint) error {
+	var out manifestJSON
+	for _, d := range m.members {
+		if d.isCheck {
+			out.Inspections = append(out.Inspections, d.id)
+		} else {
+			out.Sessions = append(out.Sessions, d.id)
+		}
+	}
+	b, err := json.Marshal(out)
 	if err == nil {
-		err = sc.alone(ctx, c.Window, inspection.Fail, now.violation)
+		_, err = m.out.Write(b)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return j, s.compare(ctx, sc, j, sc.topics(c.Window, found), now)
+	return err
 }
 
-// compare adds to a report what changed between the closing of its window, if
-// it has one, and the scene.
-func (s *Service) compare(ctx context.Context, sc *scene, j *Joint, topics []Topic, now *roller) error {
-	c := sc.closing(j.Window)
-	if c == nil {
-		return nil
-	}
-	f, err := s.open(ctx, *c.Files[formatRoll])
+// Close implements Writer.
+func (*manifestWriter) Close() error { return nil }
+
+// compare adds to a report what changed between the closing of its window and
+// the context, where these topics are counted and these documents are.
+func (s *Service) compare(ctx context.Context, rc *Context, j *Joint, closing *Closing, topics []Topic, now *manifest) error {
+	then, err := s.keptManifest(ctx, closing)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }()
-	then, err := readRoll(f)
-	if err != nil {
-		return err
+	j.Closed, j.SinceClose = closing, &SinceClose{
+		AsOf: rc.Position, Topics: topics, Added: []Change{}, Removed: []Change{}, Changed: []Change{},
 	}
-	j.Closed, j.SinceClose = c, &SinceClose{
-		AsOf: sc.position, Topics: topics, Added: []Change{}, Removed: []Change{}, Changed: []Change{},
-	}
-	d := &difference{sc: sc, closing: c, out: j.SinceClose}
+	d := &difference{rc: rc, closing: closing, out: j.SinceClose}
 	if err := d.run(ctx, then, now.members); err != nil {
 		return err
 	}
@@ -88,9 +140,30 @@ func (s *Service) compare(ctx context.Context, sc *scene, j *Joint, topics []Top
 	return nil
 }
 
-// difference compares a closing's roll with what there is at the scene.
+// keptManifest returns the members; the value tells whether it is an inspection.
+func (s *Service) keptManifest(ctx context.Context, c *Closing) (map[inspection.DocID]bool, error) {
+	f, err := s.openKept(ctx, c.Files[manifestName])
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	var in manifestJSON
+	if err := json.NewDecoder(f).Decode(&in); err != nil {
+		return nil, fmt.Errorf("the manifest of a closed window: %w", err)
+	}
+	all := make(map[inspection.DocID]bool, len(in.Sessions)+len(in.Inspections))
+	for _, id := range in.Sessions {
+		all[id] = false
+	}
+	for _, id := range in.Inspections {
+		all[id] = true
+	}
+	return all, nil
+}
+
+// difference compares a closing's manifest with what there is now.
 type difference struct {
-	sc      *scene
+	rc      *Context
 	closing *Closing
 	out     *SinceClose
 }
@@ -105,7 +178,7 @@ func (d *difference) run(ctx context.Context, then map[inspection.DocID]bool, no
 		case !was || isCheck != m.isCheck:
 			c := m.change()
 			if !m.received.IsZero() {
-				c.ReceivedAt = stamp(m.received)
+				c.ReceivedAt = Stamp(m.received)
 			}
 			d.out.Added = append(d.out.Added, c)
 		case m.seq > d.closing.AsOf.Seqs[m.area]:
@@ -125,19 +198,20 @@ func (m *member) change() Change {
 	return Change{Session: m.session, Inspection: m.id, Area: m.area}
 }
 
+// atOnce is how many documents are compared at once.
+const atOnce = 500
+
 // edited tells which of the documents with newer revisions say something else:
 // photos that arrive, for one, change nothing.
 func (d *difference) edited(ctx context.Context, members []member) error {
-	for part := range slices.Chunk(members, pageSize) {
+	for part := range slices.Chunk(members, atOnce) {
 		pairs, err := d.pairs(ctx, part)
 		if err != nil {
 			return err
 		}
 		for i := range part {
-			c := part[i].change()
-			if c.What = pairs[part[i].id].fields(); len(c.What) > 0 {
-				c.What = d.told(c)
-				d.out.Changed = append(d.out.Changed, c)
+			if what := changedFields(pairs[part[i].id]); len(what) > 0 {
+				d.out.Changed = append(d.out.Changed, d.withFields(part[i].change(), what))
 			}
 		}
 	}
@@ -146,7 +220,7 @@ func (d *difference) edited(ctx context.Context, members []member) error {
 
 // gone tells what became of the documents that were in the report.
 func (d *difference) gone(ctx context.Context, ids map[inspection.DocID]bool) error {
-	for part := range slices.Chunk(slices.Sorted(maps.Keys(ids)), pageSize) {
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(ids)), atOnce) {
 		members := make([]member, len(part))
 		for i, id := range part {
 			members[i] = member{id: id, isCheck: ids[id]}
@@ -157,76 +231,34 @@ func (d *difference) gone(ctx context.Context, ids map[inspection.DocID]bool) er
 		}
 		for i := range members {
 			m, p := &members[i], pairs[members[i].id]
-			m.area = p.area
-			m.session, _ = inspection.ParseDocID(textOf(p.then["session"]))
-			c := m.change()
-			c.What = p.fields()
-			c.What = d.told(c)
-			d.out.Removed = append(d.out.Removed, c)
+			m.area = p.Area
+			m.session, _ = inspection.ParseDocID(p.Then.Text("session"))
+			d.out.Removed = append(d.out.Removed, d.withFields(m.change(), changedFields(p)))
 		}
 	}
 	return nil
 }
 
-// told withholds what changed in a document outside of the report's areas.
-func (d *difference) told(c Change) []string {
-	if !c.Area.CoveredBy(d.sc.scope) {
-		return nil
-	}
-	return c.What
-}
-
-// pair is a document when its window was closed, and at the scene.
-type pair struct {
-	area      inspection.Area
-	then, now inspection.Object
-	deleted   bool
-}
-
-func (d *difference) pairs(ctx context.Context, members []member) (map[inspection.DocID]pair, error) {
+func (d *difference) pairs(ctx context.Context, members []member) (map[inspection.DocID]asof.Pair, error) {
 	ids := make([]inspection.DocID, len(members))
 	for i, m := range members {
 		ids[i] = m.id
 	}
-	records, err := d.sc.view.store.Records(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	wanted := map[inspection.Area][]int64{}
-	for _, r := range records {
-		for _, p := range []*Position{d.closing.AsOf, d.sc.position} {
-			if seq := revisionAt(&r, p.Seqs[r.Area]); seq > 0 && !slices.Contains(wanted[r.Area], seq) {
-				wanted[r.Area] = append(wanted[r.Area], seq)
-			}
-		}
-	}
-	entries := map[inspection.Area]map[int64]store.Entry{}
-	for area, seqs := range wanted {
-		list, err := d.sc.view.store.Entries(ctx, area, seqs)
-		if err != nil {
-			return nil, err
-		}
-		entries[area] = map[int64]store.Entry{}
-		for _, e := range list {
-			entries[area][e.Seq] = e
-		}
-	}
-	pairs := make(map[inspection.DocID]pair, len(records))
-	for id, r := range records {
-		then := entries[r.Area][revisionAt(&r, d.closing.AsOf.Seqs[r.Area])]
-		now := entries[r.Area][revisionAt(&r, d.sc.position.Seqs[r.Area])]
-		p := pair{area: r.Area, deleted: now.Deleted}
-		// What isn't readable was reported when it was counted.
-		p.then, _ = inspection.ParseObject(then.Doc)
-		p.now, _ = inspection.ParseObject(now.Doc)
-		pairs[id] = p
-	}
-	return pairs, nil
+	return asof.Pairs(ctx, d.rc.store, ids, d.closing.AsOf, d.rc.Position)
 }
 
-// fields lists what a report can show of the document and what is not as it
-// was: what the phone owns, the verdict and the review's state.
-func (p pair) fields() []string {
+// withFields adds what changed, unless the document lies outside of the
+// report's areas.
+func (d *difference) withFields(c Change, what []string) Change {
+	if c.Area.CoveredBy(d.rc.Scope) {
+		c.What = what
+	}
+	return c
+}
+
+// changedFields lists what a report can show of the document and what is not as
+// it was: what the phone owns, the verdict and the review's state.
+func changedFields(p asof.Pair) []string {
 	var what []string
 	differ := func(prefix string, a, b inspection.Object, skip ...string) {
 		names := slices.Concat(slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(b)))
@@ -237,13 +269,13 @@ func (p pair) fields() []string {
 			}
 		}
 	}
-	differ("/", p.then, p.now, "server", "answers")
-	differ("/answers/", members(p.then["answers"]), members(p.now["answers"]))
-	then, now := members(p.then["server"]), members(p.now["server"])
-	if p.deleted {
+	differ("/", p.Then, p.Now, "server", "answers")
+	differ("/answers/", p.Then.Object("answers"), p.Now.Object("answers"))
+	then, now := p.Then.Object("server"), p.Now.Object("server")
+	if p.Deleted {
 		what = append(what, "/deleted")
 	}
-	if !inspection.Equal(members(then["review"])["state"], members(now["review"])["state"]) {
+	if !inspection.Equal(then.Object("review")["state"], now.Object("review")["state"]) {
 		what = append(what, "/server/review/state")
 	}
 	if !inspection.Equal(then["verdict"], now["verdict"]) {

@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store/asof"
 )
 
 func row(id, area, period, from, to string, sessions, vehicles any, enabled bool) inspection.Object {
 	doc := inspection.Object{
-		"id": id, "topic": topicVehicles, "area": area, "period": period, "enabled": enabled, "basis": "依据" + id,
+		"id": id, "topic": TopicVehicles, "area": area, "period": period, "enabled": enabled, "basis": "依据" + id,
 		"effective_from": from, "sessions": sessions, "vehicles": vehicles,
 	}
 	if to != "" {
@@ -22,7 +23,7 @@ func row(id, area, period, from, to string, sessions, vehicles any, enabled bool
 // the first of the window's month.
 func TestTargets(t *testing.T) {
 	six, two, many := json.Number("6"), json.Number("2"), json.Number("200")
-	var targets []Target
+	ref := &Reference{}
 	for _, doc := range []inspection.Object{
 		row("base", "610102", "month", "2024-01-01", "", six, many, true),
 		row("summer", "610102", "month", "2026-06-01", "2026-09-01", two, nil, true),
@@ -32,7 +33,7 @@ func TestTargets(t *testing.T) {
 		row("half", "610102003", "half_month", "2026-01-01", "", two, nil, true),
 	} {
 		if target, ok := targetOf(doc); ok {
-			targets = append(targets, target)
+			ref.targets = append(ref.targets, target)
 		}
 	}
 	for _, c := range []struct{ month, kind, area, want string }{
@@ -54,7 +55,7 @@ func TestTargets(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		if best := targetFor(targets, w, inspection.Area(c.area), topicVehicles); best != nil {
+		if best := ref.targetsOf(w)[inspection.Area(c.area)][TopicVehicles]; best != nil {
 			got = best.ID
 		}
 		if got != c.want {
@@ -89,16 +90,16 @@ func TestTheWeightierVerdictCounts(t *testing.T) {
 	for i, heavy := range verdicts {
 		for _, light := range verdicts[i:] {
 			for _, order := range [][2]inspection.Verdict{{heavy, light}, {light, heavy}} {
-				g := gather(&session{Topic: topicVehicles})
-				checks := make([]check, len(order))
+				tally := newSessionTally(&Session{Topic: TopicVehicles})
+				checks := make([]Check, len(order))
 				for k, v := range order {
-					checks[k] = check{document: document{ID: inspection.DocID(v) + inspection.DocID("01"[k:k+1])}, Template: topicVehicles,
-						Standing: true, Vehicle: "陕A12345/yellow", Verdict: v}
-					g.choose(&checks[k])
+					checks[k] = Check{Document: asof.Document{ID: inspection.DocID(v) + inspection.DocID("01"[k:k+1])}, Template: TopicVehicles,
+						Valid: true, Vehicle: "陕A12345/yellow", Verdict: v}
+					tally.choose(&checks[k])
 				}
 				counted := 0
 				for k := range checks {
-					if g.add(&checks[k]) == Counted {
+					if tally.count(&checks[k]) == Counted {
 						counted++
 						if checks[k].Verdict != heavy {
 							t.Errorf("%v: the check that is told as counted is %s", order, checks[k].Verdict)
@@ -108,7 +109,7 @@ func TestTheWeightierVerdictCounts(t *testing.T) {
 				if counted != 1 {
 					t.Errorf("%v: %d checks are told as counted", order, counted)
 				}
-				topic := topicOf(topicVehicles, g.count, nil)
+				topic := topicOf(TopicVehicles, tally.sum, nil)
 				if topic.Checks() != 1 || len(topic.Verdicts) != 1 || topic.Verdicts[heavy] != 1 {
 					t.Errorf("%v: %v", order, topic.Verdicts)
 				}
@@ -117,25 +118,14 @@ func TestTheWeightierVerdictCounts(t *testing.T) {
 	}
 }
 
-func TestUnformula(t *testing.T) {
-	for text, want := range map[string]string{
-		"": "", " ": " ", "a=1": "a=1", "1-2": "1-2", "=1": "'=1", "\t=1": "'\t=1", "\t1": "'\t1", "\x00=1": "'=1", "\x0b\u200b＝1": "'\u200b＝1",
-		"a\x00b": "ab", "a\nb": "a\nb", "\xff=1": "\ufffd=1",
-	} {
-		if got := unformula(text); got != want {
-			t.Errorf("%q became %q, want %q", text, got, want)
-		}
-	}
-}
-
 // Vehicles without a plate can't be told apart, so each is one.
 func TestVehiclesWithoutAPlate(t *testing.T) {
-	g := gather(&session{Topic: topicVehicles})
+	tally := newSessionTally(&Session{Topic: TopicVehicles})
 	for range 3 {
-		g.add(&check{Template: topicVehicles, Standing: true, Verdict: inspection.Indeterminate})
+		tally.count(&Check{Template: TopicVehicles, Valid: true, Verdict: inspection.Indeterminate})
 	}
-	if g.count.Checks != 3 {
-		t.Errorf("%d", g.count.Checks)
+	if tally.sum.Checks != 3 {
+		t.Errorf("%d", tally.sum.Checks)
 	}
 	for _, c := range []struct{ a, b string }{{"陕A·12345", "陕Ａ１２３４５"}, {"陕a 12345", "陕A12345"}} {
 		of := func(plate string) string { return vehicleOf(inspection.Object{"plate": plate, "plate_color": "blue"}) }

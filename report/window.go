@@ -75,8 +75,8 @@ func windowOf(first time.Time, k Kind) Window {
 	return w
 }
 
-// first is the first of the window's month.
-func (w Window) first() time.Time {
+// First is the first of the window's month.
+func (w Window) First() time.Time {
 	t, _ := time.ParseInLocation("2006-01", w.Month, inspection.China) // a window's own month is one
 	return t
 }
@@ -86,7 +86,7 @@ func (w Window) Holds(t time.Time) bool { return !t.Before(w.From) && t.Before(w
 
 // Before returns the window that ends where w begins.
 func (w Window) Before() Window {
-	first := w.first()
+	first := w.First()
 	switch w.Kind {
 	case SecondHalf:
 		return windowOf(first, FirstHalf)
@@ -107,7 +107,7 @@ type windowJSON struct {
 
 // MarshalJSON writes the window as docs/contract.md, section 6, has it.
 func (w Window) MarshalJSON() ([]byte, error) {
-	return marshal(windowJSON{w.Kind, w.Month, stamp(w.From), stamp(w.To)})
+	return json.Marshal(windowJSON{w.Kind, w.Month, Stamp(w.From), Stamp(w.To)})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -123,5 +123,5 @@ func (w *Window) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// stamp is a time on the wire, in China's zone.
-func stamp(t time.Time) string { return t.In(inspection.China).Format(time.RFC3339Nano) }
+// Stamp is a time on the wire, in China's zone.
+func Stamp(t time.Time) string { return t.In(inspection.China).Format(time.RFC3339Nano) }

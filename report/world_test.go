@@ -14,6 +14,7 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/report"
+	"gridpatrol/report/render"
 	"gridpatrol/seeds"
 	"gridpatrol/store"
 	"gridpatrol/store/sqlite"
@@ -80,7 +81,7 @@ func newWorldIn(t testing.TB, st store.Store) *world {
 
 func (w *world) reports(st report.Store) *report.Service {
 	w.t.Helper()
-	s, err := report.New(report.Config{Store: st, Ledger: ledger{w.sync}, Now: w.clock, Scratch: w.t.TempDir(), Calendar: seedCalendar(w.t)})
+	s, err := report.New(report.Config{Store: st, Ledger: ledger{w.sync}, Now: w.clock, Scratch: w.t.TempDir(), Calendar: seedCalendar(w.t), Formats: render.Formats(w.t.TempDir())})
 	w.must(err)
 	return s
 }
@@ -235,7 +236,7 @@ func (w *world) joint(kind report.Kind, asOf string, scope ...inspection.Area) *
 }
 
 // file exports October.
-func (w *world) file(format report.Format, asOf string, scope ...inspection.Area) []byte {
+func (w *world) file(format string, asOf string, scope ...inspection.Area) []byte {
 	w.t.Helper()
 	if len(scope) == 0 {
 		scope = []inspection.Area{district}
@@ -247,6 +248,9 @@ func (w *world) file(format report.Format, asOf string, scope ...inspection.Area
 	w.must(err)
 	return b
 }
+
+// formats are the names of what reports can be had in.
+var formats = []string{"json", "xlsx", "csv", "geojson"}
 
 func topic(list []report.Topic, name string) report.Topic {
 	for _, t := range list {

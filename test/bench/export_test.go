@@ -16,7 +16,6 @@ import (
 	"github.com/google/uuid"
 
 	"gridpatrol/inspection"
-	"gridpatrol/report"
 	"gridpatrol/seeds"
 	"gridpatrol/store/sqlite"
 	"gridpatrol/sync"
@@ -35,9 +34,9 @@ const (
 func BenchmarkExport(b *testing.B) {
 	data := filepath.Join(b.TempDir(), "data")
 	fillMonth(b, data)
-	for _, format := range []report.Format{report.FormatXLSX, report.FormatCSV, report.FormatGeoJSON, report.FormatJSON} {
-		b.Run(string(format), func(b *testing.B) {
-			file := filepath.Join(b.TempDir(), "month."+string(format))
+	for _, format := range []string{"xlsx", "csv", "geojson", "json"} {
+		b.Run(format, func(b *testing.B) {
+			file := filepath.Join(b.TempDir(), "month."+format)
 			for b.Loop() {
 				cmd := exec.Command(binary, "export", "joint", "--quiet", "--data", data, "--month", "2026-10", "-o", file)
 				cmd.Stderr = os.Stderr

@@ -1,10 +1,12 @@
-package report
+package render
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
+
+	"gridpatrol/report"
 )
 
 // grid writes cells one by one into a short sheet and keeps the first error.
@@ -73,7 +75,7 @@ var summaryHeads = []string{
 
 // summary makes 汇总: the topics with target, met or not, and the window
 // before; then the streets, with charts.
-func (b *workbook) summary(j *Joint) error {
+func (b *workbook) summary(j *report.Joint) error {
 	g := &grid{file: b.file, name: sheetSummary}
 	g.do(func() error { return b.page(sheetSummary, 1, 1) })
 	wide := max(len(summaryHeads), 1+2*len(j.Topics))
@@ -82,7 +84,7 @@ func (b *workbook) summary(j *Joint) error {
 	}
 	g.width(1, 18)
 	g.across(1, 1, wide, b.title(), b.styles.title, 30)
-	g.across(2, 1, wide, fmt.Sprintf("统计时段：%s        数据截至：%s", j.Window.days(), momentWord(j.AsOf.At)), b.styles.subtitle, 18)
+	g.across(2, 1, wide, fmt.Sprintf("统计时段：%s        数据截至：%s", windowDays(j.Window), momentWord(j.AsOf.At)), b.styles.subtitle, 18)
 	row := b.topicTable(g, j, 4)
 	row = b.remarks(g, j, row+1, wide)
 	b.streetTable(g, j, row+1, wide)
@@ -92,12 +94,12 @@ func (b *workbook) summary(j *Joint) error {
 	return g.err
 }
 
-func (b *workbook) topicTable(g *grid, j *Joint, row int) int {
+func (b *workbook) topicTable(g *grid, j *report.Joint, row int) int {
 	for i, head := range summaryHeads {
 		g.put(i+1, row, head, b.styles.head)
 	}
 	g.do(func() error { return g.file.SetRowHeight(g.name, row, 24) })
-	before := map[string]*Topic{}
+	before := map[string]*report.Topic{}
 	for i := range j.Before.Topics {
 		before[j.Before.Topics[i].Topic] = &j.Before.Topics[i]
 	}
@@ -106,10 +108,10 @@ func (b *workbook) topicTable(g *grid, j *Joint, row int) int {
 		t, was := &j.Topics[i], before[j.Topics[i].Topic]
 		row++
 		if was == nil {
-			was = &Topic{}
+			was = &report.Topic{}
 		}
-		sessions, checks := t.asked()
-		g.put(1, row, b.sc.ref.title(t.Topic), text)
+		sessions, checks := asked(t)
+		g.put(1, row, b.rc.Reference.Title(t.Topic), text)
 		g.put(2, row, t.Sessions, number)
 		g.put(3, row, sessions, number)
 		g.put(4, row, was.Sessions, number)
@@ -137,7 +139,7 @@ func (b *workbook) verdictCell(g *grid, col, row int, met *bool) {
 }
 
 // asked returns what the target asks for; nil where it asks for nothing.
-func (t Topic) asked() (sessions, checks any) {
+func asked(t *report.Topic) (sessions, checks any) {
 	if t.Target == nil {
 		return nil, nil
 	}
@@ -161,13 +163,13 @@ func growth(now, before int) any {
 }
 
 // setAside says which sessions were not counted, and which are to be looked at.
-func setAside(j *Joint) string {
-	times := map[Reason]int{}
+func setAside(j *report.Joint) string {
+	times := map[report.Reason]int{}
 	for _, x := range j.Excluded {
 		times[x.Reason]++
 	}
 	var reasons []string
-	for _, r := range []Reason{SingleUnit, NoTrafficPolice} {
+	for _, r := range []report.Reason{report.SingleUnit, report.NoTrafficPolice} {
 		if times[r] > 0 {
 			reasons = append(reasons, fmt.Sprintf("%s %d 次", reasonWords[r], times[r]))
 		}
@@ -183,7 +185,7 @@ func setAside(j *Joint) string {
 }
 
 // remarks says what the targets rest on and what was not counted.
-func (b *workbook) remarks(g *grid, j *Joint, row, wide int) int {
+func (b *workbook) remarks(g *grid, j *report.Joint, row, wide int) int {
 	lines := []string{setAside(j)}
 	for _, t := range j.Topics {
 		if t.Target != nil {
@@ -191,10 +193,10 @@ func (b *workbook) remarks(g *grid, j *Joint, row, wide int) int {
 			if t.Target.Note != "" {
 				note = "（" + t.Target.Note + "）"
 			}
-			lines = append(lines, b.sc.ref.title(t.Topic)+"目标依据："+t.Target.Basis+note)
+			lines = append(lines, b.rc.Reference.Title(t.Topic)+"目标依据："+t.Target.Basis+note)
 		}
 	}
-	period := "上期为" + j.Before.Window.days()
+	period := "上期为" + windowDays(j.Before.Window)
 	if j.Before.Closed {
 		period += "，以封账数为准"
 	}
@@ -207,12 +209,12 @@ func (b *workbook) remarks(g *grid, j *Joint, row, wide int) int {
 }
 
 // streetTable has a row for each street and two columns for each topic.
-func (b *workbook) streetTable(g *grid, j *Joint, row, wide int) {
+func (b *workbook) streetTable(g *grid, j *report.Joint, row, wide int) {
 	g.across(row, 1, wide, "各街道", b.styles.section, 22)
 	head := row + 1
 	g.put(1, head, "街道", b.styles.head)
 	for i, t := range j.Topics {
-		title := b.sc.ref.title(t.Topic)
+		title := b.rc.Reference.Title(t.Topic)
 		g.put(2+2*i, head, title+"\n（次）", b.styles.head)
 		g.put(3+2*i, head, title+"\n（"+countWord(t.Topic)+"）", b.styles.head)
 	}
@@ -220,8 +222,8 @@ func (b *workbook) streetTable(g *grid, j *Joint, row, wide int) {
 	row = head
 	for _, st := range j.Streets {
 		row++
-		g.put(1, row, b.sc.ref.area(st.Area), b.styles.cell[asText])
-		at := map[string]*Topic{}
+		g.put(1, row, b.rc.Reference.Area(st.Area), b.styles.cell[asText])
+		at := map[string]*report.Topic{}
 		for i := range st.Topics {
 			at[st.Topics[i].Topic] = &st.Topics[i]
 		}
@@ -237,7 +239,7 @@ func (b *workbook) streetTable(g *grid, j *Joint, row, wide int) {
 
 // charts draws the streets: sessions on the left, what was checked in them on
 // the right.
-func (b *workbook) charts(j *Joint, head, last int) error {
+func (b *workbook) charts(j *report.Joint, head, last int) error {
 	step := func(i int) float64 {
 		most := 0
 		for _, st := range j.Streets {

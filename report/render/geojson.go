@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"context"
@@ -7,20 +7,32 @@ import (
 	"time"
 
 	"gridpatrol/inspection"
+	"gridpatrol/report"
+	"gridpatrol/store/asof"
 )
+
+// GeoJSON writes maps.
+type GeoJSON struct{}
+
+// Name implements report.Format.
+func (GeoJSON) Name() string { return "geojson" }
+
+// MediaType implements report.Format.
+func (GeoJSON) MediaType() string { return "application/geo+json" }
+
+// Joint implements report.Format.
+func (GeoJSON) Joint(rc *report.Context, _ report.Window, out io.Writer) (report.Writer, error) {
+	_, err := io.WriteString(out, `{"type":"FeatureCollection","name":"joint","features":[`)
+	return &mapWriter{out: out, rc: rc}, err
+}
 
 // mapWriter writes GeoJSON (RFC 7946): a point for each session, each of its
 // inspections and each violation. A place in another datum than WGS 84, or none,
 // is a feature without a geometry, as the RFC has it.
 type mapWriter struct {
 	out   io.Writer
-	sc    *scene
+	rc    *report.Context
 	begun bool
-}
-
-func newMap(sc *scene, out io.Writer) (*mapWriter, error) {
-	_, err := io.WriteString(out, `{"type":"FeatureCollection","name":"joint","features":[`)
-	return &mapWriter{out: out, sc: sc}, err
 }
 
 type feature struct {
@@ -54,9 +66,10 @@ type properties struct {
 	CRS      string          `json:"crs,omitempty"` // of a place that isn't shown
 }
 
-func (m *mapWriter) check(s *session, c *check, o Outcome) error {
-	f := m.feature(&c.document, "inspection", c.Template)
-	counted := o == Counted
+// Check implements report.Lines.
+func (m *mapWriter) Check(s *report.Session, c *report.Check, o report.Outcome) error {
+	f := m.feature(&c.Document, "inspection", c.Template)
+	counted := o == report.Counted
 	f.Properties.Counted = &counted
 	if !counted {
 		f.Properties.Why = string(o)
@@ -66,33 +79,35 @@ func (m *mapWriter) check(s *session, c *check, o Outcome) error {
 	return m.write(f)
 }
 
-func (m *mapWriter) session(s *session, n Count) error {
-	f := m.feature(&s.document, "session", s.Topic)
+// Session implements report.Lines.
+func (m *mapWriter) Session(s *report.Session, n report.Count) error {
+	f := m.feature(&s.Document, "session", s.Topic)
 	counted, failed := s.Excluded == "", n.Verdicts[inspection.Fail]
 	f.Properties.Counted, f.Properties.Why = &counted, string(s.Excluded)
 	f.Properties.Count, f.Properties.Failed = &n.Checks, &failed
-	f.Properties.Subject = textOf(s.Doc["point"])
+	f.Properties.Subject = s.Doc.Text("point")
 	return m.write(f)
 }
 
-func (m *mapWriter) violation(c *check) error {
-	f := m.feature(&c.document, "violation", c.Template)
+// Violation implements report.Lines.
+func (m *mapWriter) Violation(c *report.Check) error {
+	f := m.feature(&c.Document, "violation", c.Template)
 	m.judge(f, c)
 	return m.write(f)
 }
 
-func (m *mapWriter) judge(f *feature, c *check) {
-	f.Properties.Subject = m.sc.subject(c)
-	f.Properties.Verdict, f.Properties.Words = string(c.Verdict), c.verdictWord()
+func (m *mapWriter) judge(f *feature, c *report.Check) {
+	f.Properties.Subject = subject(m.rc, c)
+	f.Properties.Verdict, f.Properties.Words = string(c.Verdict), verdictWord(c)
 }
 
-func (m *mapWriter) feature(d *document, kind, topic string) *feature {
-	location := members(d.Doc["location"])
+func (m *mapWriter) feature(d *asof.Document, kind, topic string) *feature {
+	location := d.Doc.Object("location")
 	p, crs := pointOf(location)
 	f := &feature{Type: "Feature", ID: string(d.ID), Geometry: p, Properties: properties{
-		Kind: kind, Area: d.Area, AreaName: m.sc.ref.area(d.Area), Topic: topic, CRS: crs,
+		Kind: kind, Area: d.Area, AreaName: m.rc.Reference.Area(d.Area), Topic: topic, CRS: crs,
 	}}
-	if t := timeOf(d.Doc["started_at"]); !t.IsZero() {
+	if t := d.Doc.Time("started_at"); !t.IsZero() {
 		f.Properties.Started = t.In(inspection.China).Format(time.RFC3339)
 	}
 	if n, ok := location["accuracy_m"].(json.Number); ok {
@@ -108,7 +123,7 @@ func pointOf(location inspection.Object) (*point, string) {
 	if !ok1 || !ok2 {
 		return nil, ""
 	}
-	if crs := textOf(location["crs"]); crs != "" && crs != "wgs84" {
+	if crs := location.Text("crs"); crs != "" && crs != "wgs84" {
 		return nil, crs
 	}
 	y, err1 := lat.Float64()
@@ -132,15 +147,19 @@ func (m *mapWriter) write(f *feature) error {
 	return err
 }
 
-// finish ends the collection with the report's numbers, as members of our own.
-func (m *mapWriter) finish(_ context.Context, j *Joint) error {
-	tail := mustMarshal(struct {
-		Window Window    `json:"window"`
-		AsOf   *Position `json:"as_of"`
-		Topics []Topic   `json:"topics"`
+// Finish ends the collection with the report's numbers, as members of our own.
+func (m *mapWriter) Finish(_ context.Context, j *report.Joint) error {
+	tail, err := marshal(struct {
+		Window report.Window  `json:"window"`
+		AsOf   *asof.Position `json:"as_of"`
+		Topics []report.Topic `json:"topics"`
 	}{j.Window, j.AsOf, j.Topics})
-	_, err := m.out.Write(append([]byte(`],`), tail[1:]...))
+	if err != nil {
+		return err
+	}
+	_, err = m.out.Write(append([]byte(`],`), tail[1:]...))
 	return err
 }
 
+// Close implements report.Writer.
 func (*mapWriter) Close() error { return nil }

@@ -1,10 +1,11 @@
-package report
+package render
 
 import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,31 +13,70 @@ import (
 	"unicode/utf8"
 
 	"gridpatrol/inspection"
+	"gridpatrol/report"
 )
 
-// table writes CSV: one line for each inspection of each session, so that the
-// sums of the two columns 场次计数 and 数量计数 are the report's numbers. A
-// session without inspections has a line of its own. It begins with a byte order
-// mark, without which spreadsheets take it for another encoding.
+// CSV writes tables.
+type CSV struct{}
+
+// Name implements report.Format.
+func (CSV) Name() string { return "csv" }
+
+// MediaType implements report.Format.
+func (CSV) MediaType() string { return "text/csv; charset=utf-8" }
+
+// Joint implements report.Format.
+func (CSV) Joint(rc *report.Context, _ report.Window, out io.Writer) (report.Writer, error) {
+	t := &table{columns: tableColumns(rc)}
+	titles := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		titles[i] = c.title
+	}
+	var err error
+	t.csv, err = beginCSV(out, titles)
+	return t, err
+}
+
+// Dispatch implements report.DispatchFormat.
+func (CSV) Dispatch(rc *report.Context, d *report.Dispatch, out io.Writer) error {
+	titles, rows := dispatchRows(rc, d)
+	w, err := beginCSV(out, titles)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, v := range row {
+			cells[i] = cell(asText, v)
+		}
+		if err := w.Write(cells); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// beginCSV begins with a byte order mark, without which spreadsheets take the
+// table for another encoding, and the titles.
+func beginCSV(out io.Writer, titles []string) (*csv.Writer, error) {
+	if _, err := io.WriteString(out, "\ufeff"); err != nil {
+		return nil, err
+	}
+	w := csv.NewWriter(out)
+	w.UseCRLF = true
+	return w, w.Write(titles)
+}
+
+// table is the joint report as CSV: one line for each inspection of each
+// session, so that the sums of the two columns 场次计数 and 数量计数 are the
+// report's numbers. A session without inspections has a line of its own.
 type table struct {
 	csv     *csv.Writer
 	columns []column
 	number  int
 	// begun tells whether the present session has a line yet.
 	begun bool
-}
-
-func newTable(sc *scene, out io.Writer) (*table, error) {
-	t := &table{csv: csv.NewWriter(out), columns: sc.tableColumns()}
-	t.csv.UseCRLF = true
-	if _, err := io.WriteString(out, "\ufeff"); err != nil {
-		return nil, err
-	}
-	titles := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		titles[i] = c.title
-	}
-	return t, t.csv.Write(titles)
 }
 
 // ofCheck shows a column only on lines that have an inspection.
@@ -51,14 +91,13 @@ func ofCheck(c column) column {
 	return c
 }
 
-func (sc *scene) tableColumns() []column {
-	session := sc.sessionColumns()
+func tableColumns(rc *report.Context) []column {
 	list := []column{
 		{"场次计数", 0, asNumber, func(l *line) any { return l.count.Sessions }},
 		{"数量计数", 0, asNumber, func(l *line) any { return l.count.Checks }},
 		texts("未计数原因", 0, func(l *line) string { return wordOf(outcomeWords, l.outcome) }),
 	}
-	for _, c := range session {
+	for _, c := range sessionColumns(rc) {
 		switch c.title {
 		case "检查数量", "疑似问题": // these are of whole sessions, known only after their lines
 		case "记录编号":
@@ -72,29 +111,27 @@ func (sc *scene) tableColumns() []column {
 		}
 	}
 	own := []column{
-		texts("检查表", 0, func(l *line) string { return sc.ref.title(l.check.Template) }),
-		moments("记录时间", func(l *line) time.Time { return timeOf(l.check.Doc["started_at"]) }),
-		texts("检查对象", 0, func(l *line) string { return sc.subject(l.check) }),
+		texts("检查表", 0, func(l *line) string { return rc.Reference.Title(l.check.Template) }),
+		moments("记录时间", func(l *line) time.Time { return l.check.Doc.Time("started_at") }),
+		texts("检查对象", 0, func(l *line) string { return subject(rc, l.check) }),
 	}
-	own = append(own, sc.verdictColumns()...)
-	own = append(own, sc.answerColumns(topicVehicles)...)
-	for _, c := range append(own, sc.stateColumns()...) {
-		if c.title != "检查编号" {
-			list = append(list, ofCheck(c))
-		}
+	for _, c := range slices.Concat(own, verdictColumns(), answerColumns(rc, report.TopicVehicles), stateColumns(rc), []column{recordColumn}) {
+		list = append(list, ofCheck(c))
 	}
 	return list
 }
 
-func (t *table) check(s *session, c *check, o Outcome) error {
+// Check implements report.Lines.
+func (t *table) Check(s *report.Session, c *report.Check, o report.Outcome) error {
 	l := &line{session: s, check: c, outcome: o}
-	if o == Counted {
+	if o == report.Counted {
 		l.outcome, l.count.Checks = "", 1
 	}
 	return t.write(l)
 }
 
-func (t *table) session(s *session, _ Count) error {
+// Session implements report.Lines.
+func (t *table) Session(s *report.Session, _ report.Count) error {
 	begun := t.begun
 	t.begun = false
 	if begun {
@@ -105,7 +142,8 @@ func (t *table) session(s *session, _ Count) error {
 	return err
 }
 
-func (*table) violation(*check) error { return nil }
+// Violation implements report.Lines.
+func (*table) Violation(*report.Check) error { return nil }
 
 func (t *table) write(l *line) error {
 	if !t.begun && l.session.Excluded == "" {
@@ -121,11 +159,13 @@ func (t *table) write(l *line) error {
 	return t.csv.Write(cells)
 }
 
-func (t *table) finish(context.Context, *Joint) error {
+// Finish implements report.Writer.
+func (t *table) Finish(context.Context, *report.Joint) error {
 	t.csv.Flush()
 	return t.csv.Error()
 }
 
+// Close implements report.Writer.
 func (*table) Close() error { return nil }
 
 // cell writes a value as CSV: numbers as they are, times in China's zone, and

@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"archive/zip"
@@ -9,13 +9,15 @@ import (
 	"slices"
 
 	"github.com/xuri/excelize/v2"
+
+	"gridpatrol/report"
 )
 
 // pack writes the finished workbook. The library zips its parts in an order
 // that differs from run to run, so they are put in order behind it, as they
 // are: the same report is the same bytes.
 func (b *workbook) pack() (err error) {
-	f, err := newScratch(b.scratch)
+	f, err := report.NewScratch(b.scratch)
 	if err != nil {
 		return err
 	}
@@ -24,7 +26,7 @@ func (b *workbook) pack() (err error) {
 	if _, err := b.file.WriteTo(io.Discard); err != nil {
 		return err
 	}
-	return sortZip(b.out, f, f.size)
+	return sortZip(b.out, f, f.Size())
 }
 
 // typesPart lists the media types of the other parts. Readers of the format

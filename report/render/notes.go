@@ -1,6 +1,11 @@
-package report
+package render
 
-import "fmt"
+import (
+	"fmt"
+
+	"gridpatrol/report"
+	"gridpatrol/store/asof"
+)
 
 // definitions say what the numbers mean, in the words of those who read them.
 var definitions = [][2]string{
@@ -16,7 +21,7 @@ var definitions = [][2]string{
 }
 
 // notes makes 说明.
-func (b *workbook) notes(j *Joint, heads []ChainHead) error {
+func (b *workbook) notes(j *report.Joint, heads []asof.ChainHead) error {
 	g := &grid{file: b.file, name: sheetNotes}
 	g.do(func() error { return b.page(sheetNotes, 1, 1) })
 	g.width(1, 22)
@@ -33,9 +38,9 @@ func (b *workbook) notes(j *Joint, heads []ChainHead) error {
 		row += 2
 		g.across(row, 1, 3, title, b.styles.section, 22)
 	}
-	pair("统计范围", b.sc.names(), 0)
-	pair("统计时段", fmt.Sprintf("%s（%s 起，%s 止，不含）", j.Window.title(), stamp(j.Window.From), stamp(j.Window.To)), 0)
-	pair("数据截至", stamp(j.AsOf.At), 0)
+	pair("统计范围", areaNames(b.rc), 0)
+	pair("统计时段", fmt.Sprintf("%s（%s 起，%s 止，不含）", windowTitle(j.Window), report.Stamp(j.Window.From), report.Stamp(j.Window.To)), 0)
+	pair("数据截至", report.Stamp(j.AsOf.At), 0)
 	token := j.AsOf.Token()
 	pair("截至标识（as_of）", token, float64(15*(1+len(token)/90)))
 	pair("填报单位", nil, 20)
@@ -61,9 +66,9 @@ func (b *workbook) notes(j *Joint, heads []ChainHead) error {
 	return g.err
 }
 
-func (b *workbook) logName(h ChainHead) string {
+func (b *workbook) logName(h asof.ChainHead) string {
 	if h.Area.Valid() {
-		return b.sc.ref.area(h.Area)
+		return b.rc.Reference.Area(h.Area)
 	}
 	return "基础数据"
 }

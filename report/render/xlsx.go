@@ -1,15 +1,18 @@
-package report
+package render
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/xuri/excelize/v2"
 
 	"gridpatrol/inspection"
+	"gridpatrol/report"
+	"gridpatrol/store/asof"
 )
 
 // The sheets, in their order.
@@ -21,12 +24,35 @@ const (
 	sheetNotes      = "说明"
 )
 
+// XLSX writes workbooks. Scratch is the folder for what is too large for memory;
+// "" is the system's.
+type XLSX struct{ Scratch string }
+
+// Name implements report.Format.
+func (XLSX) Name() string { return "xlsx" }
+
+// MediaType implements report.Format.
+func (XLSX) MediaType() string {
+	return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+}
+
+// Joint implements report.Format.
+func (x XLSX) Joint(rc *report.Context, w report.Window, out io.Writer) (report.Writer, error) {
+	b := &workbook{
+		file: excelize.NewFile(excelize.Options{TmpDir: x.Scratch}), rc: rc, window: w, out: out, scratch: x.Scratch,
+	}
+	if err := b.begin(); err != nil {
+		return nil, errors.Join(err, b.file.Close())
+	}
+	return b, nil
+}
+
 // workbook writes XLSX. The long sheets go out as their lines come; the short
 // ones are made at the end, from the finished report.
 type workbook struct {
 	file    *excelize.File
-	sc      *scene
-	window  Window
+	rc      *report.Context
+	window  report.Window
 	out     io.Writer
 	scratch string
 	styles  styles
@@ -45,16 +71,6 @@ type sheet struct {
 	cells   []any
 }
 
-func newWorkbook(sc *scene, w Window, scratch string, out io.Writer) (*workbook, error) {
-	b := &workbook{
-		file: excelize.NewFile(excelize.Options{TmpDir: scratch}), sc: sc, window: w, out: out, scratch: scratch,
-	}
-	if err := b.begin(); err != nil {
-		return nil, errors.Join(err, b.file.Close())
-	}
-	return b, nil
-}
-
 func (b *workbook) begin() error {
 	if err := b.file.SetSheetName("Sheet1", sheetSummary); err != nil {
 		return err
@@ -68,14 +84,60 @@ func (b *workbook) begin() error {
 	if b.styles, err = newStyles(b.file); err != nil {
 		return err
 	}
-	if b.sessions, err = b.sheet(sheetSessions, b.sc.sessionColumns(), 1); err != nil {
+	if b.sessions, err = b.sheet(sheetSessions, sessionColumns(b.rc), 1); err != nil {
 		return err
 	}
-	if b.vehicles, err = b.sheet(sheetVehicles, b.sc.vehicleColumns(), pagesOfVehicles); err != nil {
+	if b.vehicles, err = b.sheet(sheetVehicles, vehicleColumns(b.rc), pagesOfVehicles); err != nil {
 		return err
 	}
-	b.violations, err = b.sheet(sheetViolations, b.sc.violationColumns(), 1)
+	b.violations, err = b.sheet(sheetViolations, violationColumns(b.rc), 1)
 	return err
+}
+
+// vehicleColumns are those of 车辆: where and by whom, every answer, and what
+// became of it.
+func vehicleColumns(rc *report.Context) []column {
+	return slices.Concat([]column{
+		numberColumn,
+		texts("车牌号", 11, func(l *line) string { return l.check.Doc.Object("answers").Text("plate") }),
+		texts("街道", 12, func(l *line) string { return rc.Reference.Area(l.session.Area) }),
+		moments("检查时间", func(l *line) time.Time { return l.check.Doc.Time("started_at") }),
+		texts("检查点位", 22, func(l *line) string { return l.session.Doc.Text("point") }),
+	}, verdictColumns(), answerColumns(rc, report.TopicVehicles), stateColumns(rc), []column{
+		texts("检查编号", idWidth, func(l *line) string { return string(l.check.Session) }),
+		recordColumn,
+	})
+}
+
+// violationColumns are those of 违规, of all checklists.
+func violationColumns(rc *report.Context) []column {
+	return slices.Concat([]column{
+		numberColumn,
+		texts("检查表", 14, func(l *line) string { return rc.Reference.Title(l.check.Template) }),
+		texts("街道", 12, func(l *line) string { return rc.Reference.Area(l.check.Area) }),
+		texts("网格", 12, func(l *line) string { return l.check.Doc.Text("grid") }),
+		moments("检查时间", func(l *line) time.Time { return l.check.Started }),
+		texts("检查对象", 18, func(l *line) string { return subject(rc, l.check) }),
+		words("判定", 10, func(l *line) string { return verdictWord(l.check) }),
+		{"判定说明", 36, asWrapped, func(l *line) any { return orNil(joined(l.check, "message")) }},
+		{"依据", 30, asWrapped, func(l *line) any { return orNil(joined(l.check, "basis")) }},
+		texts("牵头单位", 15, func(l *line) string { return rc.Reference.Unit(l.check.LeadUnit) }),
+	}, stateColumns(rc), []column{
+		words("是否计入", 12, countedWord),
+		texts("联合检查编号", idWidth, func(l *line) string { return string(l.check.Session) }),
+		recordColumn,
+	})
+}
+
+// countedWord says whether a check is among the numbers of 汇总, and if not, why.
+func countedWord(l *line) string {
+	switch {
+	case l.session == nil:
+		return "非联合检查"
+	case l.outcome == report.Counted:
+		return "是"
+	}
+	return wordOf(outcomeWords, l.outcome)
 }
 
 // pagesOfVehicles is how many pages the sheet of vehicles is wide on paper:
@@ -176,25 +238,29 @@ func shownIn(v any) any {
 	return v
 }
 
-func (b *workbook) check(s *session, c *check, o Outcome) error {
-	if c.fails() {
+// Check implements report.Lines.
+func (b *workbook) Check(s *report.Session, c *report.Check, o report.Outcome) error {
+	if c.Violates() {
 		if err := b.violations.add(&line{session: s, check: c, outcome: o}); err != nil {
 			return err
 		}
 	}
-	if o != Counted || c.Template != topicVehicles {
+	if o != report.Counted || c.Template != report.TopicVehicles {
 		return nil
 	}
 	return b.vehicles.add(&line{session: s, check: c})
 }
 
-func (b *workbook) session(s *session, n Count) error {
+// Session implements report.Lines.
+func (b *workbook) Session(s *report.Session, n report.Count) error {
 	return b.sessions.add(&line{session: s, count: n})
 }
 
-func (b *workbook) violation(c *check) error { return b.violations.add(&line{check: c}) }
+// Violation implements report.Lines.
+func (b *workbook) Violation(c *report.Check) error { return b.violations.add(&line{check: c}) }
 
-func (b *workbook) finish(ctx context.Context, j *Joint) error {
+// Finish implements report.Writer.
+func (b *workbook) Finish(ctx context.Context, j *report.Joint) error {
 	for _, s := range []*sheet{b.sessions, b.vehicles, b.violations} {
 		if err := b.end(s); err != nil {
 			return err
@@ -203,7 +269,7 @@ func (b *workbook) finish(ctx context.Context, j *Joint) error {
 	if err := b.summary(j); err != nil {
 		return err
 	}
-	heads, err := b.sc.chainHeads(ctx)
+	heads, err := b.rc.ChainHeads(ctx)
 	if err != nil {
 		return err
 	}
@@ -246,11 +312,12 @@ func (b *workbook) printed(s *sheet) error {
 	})
 }
 
+// Close implements report.Writer.
 func (b *workbook) Close() error { return b.file.Close() }
 
 // properties are fixed: nothing in a file may tell when it was made but the
 // position that it shows.
-func (b *workbook) properties(title string, p *Position) error {
+func (b *workbook) properties(title string, p *asof.Position) error {
 	at := p.At.UTC().Format("2006-01-02T15:04:05Z")
 	err := b.file.SetDocProps(&excelize.DocProperties{
 		Title: title, Creator: "gridpatrol", LastModifiedBy: "gridpatrol", Created: at, Modified: at, Language: "zh-CN",
@@ -259,13 +326,13 @@ func (b *workbook) properties(title string, p *Position) error {
 }
 
 func (b *workbook) title() string {
-	return b.sc.names() + " " + b.window.title() + "联合检查统计"
+	return areaNames(b.rc) + " " + windowTitle(b.window) + "联合检查统计"
 }
 
-// names words the report's areas.
-func (sc *scene) names() string {
-	name := sc.ref.area(sc.scope[0])
-	if len(sc.scope) > 1 {
+// areaNames words the report's areas.
+func areaNames(rc *report.Context) string {
+	name := rc.Reference.Area(rc.Scope[0])
+	if len(rc.Scope) > 1 {
 		name += "等"
 	}
 	return name

@@ -1,4 +1,4 @@
-package report
+package render
 
 import "github.com/xuri/excelize/v2"
 
@@ -104,8 +104,8 @@ func (b *workbook) page(name string, wide, high int) error {
 		return err
 	}
 	err = b.file.SetHeaderFooter(name, &excelize.HeaderFooterOptions{
-		OddHeader: "&L" + b.sc.names() + " " + b.window.title() + "&R&A",
-		OddFooter: "&L数据截至 " + momentWord(b.sc.position.At) + "&R第 &P 页，共 &N 页",
+		OddHeader: "&L" + areaNames(b.rc) + " " + windowTitle(b.window) + "&R&A",
+		OddFooter: "&L数据截至 " + momentWord(b.rc.Position.At) + "&R第 &P 页，共 &N 页",
 	})
 	if err != nil || high > 0 {
 		return err
