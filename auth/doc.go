@@ -1,5 +1,6 @@
-// Package auth knows who someone is and what they may do: accounts, passwords,
-// tokens, refresh families, throttling of failures, roles and grants of areas.
+// Package auth knows who someone is: accounts, passwords, tokens, refresh
+// families, throttling of failures. It keeps what role a user has and which
+// areas are granted; what follows from both is inspection.Principal's to say.
 // It knows no HTTP.
 //
 // Who a user is and where they may work is a document in the reference log,
