@@ -16,7 +16,7 @@ import (
 // notes them on both sides and returns them. Its own fingerprint is durable
 // before it looks: of two that come at the same moment, at least one finds
 // the other.
-func (s *Service) liken(ctx context.Context, sha string, d *developed) ([]string, error) {
+func (s *Service) liken(ctx context.Context, sha string, d *decoded) ([]string, error) {
 	p, err := s.photo(ctx, sha)
 	if err != nil || !p.here() {
 		return nil, err
@@ -49,11 +49,11 @@ func (s *Service) liken(ctx context.Context, sha string, d *developed) ([]string
 }
 
 // thumb is a photo's small view as pixels.
-func (s *Service) thumb(ctx context.Context, sha string, d *developed) (image.Image, error) {
+func (s *Service) thumb(ctx context.Context, sha string, d *decoded) (image.Image, error) {
 	if d != nil {
 		return d.thumb, nil
 	}
-	data, err := s.darkroom.view(ctx, sha, store.Small)
+	data, err := s.decoder.view(ctx, sha, store.Small)
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func BenchmarkViewsAgainstVips(b *testing.B) {
 		// In turns, so that what else the machine does meets all alike.
 		for i, data := range photos {
 			before := cpu(syscall.RUSAGE_SELF)
-			m, err := decode(context.Background(), TypeJPEG, bytes.Clone(data))
+			m, err := decodePixels(context.Background(), TypeJPEG, bytes.Clone(data))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -41,7 +41,7 @@ func (s *Service) Counts() Counts {
 	c := &s.counts
 	return Counts{
 		UploadsCreated: c.created.Load(), UploadsFinished: c.finished.Load(), BytesReceived: c.received.Load(),
-		PicturesDecoded: s.darkroom.count.Load(), EvidenceEntries: c.judged.Load(),
+		PicturesDecoded: s.decoder.count.Load(), EvidenceEntries: c.judged.Load(),
 		Refused: map[inspection.Code]int64{
 			inspection.CodeChecksumMismatch: c.mismatch.Load(), inspection.CodeNotAPicture: c.notPicture.Load(),
 			inspection.CodeTooManyPixels: c.pixels.Load(), inspection.CodeInsufficientStorage: c.storage.Load(),

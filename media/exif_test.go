@@ -97,7 +97,7 @@ func TestEXIFLoops(t *testing.T) {
 	for name, tiff := range looped() {
 		t.Run(name, func(t *testing.T) {
 			data := intoJPEG(tiff)
-			d, err := develop(t, data)
+			d, err := decodeFile(t, data)
 			if err != nil {
 				t.Fatal(err)
 			}

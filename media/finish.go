@@ -20,7 +20,7 @@ var refusals = []inspection.Code{
 // finish checks a file whose last byte is here and keeps it. What is refused
 // is gone before the client hears of it.
 func (s *Service) finish(ctx context.Context, row *uploadRow) error {
-	var d *developed
+	var d *decoded
 	if row.State == receiving {
 		var err error
 		d, err = s.inspect(ctx, row)
@@ -41,7 +41,7 @@ func (s *Service) finish(ctx context.Context, row *uploadRow) error {
 
 // inspect compares a part with its hash, then decodes it. Returns the
 // refusals.
-func (s *Service) inspect(ctx context.Context, row *uploadRow) (*developed, error) {
+func (s *Service) inspect(ctx context.Context, row *uploadRow) (*decoded, error) {
 	open := func() (io.ReadCloser, error) { return s.cfg.Blobs.Open(ctx, row.part(), 0, row.Length) }
 	sum, err := sumOf(open)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Service) inspect(ctx context.Context, row *uploadRow) (*developed, erro
 	if sum != row.SHA256 {
 		return nil, inspection.Errorf(inspection.CodeChecksumMismatch, "The file is not what its sha256 says, and was thrown away. Send it again from the start.")
 	}
-	return s.darkroom.develop(ctx, open, row.Length)
+	return s.decoder.decode(ctx, open, row.Length)
 }
 
 func sumOf(open func() (io.ReadCloser, error)) (string, error) {
@@ -66,7 +66,7 @@ func sumOf(open func() (io.ReadCloser, error)) (string, error) {
 // settle does what follows from a verified file; all of it may be done again.
 // First the photo becomes durable. What comes after can wait: if it fails, the
 // row stays "verified" and a sweep does it.
-func (s *Service) settle(ctx context.Context, row *uploadRow, d *developed) error {
+func (s *Service) settle(ctx context.Context, row *uploadRow, d *decoded) error {
 	if err := s.keep(ctx, row); err != nil {
 		return err
 	}
@@ -98,9 +98,9 @@ func (s *Service) keep(ctx context.Context, row *uploadRow) error {
 
 // makeKnown makes what people look at, finds photos that look alike, and
 // judges the records that name any of them.
-func (s *Service) makeKnown(ctx context.Context, row *uploadRow, d *developed) error {
+func (s *Service) makeKnown(ctx context.Context, row *uploadRow, d *decoded) error {
 	if d != nil {
-		if err := s.darkroom.putViews(ctx, row.SHA256, d.views); err != nil {
+		if err := s.decoder.putViews(ctx, row.SHA256, d.views); err != nil {
 			return err
 		}
 	}

@@ -27,14 +27,14 @@ func opener(data []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 }
 
-// developed runs a file through all that an upload runs it through.
-func develop(t testing.TB, data []byte) (*developed, error) {
+// decodeFile runs a file through all that an upload runs it through.
+func decodeFile(t testing.TB, data []byte) (*decoded, error) {
 	t.Helper()
 	blobs, err := files.Open(t.TempDir(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newDarkroom(blobs, defaultBudget).develop(t.Context(), opener(data), int64(len(data)))
+	return newDecoder(blobs, defaultBudget).decode(t.Context(), opener(data), int64(len(data)))
 }
 
 func testdata(t testing.TB, name string) []byte {
@@ -181,7 +181,7 @@ func TestHostileFiles(t *testing.T) {
 		{"PNG of 49 megapixels", blackPNG(7000, 7000), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d, err := develop(t, tc.data)
+			d, err := decodeFile(t, tc.data)
 			if inspection.CodeOf(err) != tc.want {
 				t.Fatalf("got %v, want %q", err, tc.want)
 			}
@@ -224,7 +224,7 @@ func TestDecoderPanics(t *testing.T) {
 func TestCancelledDecode(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := decode(ctx, TypeJPEG, drawn("scene_photo", 64)); inspection.CodeOf(err) != inspection.CodeInternal {
+	if _, err := decodePixels(ctx, TypeJPEG, drawn("scene_photo", 64)); inspection.CodeOf(err) != inspection.CodeInternal {
 		t.Errorf("got %v", err)
 	}
 }
@@ -244,7 +244,7 @@ func TestFormats(t *testing.T) {
 		"transparent": {plain.Bytes(), TypePNG, 50, 40}, "drawn": {drawn("plate_photo", 2000), TypeJPEG, 2000, 1500},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, err := develop(t, tc.data)
+			d, err := decodeFile(t, tc.data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -262,7 +262,7 @@ func TestFormats(t *testing.T) {
 			}
 		})
 	}
-	d, err := develop(t, plain.Bytes())
+	d, err := decodeFile(t, plain.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +323,7 @@ func TestOrientation(t *testing.T) {
 	for _, size := range []image.Point{{400, 300}, {4001, 3003}} {
 		plain := corners(size.X, size.Y)
 		for orientation, order := range want {
-			d, err := develop(t, (&draw.EXIF{Orientation: orientation, Make: "Xiaomi"}).Into(plain))
+			d, err := decodeFile(t, (&draw.EXIF{Orientation: orientation, Make: "Xiaomi"}).Into(plain))
 			if err != nil {
 				t.Fatal(err)
 			}

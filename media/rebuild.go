@@ -10,7 +10,7 @@ import (
 // photo whether that went well. A server may be running on the same blobs.
 // Returns an error only if it can't go on.
 func Rebuild(ctx context.Context, blobs store.Blobs, each func(sha256 string, err error)) error {
-	d := newDarkroom(blobs, defaultBudget)
+	d := newDecoder(blobs, defaultBudget)
 	return eachBlob(ctx, blobs, store.Originals, func(info store.BlobInfo) error {
 		_, err := d.remake(ctx, info.Name.Key)
 		if ctx.Err() != nil {

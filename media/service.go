@@ -12,7 +12,7 @@ import (
 type Service struct {
 	cfg      Config
 	likeness *likeness
-	darkroom *darkroom
+	decoder *decoder
 	counts   counts
 
 	mu    gosync.Mutex
@@ -38,7 +38,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, likeness: &likeness{tables: cfg.Store, recent: map[string]bool{}},
-		darkroom: newDarkroom(cfg.Blobs, cfg.DecodeBudget),
+		decoder: newDecoder(cfg.Blobs, cfg.DecodeBudget),
 		holds:    map[string]*hold{}, due: map[inspection.DocID]inspection.Area{}, trash: map[string]time.Time{},
 		wake: make(chan struct{}, 1),
 	}

@@ -166,7 +166,7 @@ func (s *Service) sweepTrash(ctx context.Context) error {
 			return err
 		}
 		if p.here() {
-			_, err := s.darkroom.findOriginal(ctx, sha)
+			_, err := s.decoder.findOriginal(ctx, sha)
 			if err != nil {
 				return err
 			}

@@ -89,7 +89,7 @@ func (s *Service) Create(ctx context.Context, principal *inspection.Principal, n
 	}
 	if p.sentBy(principal.Device.User) {
 		// A file that was lost from under its row is sent anew.
-		if _, err := s.darkroom.findOriginal(ctx, n.SHA256); inspection.CodeOf(err) != inspection.CodeNotFound {
+		if _, err := s.decoder.findOriginal(ctx, n.SHA256); inspection.CodeOf(err) != inspection.CodeNotFound {
 			return s.createDone(ctx, row, &p, err)
 		}
 	}

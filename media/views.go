@@ -53,10 +53,10 @@ func (s *Service) Picture(ctx context.Context, principal *inspection.Principal, 
 		return nil, notFound()
 	}
 	if kind, small := ViewKinds[edge]; small {
-		data, err := s.darkroom.view(ctx, sha, kind)
+		data, err := s.decoder.view(ctx, sha, kind)
 		return &Picture{Type: TypeJPEG, Size: int64(len(data)), ETag: sha + "-" + string(kind) + viewVersion, data: data}, err
 	}
-	size, err := s.darkroom.findOriginal(ctx, sha)
+	size, err := s.decoder.findOriginal(ctx, sha)
 	return &Picture{Type: p.Type, Size: size, ETag: sha, blobs: s.cfg.Blobs, name: original(sha)}, err
 }
 

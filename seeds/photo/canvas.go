@@ -186,9 +186,9 @@ func (c *canvas) line(k color.Color, a, b point, width float64) {
 	c.polygon(k, point{a.x + nx, a.y + ny}, point{b.x + nx, b.y + ny}, point{b.x - nx, b.y - ny}, point{a.x - nx, a.y - ny})
 }
 
-// develop makes the drawing a photo: uneven light, dark corners, the grain of
+// addLightAndGrain makes the drawing a photo: uneven light, dark corners, the grain of
 // a small sensor.
-func (c *canvas) develop() {
+func (c *canvas) addLightAndGrain() {
 	b := c.img.Rect
 	w, h := float64(b.Dx()), float64(b.Dy())
 	lightX, lightY := c.between(0.2, 0.8), c.between(0, 0.5)

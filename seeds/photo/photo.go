@@ -61,7 +61,7 @@ func Draw(s Shot) []byte {
 	}
 	c := newCanvas(s.Width, rand.New(rand.NewPCG(s.Seed, 0x5eed))) // no secrets, only variety
 	scene(c, s)
-	c.develop()
+	c.addLightAndGrain()
 	var buf bytes.Buffer
 	if err := jpeg.Encode(&buf, c.img, &jpeg.Options{Quality: s.Quality}); err != nil {
 		panic(err) // a buffer takes everything, and the size is in range
