@@ -69,7 +69,7 @@ func (s *Service) judgeRecord(ctx context.Context, rec *store.Record) (settled b
 	if err != nil || !settled {
 		return settled, err
 	}
-	if err := s.owe(ctx, rec, doc, known); err != nil {
+	if err := s.noteMissing(ctx, rec, doc, known); err != nil {
 		return false, err
 	}
 	return true, s.tellTwins(ctx, rec, before, after)

@@ -55,7 +55,7 @@ func (s *Service) watch() {
 // times as long as that took: phones go first. What fails waits until a sweep
 // rouses it again.
 func (s *Service) work() {
-	for chunk := range slices.Chunk(s.takeDue(), skimSize) {
+	for chunk := range slices.Chunk(s.takeDue(), judgedTogether) {
 		began := s.cfg.Now()
 		s.workOn(chunk)
 		select {
@@ -88,7 +88,7 @@ func (s *Service) takeDue() []dueRecord {
 func (s *Service) workOn(chunk []dueRecord) {
 	var left []dueRecord
 	err := s.safely(func() (err error) {
-		left, err = s.skim(s.ctx, chunk)
+		left, err = s.skipWaiting(s.ctx, chunk)
 		return err
 	})
 	if err != nil {
