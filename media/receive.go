@@ -34,7 +34,7 @@ type Chunk struct {
 // CodeChecksumMismatch (that part is dropped; at the end, all of the upload),
 // CodeNotAPicture and CodeTooManyPixels (all of it), CodeInsufficientStorage.
 func (s *Service) Receive(ctx context.Context, principal *inspection.Principal, id string, c Chunk) (Upload, error) {
-	release, err := s.hold(ctx, uploadKey(principal.Device.User, id), c.Interrupt)
+	release, err := s.lockUpload(ctx, uploadKey(principal.Device.User, id), c.Interrupt)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -81,7 +81,7 @@ func (s *Service) take(ctx context.Context, row *uploadRow, c Chunk) (int64, err
 	switch {
 	case errors.Is(err, store.ErrStale):
 		// Another server took bytes of this upload at the same time.
-		return 0, locked()
+		return 0, uploadLocked()
 	case err != nil:
 		// Whether the part was what its checksum says can't be told any more;
 		// the checksum of the whole will.

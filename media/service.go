@@ -16,7 +16,7 @@ type Service struct {
 	counts   counts
 
 	mu    gosync.Mutex
-	holds map[string]*hold
+	locks map[string]*uploadLock
 	due   map[inspection.DocID]inspection.Area
 	// photosSwept is when the photos were last gone through; trash is since
 	// when a sweep knows what is in the trash.
@@ -39,7 +39,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, likeness: &likeness{tables: cfg.Store, recent: map[string]bool{}},
 		decoder: newDecoder(cfg.Blobs, cfg.DecodeBudget),
-		holds:    map[string]*hold{}, due: map[inspection.DocID]inspection.Area{}, trash: map[string]time.Time{},
+		locks:    map[string]*uploadLock{}, due: map[inspection.DocID]inspection.Area{}, trash: map[string]time.Time{},
 		wake: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -32,10 +32,10 @@ func (s *Service) sweepUploads(ctx context.Context) error {
 // sweepUpload looks at one upload, unless a client is at work on it.
 func (s *Service) sweepUpload(ctx context.Context, user inspection.UserID, id string) error {
 	key := uploadKey(user, id)
-	if s.tryHold(key, nil, false) != nil {
+	if s.tryLockUpload(key, nil, false) != nil {
 		return nil
 	}
-	defer s.release(key)
+	defer s.unlockUpload(key)
 	row, err := store.ReadRow[uploadRow](ctx, s.cfg.Store, store.TableUploads, key)
 	if err != nil {
 		return ignoring(err, store.ErrNotFound)

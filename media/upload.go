@@ -191,7 +191,7 @@ func (s *Service) offset(ctx context.Context, row *uploadRow) (int64, error) {
 // byte finishes it here, so an offset of Length always means done. Returns
 // CodeNotFound, CodeUploadLocked, and what the end of Receive returns.
 func (s *Service) Upload(ctx context.Context, principal *inspection.Principal, id string) (Upload, error) {
-	release, err := s.hold(ctx, uploadKey(principal.Device.User, id), nil)
+	release, err := s.lockUpload(ctx, uploadKey(principal.Device.User, id), nil)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -221,7 +221,7 @@ func (s *Service) reached(ctx context.Context, row *uploadRow, offset int64) (Up
 // Abandon ends an upload and drops what came of it; a photo that is done
 // stays. Returns CodeNotFound, CodeUploadLocked.
 func (s *Service) Abandon(ctx context.Context, principal *inspection.Principal, id string) error {
-	release, err := s.hold(ctx, uploadKey(principal.Device.User, id), nil)
+	release, err := s.lockUpload(ctx, uploadKey(principal.Device.User, id), nil)
 	if err != nil {
 		return err
 	}
