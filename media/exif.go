@@ -24,11 +24,11 @@ const (
 )
 
 // EXIF is what evidence needs of a file's EXIF. Times are as the camera wrote
-// them; Zone is empty where it wrote none. Place is in WGS-84, as EXIF says.
+// them; Zone is empty where it wrote none. Location is in WGS-84, as EXIF says.
 type EXIF struct {
 	Taken       string  `json:"taken,omitempty"` // "2006-01-02T15:04:05"
 	Zone        string  `json:"zone,omitempty"`  // "+08:00"
-	Place       *LatLon `json:"place,omitempty"`
+	Location    *LatLon `json:"place,omitempty"`
 	AccuracyM   float64 `json:"accuracy_m,omitempty"`
 	Make        string  `json:"make,omitempty"`
 	Model       string  `json:"model,omitempty"`
@@ -36,7 +36,7 @@ type EXIF struct {
 	Orientation int     `json:"orientation,omitempty"`
 }
 
-// LatLon is a place in decimal degrees.
+// LatLon is a point on earth in decimal degrees.
 type LatLon struct {
 	Lat float64 `json:"lat"`
 	Lon float64 `json:"lon"`
@@ -143,11 +143,11 @@ func (r *exifReader) result() EXIF {
 	if e.Orientation < 1 || e.Orientation > 8 {
 		e.Orientation = 0
 	}
-	e.Place = r.place()
+	e.Location = r.location()
 	return e
 }
 
-func (r *exifReader) place() *LatLon {
+func (r *exifReader) location() *LatLon {
 	p := LatLon{Lat: r.lat, Lon: r.lon}
 	if strings.HasPrefix(strings.ToUpper(r.latRef), "S") {
 		p.Lat = -p.Lat

@@ -20,19 +20,19 @@ func TestReadEXIF(t *testing.T) {
 		e.Model != "Redmi Note 12" || e.Software == "" || e.Orientation != 6 {
 		t.Errorf("%+v", e)
 	}
-	if e.Place == nil || math.Abs(e.Place.Lat-34.2712) > 1e-6 || math.Abs(e.Place.Lon+108.9651) > 1e-6 {
-		t.Errorf("place %+v", e.Place)
+	if e.Location == nil || math.Abs(e.Location.Lat-34.2712) > 1e-6 || math.Abs(e.Location.Lon+108.9651) > 1e-6 {
+		t.Errorf("place %+v", e.Location)
 	}
 	// The same block in a WebP and a PNG.
 	for name, mediaType := range map[string]string{"lossy.webp": TypeWebP, "progressive.jpg": TypeJPEG} {
-		if e := readEXIF(mediaType, testdata(t, name)); e.Taken != "2026-10-12T09:32:01" || e.Place == nil {
+		if e := readEXIF(mediaType, testdata(t, name)); e.Taken != "2026-10-12T09:32:01" || e.Location == nil {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
 	plain := blackPNG(8, 8)
 	withEXIF := append(bytes.Clone(plain[:len(pngHead)+25]), chunk("eXIf", tiffOf(camera.Into([]byte("\xff\xd8"))))...)
 	withEXIF = append(withEXIF, plain[len(pngHead)+25:]...)
-	if e := readEXIF(TypePNG, withEXIF); e.Taken != "2026-10-12T09:32:01" || e.Place == nil {
+	if e := readEXIF(TypePNG, withEXIF); e.Taken != "2026-10-12T09:32:01" || e.Location == nil {
 		t.Errorf("PNG: %+v", e)
 	}
 }
@@ -101,7 +101,7 @@ func TestEXIFLoops(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d.EXIF.Place != nil && !d.EXIF.Place.valid() {
+			if d.EXIF.Location != nil && !d.EXIF.Location.valid() {
 				t.Errorf("%+v", d.EXIF)
 			}
 		})
@@ -123,7 +123,7 @@ func FuzzEXIF(f *testing.F) {
 			data = append(append(b, "Exif\x00\x00"...), data...)
 		}
 		e := readEXIF(mediaType, data)
-		if e.Place != nil && !e.Place.valid() || e.Orientation < 0 || e.Orientation > 8 || e.AccuracyM < 0 || math.IsNaN(e.AccuracyM) {
+		if e.Location != nil && !e.Location.valid() || e.Orientation < 0 || e.Orientation > 8 || e.AccuracyM < 0 || math.IsNaN(e.AccuracyM) {
 			t.Errorf("%+v", e)
 		}
 		if e.Taken != "" && e.taken().IsZero() {

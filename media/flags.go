@@ -21,10 +21,10 @@ const (
 	takenTolerance = 10 * time.Minute
 	// openWindow is how long a record lasts that says no end.
 	openWindow = 12 * time.Hour
-	// placeTolerance is added to what both say of their accuracy, in metres,
+	// distanceTolerance is added to what both say of their accuracy, in metres,
 	// which counts up to maxAccuracy.
-	placeTolerance = 300
-	maxAccuracy    = 2000
+	distanceTolerance = 300
+	maxAccuracy       = 2000
 )
 
 // beijing is the zone of camera times that name none.
@@ -53,7 +53,7 @@ type shown struct {
 // situation is what of a record the flags look at.
 type situation struct {
 	from, to  time.Time // zero: unknown
-	place     *LatLon   // in WGS-84
+	location  *LatLon   // in WGS-84
 	accuracyM float64
 	mock      bool
 }
@@ -72,7 +72,7 @@ func situationOf(c inspection.Collection, client inspection.Object) situation {
 	lon, both := numberOf(location["lon"])
 	crs, _ := location["crs"].(string)
 	if p, known := toWGS84(LatLon{lat, lon}, strings.ToLower(crs)); ok && both && known && p.valid() {
-		s.place = &p
+		s.location = &p
 	}
 	if a, ok := numberOf(location["accuracy_m"]); ok {
 		s.accuracyM = min(max(a, 0), maxAccuracy)
@@ -114,15 +114,15 @@ func flagsOf(s *situation, area inspection.Area, p shown, f *Facts, twins []twin
 	}
 	e := &f.EXIF
 	taken := e.taken()
-	if taken.IsZero() && e.Place == nil {
+	if taken.IsZero() && e.Location == nil {
 		flag(inspection.FlagNoEXIF, "", "The file says neither when nor where it was taken.")
 	}
 	if detail := timeMismatch(s, p, taken); detail != "" {
 		flag(inspection.FlagTimeMismatch, "", "%s", detail)
 	}
-	if e.Place != nil && s.place != nil {
-		d := apart(*e.Place, *s.place)
-		if d > placeTolerance+s.accuracyM+min(e.AccuracyM, maxAccuracy) {
+	if e.Location != nil && s.location != nil {
+		d := surelyApart(*e.Location, *s.location)
+		if d > distanceTolerance+s.accuracyM+min(e.AccuracyM, maxAccuracy) {
 			flag(inspection.FlagPlaceMismatch, "", "The photo was taken %s from the place of the record.", distance(d))
 		}
 	}

@@ -24,31 +24,31 @@ func TestShift(t *testing.T) {
 		{22.543847, 113.912316}:   {22.540796131694766, 113.9171764808363},
 		{39.911954, 116.377817}:   {39.91334545536069, 116.38404722455657},
 	} {
-		if d := metres(shift(wgs), gcj); d > 0.1 {
+		if d := metres(toGCJ02(wgs), gcj); d > 0.1 {
 			t.Errorf("%+v: %.2f m off", wgs, d)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		p := LatLon{rapid.Float64Range(20, 50).Draw(t, "lat"), rapid.Float64Range(76, 130).Draw(t, "lon")}
-		if d := metres(unshift(shift(p)), p); d > 0.5 {
+		if d := metres(fromGCJ02(toGCJ02(p)), p); d > 0.5 {
 			t.Fatalf("%.2f m lost", d)
 		}
-		if d := metres(shift(p), p); d > 1000 {
+		if d := metres(toGCJ02(p), p); d > 1000 {
 			t.Fatalf("shifted by %.0f m", d)
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		p := LatLon{rapid.Float64Range(33.7, 34.75).Draw(t, "lat"), rapid.Float64Range(107.6, 109.8).Draw(t, "lon")}
-		if d := metres(shift(p), p); d < placeTolerance {
+		if d := metres(toGCJ02(p), p); d < distanceTolerance {
 			t.Fatalf("in Xi'an shifted by %.0f m: a map's place would pass for a satellite's", d)
 		}
 	})
 	for _, abroad := range []LatLon{{48.85, 2.35}, {-33.8, 151.2}, {35.68, 139.69}} {
-		if shift(abroad) != abroad {
+		if toGCJ02(abroad) != abroad {
 			t.Errorf("%+v is shifted", abroad)
 		}
 	}
-	if p, ok := toWGS84(baidu(shift(bell)), "bd09"); !ok || metres(p, bell) > 1 {
+	if p, ok := toWGS84(baidu(toGCJ02(bell)), "bd09"); !ok || metres(p, bell) > 1 {
 		t.Errorf("Baidu's tower is %.1f m off", metres(p, bell))
 	}
 	if _, ok := toWGS84(bell, "utm48n"); ok {
@@ -71,15 +71,15 @@ func TestShiftedMapsAreNoWrongPlace(t *testing.T) {
 		p := LatLon{rapid.Float64Range(33.7, 34.8).Draw(t, "lat"), rapid.Float64Range(107.6, 109.9).Draw(t, "lon")}
 		place, said := p, rapid.SampledFrom([]string{"", "wgs84", "gcj02"}).Draw(t, "crs")
 		if said == "gcj02" || rapid.Bool().Draw(t, "unsaid") {
-			place = shift(p)
+			place = toGCJ02(p)
 		}
 		camera := p
 		if rapid.Bool().Draw(t, "the camera shifts too") {
-			camera = shift(p)
+			camera = toGCJ02(p)
 		}
 		doc := inspection.Object{"location": inspection.Object{"lat": jsonNumber(place.Lat), "lon": jsonNumber(place.Lon), "crs": said}}
 		s := situationOf(inspection.Inspections, doc)
-		flags := flagsOf(&s, "610102003", shown{sha: "a"}, &Facts{EXIF: EXIF{Place: &camera}}, nil)
+		flags := flagsOf(&s, "610102003", shown{sha: "a"}, &Facts{EXIF: EXIF{Location: &camera}}, nil)
 		if len(flags) != 0 {
 			t.Fatalf("%v", flags)
 		}
@@ -97,7 +97,7 @@ func TestFlags(t *testing.T) {
 		}
 	}
 	local := func(t time.Time) string { return t.In(beijing).Format(localTime) }
-	good := EXIF{Taken: local(started.Add(time.Minute)), Place: &bell, Software: "V816.0.5.0"}
+	good := EXIF{Taken: local(started.Add(time.Minute)), Location: &bell, Software: "V816.0.5.0"}
 	north := func(m float64) *LatLon { return &LatLon{bell.Lat + m/111_195, bell.Lon} }
 	for _, tc := range []struct {
 		name   string
@@ -120,14 +120,14 @@ func TestFlags(t *testing.T) {
 		{name: "a record without an end", doc: func(d inspection.Object) { d["finished_at"] = nil }, exif: func(e *EXIF) { e.Taken = local(started.Add(11 * time.Hour)) }},
 		{name: "long after a record without an end", doc: func(d inspection.Object) { d["finished_at"] = nil }, exif: func(e *EXIF) { e.Taken = local(started.Add(13 * time.Hour)) }, expect: "time_mismatch"},
 		{name: "a record without times", doc: func(d inspection.Object) { delete(d, "started_at"); delete(d, "finished_at") }, exif: func(e *EXIF) { e.Taken = local(started.AddDate(-1, 0, 0)) }},
-		{name: "300 m away", exif: func(e *EXIF) { e.Place = north(300) }},
-		{name: "310 m away", exif: func(e *EXIF) { e.Place = north(310) }, expect: "place_mismatch"},
-		{name: "as far as the phone is unsure", doc: func(d inspection.Object) { d["location"].(inspection.Object)["accuracy_m"] = json.Number("1500") }, exif: func(e *EXIF) { e.Place = north(1700) }},
-		{name: "farther than any phone is unsure", doc: func(d inspection.Object) { d["location"].(inspection.Object)["accuracy_m"] = json.Number("1e9") }, exif: func(e *EXIF) { e.Place = north(2500) }, expect: "place_mismatch"},
-		{name: "as far as the camera is unsure", exif: func(e *EXIF) { e.Place, e.AccuracyM = north(1100), 1000 }},
-		{name: "in Shanghai", exif: func(e *EXIF) { e.Place = &LatLon{31.23, 121.47} }, expect: "place_mismatch"},
-		{name: "a record without a place", doc: func(d inspection.Object) { d["location"] = nil }, exif: func(e *EXIF) { e.Place = &LatLon{31.23, 121.47} }},
-		{name: "in a system that isn't known", doc: func(d inspection.Object) { d["location"].(inspection.Object)["crs"] = "utm" }, exif: func(e *EXIF) { e.Place = &LatLon{31.23, 121.47} }},
+		{name: "300 m away", exif: func(e *EXIF) { e.Location = north(300) }},
+		{name: "310 m away", exif: func(e *EXIF) { e.Location = north(310) }, expect: "place_mismatch"},
+		{name: "as far as the phone is unsure", doc: func(d inspection.Object) { d["location"].(inspection.Object)["accuracy_m"] = json.Number("1500") }, exif: func(e *EXIF) { e.Location = north(1700) }},
+		{name: "farther than any phone is unsure", doc: func(d inspection.Object) { d["location"].(inspection.Object)["accuracy_m"] = json.Number("1e9") }, exif: func(e *EXIF) { e.Location = north(2500) }, expect: "place_mismatch"},
+		{name: "as far as the camera is unsure", exif: func(e *EXIF) { e.Location, e.AccuracyM = north(1100), 1000 }},
+		{name: "in Shanghai", exif: func(e *EXIF) { e.Location = &LatLon{31.23, 121.47} }, expect: "place_mismatch"},
+		{name: "a record without a place", doc: func(d inspection.Object) { d["location"] = nil }, exif: func(e *EXIF) { e.Location = &LatLon{31.23, 121.47} }},
+		{name: "in a system that isn't known", doc: func(d inspection.Object) { d["location"].(inspection.Object)["crs"] = "utm" }, exif: func(e *EXIF) { e.Location = &LatLon{31.23, 121.47} }},
 		{name: "no EXIF", exif: func(e *EXIF) { *e = EXIF{} }, expect: "no_exif"},
 		{name: "EXIF without time and place", exif: func(e *EXIF) { *e = EXIF{Make: "Xiaomi"} }, expect: "no_exif"},
 		{name: "Photoshop", exif: func(e *EXIF) { e.Software = "Adobe Photoshop 25.0 (Windows)" }, expect: "edited_software"},
@@ -173,7 +173,7 @@ func TestOddValuesRaiseNoFlags(t *testing.T) {
 		{"location": "here", "started_at": json.Number("1")},
 	} {
 		s := situationOf(inspection.Inspections, doc)
-		if got := flagsOf(&s, "", shown{}, &Facts{EXIF: EXIF{Taken: "2026-10-12T09:31:07", Place: &bell}}, nil); len(got) != 0 || s.mock {
+		if got := flagsOf(&s, "", shown{}, &Facts{EXIF: EXIF{Taken: "2026-10-12T09:31:07", Location: &bell}}, nil); len(got) != 0 || s.mock {
 			t.Errorf("%v: %v", doc, got)
 		}
 	}

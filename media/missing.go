@@ -184,8 +184,8 @@ func readMissing(row store.Row) ([]string, error) {
 // Bounds of the background's work: records looked at together, and rows written
 // at the same time, which share a commit.
 const (
-	judgedTogether   = 100
-	missingWrites = 50
+	judgedTogether = 100
+	missingWrites  = 50
 )
 
 // skipWaiting deals with those of the records whose photos are all still to come and

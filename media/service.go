@@ -12,7 +12,7 @@ import (
 type Service struct {
 	cfg      Config
 	likeness *likeness
-	decoder *decoder
+	decoder  *decoder
 	counts   counts
 
 	mu    gosync.Mutex
@@ -39,7 +39,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, likeness: &likeness{tables: cfg.Store, recent: map[string]bool{}},
 		decoder: newDecoder(cfg.Blobs, cfg.DecodeBudget),
-		locks:    map[string]*uploadLock{}, due: map[inspection.DocID]inspection.Area{}, trash: map[string]time.Time{},
+		locks:   map[string]*uploadLock{}, due: map[inspection.DocID]inspection.Area{}, trash: map[string]time.Time{},
 		wake: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

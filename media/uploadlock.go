@@ -21,7 +21,7 @@ const lockPatience = 3 * time.Second
 
 // lockUpload waits for the upload and returns what gives it up again. interrupt, if
 // given, makes whoever has it stop waiting for more bytes; it is not called
-// after the lockUpload was given up. Returns CodeUploadLocked.
+// after the lock was given up. Returns CodeUploadLocked.
 func (s *Service) lockUpload(ctx context.Context, key string, interrupt func()) (release func(), err error) {
 	patience := time.NewTimer(lockPatience)
 	defer patience.Stop()
@@ -44,7 +44,7 @@ func uploadLocked() error {
 	return inspection.Errorf(inspection.CodeUploadLocked, "%s", inspection.Codes[inspection.CodeUploadLocked])
 }
 
-// tryLockUpload takes the hold, or returns the one before, interrupted if disturb
+// tryLockUpload takes the lock, or returns the one before, interrupted if disturb
 // says so.
 func (s *Service) tryLockUpload(key string, interrupt func(), disturb bool) (before *uploadLock) {
 	s.mu.Lock()

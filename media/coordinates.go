@@ -13,16 +13,16 @@ const (
 	crsBD09  = "bd09"
 )
 
-// toWGS84 converts a place of a named system; "" is WGS-84. ok is false for a
+// toWGS84 converts a point of a named system; "" is WGS-84. ok is false for a
 // system that isn't known.
 func toWGS84(p LatLon, crs string) (q LatLon, ok bool) {
 	switch crs {
 	case "", crsWGS84:
 		return p, true
 	case crsGCJ02:
-		return unshift(p), true
+		return fromGCJ02(p), true
 	case crsBD09:
-		return unshift(bd09ToGCJ02(p)), true
+		return fromGCJ02(bd09ToGCJ02(p)), true
 	}
 	return p, false
 }
@@ -38,8 +38,8 @@ func inChina(p LatLon) bool {
 	return p.Lon > 72.004 && p.Lon < 137.8347 && p.Lat > 0.8293 && p.Lat < 55.8271
 }
 
-// shift turns WGS-84 into GCJ-02.
-func shift(p LatLon) LatLon {
+// toGCJ02 turns WGS-84 into GCJ-02.
+func toGCJ02(p LatLon) LatLon {
 	if !inChina(p) {
 		return p
 	}
@@ -59,12 +59,12 @@ func shift(p LatLon) LatLon {
 	return LatLon{p.Lat + dLat, p.Lon + dLon}
 }
 
-// unshift turns GCJ-02 into WGS-84, to well under a metre: the shift changes so
+// fromGCJ02 turns GCJ-02 into WGS-84, to well under a metre: the shift changes so
 // slowly that correcting the guess a few times finds its inverse.
-func unshift(p LatLon) LatLon {
+func fromGCJ02(p LatLon) LatLon {
 	q := p
 	for range 5 {
-		r := shift(q)
+		r := toGCJ02(q)
 		q = LatLon{q.Lat + p.Lat - r.Lat, q.Lon + p.Lon - r.Lon}
 	}
 	return q
@@ -78,7 +78,7 @@ func bd09ToGCJ02(p LatLon) LatLon {
 	return LatLon{r * math.Sin(theta), r * math.Cos(theta)}
 }
 
-// metres is the distance of two places on a sphere.
+// metres is the distance of two points on a sphere.
 func metres(a, b LatLon) float64 {
 	const radius = 6371000
 	rad := math.Pi / 180
@@ -87,9 +87,9 @@ func metres(a, b LatLon) float64 {
 	return 2 * radius * math.Asin(math.Min(1, math.Sqrt(h)))
 }
 
-// apart is how far two places are certainly apart, in metres: as said, or with
+// surelyApart is how far two points are certainly surelyApart, in metres: as said, or with
 // either of the two taken for GCJ-02 that was passed on as WGS-84. A shifted
 // map is never taken for a wrong place.
-func apart(a, b LatLon) float64 {
-	return min(metres(a, b), metres(unshift(a), b), metres(a, unshift(b)))
+func surelyApart(a, b LatLon) float64 {
+	return min(metres(a, b), metres(fromGCJ02(a), b), metres(a, fromGCJ02(b)))
 }
