@@ -12,11 +12,11 @@ import (
 	"gridpatrol/store"
 )
 
-// liken finds the photos that are near-identical to one that has just come,
+// findAlike finds the photos that are near-identical to one that has just come,
 // notes them on both sides and returns them. Its own fingerprint is durable
 // before it looks: of two that come at the same moment, at least one finds
 // the other.
-func (s *Service) liken(ctx context.Context, sha string, d *decoded) ([]string, error) {
+func (s *Service) findAlike(ctx context.Context, sha string, d *decoded) ([]string, error) {
 	p, err := s.photo(ctx, sha)
 	if err != nil || !p.here() {
 		return nil, err
@@ -29,10 +29,10 @@ func (s *Service) liken(ctx context.Context, sha string, d *decoded) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.likeness.add(ctx, p.Received, sha, own); err != nil {
+	if err := s.likeness.putPrint(ctx, p.Received, sha, own); err != nil {
 		return nil, err
 	}
-	near, err := s.likeness.near(ctx, sha, own)
+	near, err := s.likeness.nearest(ctx, sha, own)
 	if err != nil {
 		return nil, err
 	}

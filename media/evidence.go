@@ -23,9 +23,9 @@ type seen struct {
 	twins []twin
 }
 
-// judge makes a record's evidence what its photos say now. It is called when
+// refreshEvidence makes a record's evidence what its photos say now. It is called when
 // either changed; whichever comes last sees both.
-func (s *Service) judge(ctx context.Context, area inspection.Area, id inspection.DocID) error {
+func (s *Service) refreshEvidence(ctx context.Context, area inspection.Area, id inspection.DocID) error {
 	for range judgingTries {
 		records, err := s.cfg.Store.Records(ctx, []inspection.DocID{id})
 		if err != nil {
@@ -35,12 +35,12 @@ func (s *Service) judge(ctx context.Context, area inspection.Area, id inspection
 		if !ok || rec.Rev == 0 || rec.Area != area || !hasEvidence(rec.Collection) {
 			return nil
 		}
-		settled, err := s.judgeRecord(ctx, &rec)
-		if err != nil || settled {
+		current, err := s.tryRefresh(ctx, &rec)
+		if err != nil || current {
 			return err
 		}
 	}
-	s.later(area, id)
+	s.enqueue(area, id)
 	return nil
 }
 
@@ -48,52 +48,52 @@ func hasEvidence(c inspection.Collection) bool {
 	return c == inspection.Inspections || c == inspection.Tasks
 }
 
-// judgeRecord judges a record as it was read. settled is false if someone
+// tryRefresh judges a record as it was read. current is false if someone
 // changed it meanwhile.
-func (s *Service) judgeRecord(ctx context.Context, rec *store.Record) (settled bool, err error) {
+func (s *Service) tryRefresh(ctx context.Context, rec *store.Record) (current bool, err error) {
 	doc, err := inspection.ParseObject(rec.Doc)
 	if err != nil {
 		return true, nil //nolint:nilerr // what can't be read has no photos, and never gets better
 	}
-	known, err := s.look(ctx, rec, doc)
+	known, err := s.lookUpPhotos(ctx, rec, doc)
 	if err != nil {
 		return false, err
 	}
 	server, _ := doc["server"].(inspection.Object)
 	before := server["evidence"]
 	after := evidenceOf(rec, doc, server, known)
-	settled = true
+	current = true
 	if !inspection.Equal(before, after) {
-		settled, err = s.amend(ctx, rec, known)
+		current, err = s.writeEvidence(ctx, rec, known)
 	}
-	if err != nil || !settled {
-		return settled, err
+	if err != nil || !current {
+		return current, err
 	}
 	if err := s.noteMissing(ctx, rec, doc, known); err != nil {
 		return false, err
 	}
-	return true, s.tellTwins(ctx, rec, before, after)
+	return true, s.requeueTwins(ctx, rec, before, after)
 }
 
-// amend writes down the evidence of a record that is still as it was read.
+// writeEvidence writes down the evidence of a record that is still as it was read.
 // Otherwise someone may have judged it who saw photos and records that came
 // since, and must not be overruled.
-func (s *Service) amend(ctx context.Context, rec *store.Record, known map[string]*seen) (settled bool, err error) {
+func (s *Service) writeEvidence(ctx context.Context, rec *store.Record, known map[string]*seen) (current bool, err error) {
 	err = s.cfg.Amender.Amend(ctx, rec.Area, rec.ID, func(now *store.Record, client, server inspection.Object) bool {
-		if settled = now.Rev == rec.Rev; !settled {
+		if current = now.Rev == rec.Rev; !current {
 			return false
 		}
 		server["evidence"] = evidenceOf(now, client, server, known)
 		s.counts.judged.Add(1)
 		return true
 	})
-	return settled, err
+	return current, err
 }
 
-// look finds out about each photo that the record names, and notes on those
+// lookUpPhotos finds out about each photo that the record names, and notes on those
 // that are here that a record does: from then on they are kept for ever. A
 // deleted record shares no photo with others.
-func (s *Service) look(ctx context.Context, rec *store.Record, doc inspection.Object) (map[string]*seen, error) {
+func (s *Service) lookUpPhotos(ctx context.Context, rec *store.Record, doc inspection.Object) (map[string]*seen, error) {
 	known := map[string]*seen{}
 	for _, named := range inspection.Photos(doc) {
 		if known[named.SHA256] != nil {
@@ -130,7 +130,7 @@ func (s *Service) twins(ctx context.Context, rec *store.Record, sha string, alik
 		if err != nil {
 			return nil, err
 		}
-		err = s.naming(ctx, picture, func(other *store.Record) error {
+		err = s.eachNaming(ctx, picture, func(other *store.Record) error {
 			if len(found) >= maxTwins {
 				return errEnough
 			}
@@ -175,18 +175,18 @@ func evidenceOf(rec *store.Record, client, server inspection.Object, known map[s
 	if at.mock {
 		ev.Flags = append(ev.Flags, inspection.Flag(inspection.FlagMockLocation, "", "", "The phone says that its location was made up by an app."))
 	}
-	done := map[string]bool{}
+	current := map[string]bool{}
 	for _, p := range shownOf(client) {
 		k := known[p.sha]
-		if k == nil || done[p.sha] {
+		if k == nil || current[p.sha] {
 			continue
 		}
-		done[p.sha] = true
+		current[p.sha] = true
 		if !k.here {
 			ev.Missing = append(ev.Missing, p.sha)
 			continue
 		}
-		if len(done) <= maxFlagged {
+		if len(current) <= maxFlagged {
 			ev.Flags = append(ev.Flags, flagsOf(&at, rec.Area, p, &k.facts, k.twins)...)
 		}
 	}
@@ -224,37 +224,37 @@ func textsOf(v any) []string {
 	return out
 }
 
-// tellTwins has the records judged again that share a photo with one whose
+// requeueTwins has the records judged again that share a photo with one whose
 // reused flags changed, or that was deleted: what is on both is flagged on
 // both, whichever came first.
-func (s *Service) tellTwins(ctx context.Context, rec *store.Record, before any, after inspection.Object) error {
+func (s *Service) requeueTwins(ctx context.Context, rec *store.Record, before any, after inspection.Object) error {
 	was, _ := before.(inspection.Object)
 	old, now := reusedIn(was), reusedIn(after)
 	if slices.Equal(old, now) {
 		return nil
 	}
-	told := map[string]bool{}
+	requeued := map[string]bool{}
 	for _, r := range append(old, now...) {
-		if told[r.sha] {
+		if requeued[r.sha] {
 			continue
 		}
-		told[r.sha] = true
-		if err := s.tellSharing(ctx, rec.ID, r.sha); err != nil {
+		requeued[r.sha] = true
+		if err := s.requeueSharing(ctx, rec.ID, r.sha); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Service) tellSharing(ctx context.Context, but inspection.DocID, sha string) error {
+func (s *Service) requeueSharing(ctx context.Context, but inspection.DocID, sha string) error {
 	p, err := s.photo(ctx, sha)
 	if err != nil {
 		return err
 	}
 	for _, picture := range append([]string{sha}, p.Alike...) {
-		err := s.naming(ctx, picture, func(other *store.Record) error {
+		err := s.eachNaming(ctx, picture, func(other *store.Record) error {
 			if other.ID != but && !other.Deleted {
-				s.later(other.Area, other.ID)
+				s.enqueue(other.Area, other.ID)
 			}
 			return nil
 		})

@@ -73,7 +73,7 @@ func readEXIF(mediaType string, data []byte) (e EXIF) {
 		R: &metered{Reader: bytes.NewReader(data), left: exifReads}, ImageFormat: format,
 		Sources: imagemeta.EXIF, LimitNumTags: exifTags, LimitTagSize: exifTagBytes,
 		ShouldHandleTag: func(t imagemeta.TagInfo) bool { return strings.HasPrefix(t.Namespace, "IFD0") },
-		HandleTag:       func(t imagemeta.TagInfo) error { r.take(t.Tag, t.Value); return nil },
+		HandleTag:       func(t imagemeta.TagInfo) error { r.setTag(t.Tag, t.Value); return nil },
 	})
 	return e
 }
@@ -97,7 +97,7 @@ func tiffInWebP(data []byte) []byte {
 	return nil
 }
 
-func (r *exifReader) take(tag string, value any) {
+func (r *exifReader) setTag(tag string, value any) {
 	switch tag {
 	case "DateTimeOriginal":
 		r.Taken = plain(value)

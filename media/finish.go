@@ -36,7 +36,7 @@ func (s *Service) finish(ctx context.Context, row *uploadRow) error {
 			return err
 		}
 	}
-	return s.settle(ctx, row, d)
+	return s.complete(ctx, row, d)
 }
 
 // inspect compares a part with its hash, then decodes it. Returns the
@@ -63,14 +63,14 @@ func sumOf(open func() (io.ReadCloser, error)) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, file.Close())
 }
 
-// settle does what follows from a verified file; all of it may be done again.
+// complete does what follows from a verified file; all of it may be done again.
 // First the photo becomes durable. What comes after can wait: if it fails, the
 // row stays "verified" and a sweep does it.
-func (s *Service) settle(ctx context.Context, row *uploadRow, d *decoded) error {
-	if err := s.keep(ctx, row); err != nil {
+func (s *Service) complete(ctx context.Context, row *uploadRow, d *decoded) error {
+	if err := s.storePhoto(ctx, row); err != nil {
 		return err
 	}
-	if err := s.makeKnown(ctx, row, d); err != nil {
+	if err := s.publish(ctx, row, d); err != nil {
 		s.cfg.Log.Warn("a photo is kept, but not yet known to all records", "upload", row.ID, "error", err)
 		return nil
 	}
@@ -79,9 +79,9 @@ func (s *Service) settle(ctx context.Context, row *uploadRow, d *decoded) error 
 	return s.changeUpload(ctx, row, func(u *uploadRow) { u.State, u.Expires = done, expires })
 }
 
-// keep gives the file its name and writes down who sent it. An upload that was
+// storePhoto gives the file its name and writes down who sent it. An upload that was
 // done at its creation has no part.
-func (s *Service) keep(ctx context.Context, row *uploadRow) error {
+func (s *Service) storePhoto(ctx context.Context, row *uploadRow) error {
 	if err := s.cfg.Blobs.Move(ctx, row.part(), original(row.SHA256)); err != nil {
 		return err
 	}
@@ -96,20 +96,20 @@ func (s *Service) keep(ctx context.Context, row *uploadRow) error {
 	return err
 }
 
-// makeKnown makes what people look at, finds photos that look alike, and
+// publish makes what people look at, finds photos that look alike, and
 // judges the records that name any of them.
-func (s *Service) makeKnown(ctx context.Context, row *uploadRow, d *decoded) error {
+func (s *Service) publish(ctx context.Context, row *uploadRow, d *decoded) error {
 	if d != nil {
 		if err := s.decoder.putViews(ctx, row.SHA256, d.views); err != nil {
 			return err
 		}
 	}
-	alike, err := s.liken(ctx, row.SHA256, d)
+	alike, err := s.findAlike(ctx, row.SHA256, d)
 	if err != nil {
 		return err
 	}
 	for _, sha := range append([]string{row.SHA256}, alike...) {
-		err := s.naming(ctx, sha, func(rec *store.Record) error { return s.judge(ctx, rec.Area, rec.ID) })
+		err := s.eachNaming(ctx, sha, func(rec *store.Record) error { return s.refreshEvidence(ctx, rec.Area, rec.ID) })
 		if err != nil {
 			return err
 		}

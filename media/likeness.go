@@ -70,23 +70,23 @@ func likenessKey(at time.Time, sha256 string) string {
 	return fmt.Sprintf("%016x/%s", max(at.UnixMilli(), 0), sha256)
 }
 
-// add makes the print of a photo durable and known to all processes.
-func (l *likeness) add(ctx context.Context, at time.Time, sha256 string, p fingerprint) error {
+// putPrint makes the print of a photo durable and known to all processes.
+func (l *likeness) putPrint(ctx context.Context, at time.Time, sha256 string, p fingerprint) error {
 	value := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, p.frequencies), p.slopes)
 	_, err := l.tables.Put(ctx, store.TableLikeness, store.Row{Key: likenessKey(at, sha256), Value: value})
 	return ignoring(err, store.ErrStale) // it is there already
 }
 
-func (l *likeness) drop(ctx context.Context, at time.Time, sha256 string) error {
+func (l *likeness) deletePrint(ctx context.Context, at time.Time, sha256 string) error {
 	return l.tables.Delete(ctx, store.TableLikeness, likenessKey(at, sha256))
 }
 
 // maxCandidates bounds how many photos are compared closely with a new one.
 const maxCandidates = 24
 
-// near returns the photos whose prints are nearest, the nearest first, without
+// nearest returns the photos whose prints are nearest, the nearest first, without
 // the photo itself.
-func (l *likeness) near(ctx context.Context, sha256 string, p fingerprint) ([]string, error) {
+func (l *likeness) nearest(ctx context.Context, sha256 string, p fingerprint) ([]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.catchUp(ctx); err != nil {
@@ -120,7 +120,7 @@ func (l *likeness) catchUp(ctx context.Context) error {
 		}
 		for _, row := range rows {
 			after = row.Key
-			l.take(row)
+			l.keepRow(row)
 		}
 		begin := likenessKey(l.upto.Add(-overlap), "")
 		maps.DeleteFunc(l.recent, func(key string, _ bool) bool { return key < begin })
@@ -132,8 +132,8 @@ func (l *likeness) catchUp(ctx context.Context) error {
 
 const likenessPage = 5000
 
-// take keeps one row, unless it is here already or no fingerprint.
-func (l *likeness) take(row store.Row) {
+// keepRow keeps one row, unless it is here already or no fingerprint.
+func (l *likeness) keepRow(row store.Row) {
 	stamp, sha, _ := strings.Cut(row.Key, "/")
 	millis, err := strconv.ParseInt(stamp, 16, 64)
 	key, bad := hex.DecodeString(sha)

@@ -156,7 +156,7 @@ func TestLikenessKnowsAll(t *testing.T) {
 	at := time.Date(2026, 10, 12, 9, 0, 0, 0, time.UTC)
 	sha := func(i int) string { return fmt.Sprintf("%064x", i) }
 	near := func(l *likeness, p fingerprint) []string {
-		list, err := l.near(t.Context(), sha(0), p)
+		list, err := l.nearest(t.Context(), sha(0), p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestLikenessKnowsAll(t *testing.T) {
 		// come late.
 		when := at.Add(time.Duration(i)*time.Hour - time.Duration(i%3)*overlap/4)
 		p := fingerprint{base.frequencies ^ uint64(1)<<i, base.slopes}
-		if err := one.add(t.Context(), when, sha(i+1), p); err != nil {
+		if err := one.putPrint(t.Context(), when, sha(i+1), p); err != nil {
 			t.Fatal(err)
 		}
 		for _, l := range []*likeness{one, two} {
@@ -200,7 +200,7 @@ func BenchmarkLikeness(b *testing.B) {
 	}
 	b.ResetTimer()
 	for b.Loop() {
-		if _, err := l.near(b.Context(), hex.EncodeToString(l.keys[7][:]), l.prints[7]); err != nil {
+		if _, err := l.nearest(b.Context(), hex.EncodeToString(l.keys[7][:]), l.prints[7]); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -99,7 +99,7 @@ func (s *Service) updateMissing(ctx context.Context, rec *store.Record, missing 
 		}
 		key := missingKey(m.Device, rec.ID)
 		if err := s.writeMissing(ctx, store.Row{Key: key, Version: rows[key].Version}, now); errors.Is(err, store.ErrStale) {
-			s.later(rec.Area, rec.ID)
+			s.enqueue(rec.Area, rec.ID)
 		} else if err != nil {
 			return err
 		}
@@ -235,7 +235,7 @@ func (s *Service) anyHere(ctx context.Context, records []*store.Record) (map[str
 	for _, row := range rows {
 		var p photo
 		if err := json.Unmarshal(row.Value, &p); err != nil || p.here() {
-			here[row.Key] = true // judge says what is wrong with a row that can't be read
+			here[row.Key] = true // refreshEvidence says what is wrong with a row that can't be read
 		}
 	}
 	return here, nil

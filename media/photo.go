@@ -118,7 +118,7 @@ func (s *Service) mayRead(ctx context.Context, principal *inspection.Principal, 
 		return p.here(), nil
 	}
 	found := false
-	err := s.naming(ctx, sha256, func(rec *store.Record) error {
+	err := s.eachNaming(ctx, sha256, func(rec *store.Record) error {
 		if principal.CanRead(rec.Area, s.cfg.Now()) && p.countsFor(rec) {
 			found = true
 			return errEnough
@@ -131,9 +131,9 @@ func (s *Service) mayRead(ctx context.Context, principal *inspection.Principal, 
 // errEnough ends a walk early.
 var errEnough = errors.New("media: enough")
 
-// naming calls each for all records that name the photo, until it returns an
+// eachNaming calls each for all records that name the photo, until it returns an
 // error; errEnough is none.
-func (s *Service) naming(ctx context.Context, sha256 string, each func(*store.Record) error) error {
+func (s *Service) eachNaming(ctx context.Context, sha256 string, each func(*store.Record) error) error {
 	const page = 100
 	var after inspection.DocID
 	for {

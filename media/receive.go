@@ -51,26 +51,26 @@ func (s *Service) Receive(ctx context.Context, principal *inspection.Principal, 
 		return Upload{}, inspection.Errorf(inspection.CodeWrongOffset, "The upload has %d bytes, not %d. Go on from there.", offset, c.Offset)
 	}
 	if row.State == receiving {
-		n, err := s.take(ctx, &row, c)
+		n, err := s.appendChunk(ctx, &row, c)
 		s.counts.received.Add(n)
 		if err != nil {
 			return Upload{}, err
 		}
 		offset += n
-		if err := s.prolong(ctx, &row); err != nil {
+		if err := s.extendExpiry(ctx, &row); err != nil {
 			return Upload{}, err
 		}
 	}
-	return s.reached(ctx, &row, offset)
+	return s.finishIfWhole(ctx, &row, offset)
 }
 
-// take appends the part's bytes to what is here and returns how many stay.
-func (s *Service) take(ctx context.Context, row *uploadRow, c Chunk) (int64, error) {
+// appendChunk appends the part's bytes to what is here and returns how many stay.
+func (s *Service) appendChunk(ctx context.Context, row *uploadRow, c Chunk) (int64, error) {
 	left := row.Length - c.Offset
 	if c.Length > left {
 		return 0, beyondLength(row.Length)
 	}
-	if err := s.room(ctx, min(left, max(c.Length, 0))); err != nil {
+	if err := s.checkFreeSpace(ctx, min(left, max(c.Length, 0))); err != nil {
 		return 0, err
 	}
 	body := c.Body
@@ -86,7 +86,7 @@ func (s *Service) take(ctx context.Context, row *uploadRow, c Chunk) (int64, err
 		// Whether the part was what its checksum says can't be told any more;
 		// the checksum of the whole will.
 		return n, err
-	case n == left && more(c.Body):
+	case n == left && goesOn(c.Body):
 		err = beyondLength(row.Length)
 	case c.Hash != nil && !bytes.Equal(c.Hash.Sum(nil), c.Sum):
 		err = inspection.Errorf(inspection.CodeChecksumMismatch, "This part is not what its checksum says, and was dropped. Send it again from %d.", c.Offset)
@@ -97,8 +97,8 @@ func (s *Service) take(ctx context.Context, row *uploadRow, c Chunk) (int64, err
 	return n, nil
 }
 
-// more reports whether a body goes on.
-func more(body io.Reader) bool {
+// goesOn reports whether a body has more bytes.
+func goesOn(body io.Reader) bool {
 	n, _ := io.ReadFull(body, make([]byte, 1)) // its end, or its breaking off
 	return n > 0
 }
@@ -107,9 +107,9 @@ func beyondLength(length int64) error {
 	return inspection.Errorf(inspection.CodeTooLarge, "The part goes beyond the end of the file, which has %d bytes by its Upload-Length.", length)
 }
 
-// prolong lets an upload that goes on live on. Its row is written at most
+// extendExpiry lets an upload that goes on live on. Its row is written at most
 // every twentieth of its life.
-func (s *Service) prolong(ctx context.Context, row *uploadRow) error {
+func (s *Service) extendExpiry(ctx context.Context, row *uploadRow) error {
 	next := s.cfg.Now().UTC().Add(s.cfg.UploadTTL)
 	if next.Sub(row.Expires) < s.cfg.UploadTTL/20 {
 		return nil

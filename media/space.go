@@ -14,10 +14,10 @@ type usage struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// mayStart checks an upload against the disk and the user's quotas, and
+// admit checks an upload against the disk and the user's quotas, and
 // charges it.
-func (s *Service) mayStart(ctx context.Context, row *uploadRow) error {
-	if err := s.room(ctx, row.Length); err != nil {
+func (s *Service) admit(ctx context.Context, row *uploadRow) error {
+	if err := s.checkFreeSpace(ctx, row.Length); err != nil {
 		return err
 	}
 	open := 0
@@ -59,9 +59,9 @@ func quotaExceeded(detail string) error {
 	return inspection.Errorf(inspection.CodeQuotaExceeded, "%s", detail)
 }
 
-// room makes sure that the disk's floor stays free, so that records can still
+// checkFreeSpace makes sure that the disk's floor stays free, so that records can still
 // be written when photos can't.
-func (s *Service) room(ctx context.Context, bytes int64) error {
+func (s *Service) checkFreeSpace(ctx context.Context, bytes int64) error {
 	free, err := s.cfg.Blobs.Free(ctx)
 	if err != nil || free < 0 || free-bytes >= s.cfg.Floor {
 		return err

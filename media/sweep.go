@@ -97,7 +97,7 @@ func (s *Service) sweepPhotos(ctx context.Context) error {
 		if !s.unnamed(&p, now) {
 			return nil
 		}
-		return s.putOut(ctx, r.Key)
+		return s.discardPhoto(ctx, r.Key)
 	})
 }
 
@@ -115,13 +115,13 @@ func (s *Service) unnamed(p *photo, now time.Time) bool {
 	return true
 }
 
-// putOut takes a photo out of use. First its row stops saying that it is here,
+// discardPhoto takes a photo out of use. First its row stops saying that it is here,
 // on condition that no record was found to name it meanwhile; then the file
 // goes to the trash, from where it comes back if someone sends it again at
 // this moment.
-func (s *Service) putOut(ctx context.Context, sha string) error {
+func (s *Service) discardPhoto(ctx context.Context, sha string) error {
 	named := false
-	err := s.naming(ctx, sha, func(*store.Record) error {
+	err := s.eachNaming(ctx, sha, func(*store.Record) error {
 		named = true
 		return errEnough
 	})
@@ -142,7 +142,7 @@ func (s *Service) putOut(ctx context.Context, sha string) error {
 	}
 	s.cfg.Log.Info("a photo that nothing names is put out", "sha256", sha)
 	return errors.Join(
-		s.likeness.drop(ctx, was.Received, sha),
+		s.likeness.deletePrint(ctx, was.Received, sha),
 		s.cfg.Blobs.Delete(ctx, viewName(store.Large, sha)),
 		s.cfg.Blobs.Delete(ctx, viewName(store.Small, sha)),
 		ignoring(s.cfg.Blobs.Move(ctx, original(sha), trashed(sha)), store.ErrNotFound),

@@ -93,7 +93,7 @@ func (s *Service) Create(ctx context.Context, principal *inspection.Principal, n
 			return s.createDone(ctx, row, &p, err)
 		}
 	}
-	if err := s.mayStart(ctx, &row); err != nil {
+	if err := s.admit(ctx, &row); err != nil {
 		return Upload{}, err
 	}
 	if err := s.putUpload(ctx, &row); err != nil {
@@ -137,7 +137,7 @@ func (s *Service) createDone(ctx context.Context, row uploadRow, p *photo, err e
 	if err := s.putUpload(ctx, &row); err != nil {
 		return Upload{}, err
 	}
-	return row.at(row.Length), s.settle(ctx, &row, nil)
+	return row.at(row.Length), s.complete(ctx, &row, nil)
 }
 
 // putUpload writes a new row.
@@ -204,11 +204,11 @@ func (s *Service) Upload(ctx context.Context, principal *inspection.Principal, i
 	if err != nil {
 		return Upload{}, err
 	}
-	return s.reached(ctx, &row, offset)
+	return s.finishIfWhole(ctx, &row, offset)
 }
 
-// reached finishes an upload whose last byte is here.
-func (s *Service) reached(ctx context.Context, row *uploadRow, offset int64) (Upload, error) {
+// finishIfWhole finishes an upload whose last byte is here.
+func (s *Service) finishIfWhole(ctx context.Context, row *uploadRow, offset int64) (Upload, error) {
 	if offset < row.Length || row.State == done {
 		return row.at(offset), nil
 	}

@@ -15,24 +15,24 @@ import (
 // are judged in the background, and if the process ends before, by a sweep.
 func (s *Service) Put(area inspection.Area, ids []inspection.DocID) {
 	for _, id := range ids {
-		s.later(area, id)
+		s.enqueue(area, id)
 	}
 }
 
-// later has a record judged soon.
-func (s *Service) later(area inspection.Area, id inspection.DocID) {
-	s.put(area, id)
-	s.rouse()
+// enqueue has a record judged soon.
+func (s *Service) enqueue(area inspection.Area, id inspection.DocID) {
+	s.markDue(area, id)
+	s.wakeUp()
 }
 
-// put has a record judged when watch wakes next.
-func (s *Service) put(area inspection.Area, id inspection.DocID) {
+// markDue has a record judged when watch wakes next.
+func (s *Service) markDue(area inspection.Area, id inspection.DocID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.due[id] = area
 }
 
-func (s *Service) rouse() {
+func (s *Service) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
 	default: // it is awake
@@ -46,18 +46,18 @@ func (s *Service) watch() {
 		case <-s.ctx.Done():
 			return
 		case <-s.wake:
-			s.work()
+			s.judgeDue()
 		}
 	}
 }
 
-// work judges what is due, some records at a time, and rests in between four
+// judgeDue judges what is due, some records at a time, and rests in between four
 // times as long as that took: phones go first. What fails waits until a sweep
 // rouses it again.
-func (s *Service) work() {
-	for chunk := range slices.Chunk(s.takeDue(), judgedTogether) {
+func (s *Service) judgeDue() {
+	for chunk := range slices.Chunk(s.drainDue(), judgedTogether) {
 		began := s.cfg.Now()
-		s.workOn(chunk)
+		s.judgeChunk(chunk)
 		select {
 		case <-s.ctx.Done():
 			return
@@ -74,7 +74,7 @@ type dueRecord struct {
 	id   inspection.DocID
 }
 
-func (s *Service) takeDue() []dueRecord {
+func (s *Service) drainDue() []dueRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := make([]dueRecord, 0, len(s.due))
@@ -85,7 +85,7 @@ func (s *Service) takeDue() []dueRecord {
 	return list
 }
 
-func (s *Service) workOn(chunk []dueRecord) {
+func (s *Service) judgeChunk(chunk []dueRecord) {
 	var left []dueRecord
 	err := s.safely(func() (err error) {
 		left, err = s.skipWaiting(s.ctx, chunk)
@@ -95,13 +95,13 @@ func (s *Service) workOn(chunk []dueRecord) {
 		left = chunk
 	}
 	for _, d := range left {
-		err := s.safely(func() error { return s.judge(s.ctx, d.area, d.id) })
+		err := s.safely(func() error { return s.refreshEvidence(s.ctx, d.area, d.id) })
 		if s.ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			s.cfg.Log.Warn("a record's evidence waits for the next sweep", "area", d.area, "id", d.id, "error", err)
-			s.put(d.area, d.id)
+			s.markDue(d.area, d.id)
 		}
 	}
 }
@@ -137,7 +137,7 @@ func (s *Service) sweepAgainAndAgain() {
 // judges the records that changed since the last sweep, and puts out what
 // nothing names.
 func (s *Service) Sweep(ctx context.Context) error {
-	defer s.rouse()
+	defer s.wakeUp()
 	return errors.Join(s.sweepUploads(ctx), s.sweepRecords(ctx), s.sweepPhotos(ctx), s.sweepTrash(ctx))
 }
 
@@ -218,11 +218,11 @@ func (s *Service) sweepRecord(ctx context.Context, rec *store.Record) error {
 	if !rec.Index.Names(store.TermPhoto) && !rec.Index.Names(store.TermFlag) && rec.Index.Evidence == "" {
 		return nil
 	}
-	if err := s.judge(ctx, rec.Area, rec.ID); err != nil {
+	if err := s.refreshEvidence(ctx, rec.Area, rec.ID); err != nil {
 		return err
 	}
 	for _, sha := range photosOf(rec) {
-		if err := s.tellSharing(ctx, rec.ID, sha); err != nil {
+		if err := s.requeueSharing(ctx, rec.ID, sha); err != nil {
 			return err
 		}
 	}
