@@ -175,18 +175,18 @@ func evidenceOf(rec *store.Record, client, server inspection.Object, known map[s
 	if at.mock {
 		ev.Flags = append(ev.Flags, inspection.Flag(inspection.FlagMockLocation, "", "", "The phone says that its location was made up by an app."))
 	}
-	current := map[string]bool{}
+	counted := map[string]bool{}
 	for _, p := range shownOf(client) {
 		k := known[p.sha]
-		if k == nil || current[p.sha] {
+		if k == nil || counted[p.sha] {
 			continue
 		}
-		current[p.sha] = true
+		counted[p.sha] = true
 		if !k.here {
 			ev.Missing = append(ev.Missing, p.sha)
 			continue
 		}
-		if len(current) <= maxFlagged {
+		if len(counted) <= maxFlagged {
 			ev.Flags = append(ev.Flags, flagsOf(&at, rec.Area, p, &k.facts, k.twins)...)
 		}
 	}
