@@ -80,7 +80,7 @@ func fixture(r *rand.Rand, topic string) object {
 	if topic != "" && !oneIn(r, 5) {
 		name = topic + pick(r, "_pass", "_fail")
 	}
-	return seeds.Fixture(name)
+	return members(decode([]byte(canonical(seeds.Fixture(name)))))
 }
 
 // plate is one of a few, so that the same vehicle is checked again.
