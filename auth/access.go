@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -30,6 +31,31 @@ func (c *accessClaims) device() inspection.Device {
 	return inspection.Device{User: inspection.UserID(c.Subject), ID: inspection.DeviceID(c.Device)}
 }
 
+// Tokens is the answer to a sign-in or a refresh.
+type Tokens struct {
+	AccessToken  string
+	ExpiresIn    time.Duration
+	RefreshToken string
+	User         User
+	// NextN is above every mutation number that came from the device, for a
+	// phone that was reinstalled.
+	NextN int64
+}
+
+func (s *Service) tokens(ctx context.Context, u User, t refreshToken, refresh string, now time.Time) (Tokens, error) {
+	access, err := s.signAccess(t.device, t.family, now)
+	if err != nil {
+		return Tokens{}, err
+	}
+	last, err := s.store.LastN(ctx, t.device)
+	if err != nil {
+		return Tokens{}, fmt.Errorf("reading the device's last number: %w", err)
+	}
+	return Tokens{
+		AccessToken: access, ExpiresIn: s.cfg.AccessTTL, RefreshToken: refresh, User: u, NextN: nextN(last),
+	}, nil
+}
+
 // signAccess makes the access token of a device's family.
 func (s *Service) signAccess(device inspection.Device, family string, now time.Time) (string, error) {
 	k, ok := s.keys.newest(accessKeys)
@@ -49,6 +75,40 @@ func (s *Service) signAccess(device inspection.Device, family string, now time.T
 		return "", fmt.Errorf("signing an access token: %w", err)
 	}
 	return text, nil
+}
+
+// nextN is the number after last. A phone that has used the highest number
+// there is gets no other one.
+func nextN(last int64) int64 {
+	if last == math.MaxInt64 {
+		return last
+	}
+	return last + 1
+}
+
+// Authorize returns the session of an access token. Returns
+// CodeUnauthenticated for a token that isn't valid here or whose family was
+// replaced, CodeTokenExpired, CodeTokenReused for a family that ended so, and
+// CodeAccountDisabled.
+func (s *Service) Authorize(ctx context.Context, accessToken string) (Session, error) {
+	claims, err := s.parseAccess(ctx, accessToken)
+	if err != nil {
+		return Session{}, err
+	}
+	device, now := claims.device(), s.now()
+	st, err := s.cache.get(ctx, device, now, s.loadState(device))
+	if err != nil {
+		return Session{}, err
+	}
+	session := st.session(device, claims.Family, claims.ExpiresAt.UTC())
+	if st.family.ID != claims.Family {
+		// The device may just have signed in through another process.
+		return s.Recheck(ctx, session)
+	}
+	if err := st.check(claims.Family, now); err != nil {
+		return Session{}, err
+	}
+	return session, nil
 }
 
 // errKeys marks that the keys couldn't be read, which is no fault of a token.

@@ -38,7 +38,7 @@ func (b *bench) goodClaims() accessClaims {
 		b.t.Fatal(err)
 	}
 	device := inspection.Device{User: u.ID, ID: inspection.DeviceID(deviceID(1))}
-	st, err := b.standing(b.ctx, device)
+	st, err := b.deviceState(b.ctx, device)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -2,9 +2,12 @@ package auth
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -57,17 +60,53 @@ func (s *Service) AddUser(ctx context.Context, actor inspection.UserID, in NewUs
 	if err := s.setPassword(ctx, id, hash); err != nil {
 		return User{}, err
 	}
-	u, err := s.amend(ctx, actor, func(p place) (userDoc, error) { return s.decideNewUser(ctx, p, id, in) })
+	u, err := s.amend(ctx, actor, func(p slot) (userDoc, error) { return s.decideNewUser(ctx, p, id, in) })
 	if inspection.CodeOf(err) == inspection.CodeConflict {
 		err = errors.Join(err, s.store.Delete(ctx, store.TableCredentials, string(id)))
 	}
 	return u.User, err
 }
 
+// newUserID makes a UUID of version 7 (RFC 9562): 48 bits of milliseconds,
+// the rest random but for version and variant.
+func newUserID(now time.Time, random io.Reader) (inspection.UserID, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", fmt.Errorf("making an id: %w", err)
+	}
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	copy(b[:6], ms[2:])
+	b[6] = b[6]&0x0f | 0x70
+	b[8] = b[8]&0x3f | 0x80
+	h := hex.EncodeToString(b[:])
+	return inspection.UserID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]), nil
+}
+
+// claim puts id among those who may become the name's holder. Returns a
+// CodeConflict error if someone already is.
+func (s *Service) claim(ctx context.Context, username string, id inspection.UserID) error {
+	return changeRow(ctx, s.store, store.TableUsernames, foldUsername(username), func(row *usernameRow, _ bool) error {
+		_, taken, err := s.holderOf(ctx, row.Claims)
+		if err != nil {
+			return err
+		}
+		if taken {
+			return usernameTaken(username)
+		}
+		row.Claims = append(row.Claims, id)
+		return nil
+	})
+}
+
+func usernameTaken(username string) error {
+	return inspection.Errorf(inspection.CodeConflict, "The user name %q is taken. Choose another.", username)
+}
+
 // decideNewUser runs after the head was read: whoever claimed the name later
 // than this reads a later head, so of two claimants only one append goes in,
 // and the other then finds its record.
-func (s *Service) decideNewUser(ctx context.Context, p place, id inspection.UserID, in NewUser) (userDoc, error) {
+func (s *Service) decideNewUser(ctx context.Context, p slot, id inspection.UserID, in NewUser) (userDoc, error) {
 	u, taken, err := s.holder(ctx, foldUsername(in.Username))
 	if err != nil {
 		return userDoc{}, err
@@ -76,7 +115,7 @@ func (s *Service) decideNewUser(ctx context.Context, p place, id inspection.User
 		return userDoc{}, usernameTaken(in.Username)
 	}
 	if taken {
-		return u, errUnchanged // an append whose outcome was unknown went in
+		return u, store.ErrUnchanged // an append whose outcome was unknown went in
 	}
 	u = userDoc{User: User{
 		ID: id, Username: strings.TrimSpace(in.Username), Name: strings.TrimSpace(in.Name), Role: in.Role,
@@ -105,7 +144,7 @@ func (s *Service) UpdateUser(ctx context.Context, actor, id inspection.UserID, p
 		}
 	}
 	defer s.cache.dropUser(id)
-	u, err := s.amend(ctx, actor, func(p place) (userDoc, error) { return s.decidePatch(ctx, p, id, patch) })
+	u, err := s.amend(ctx, actor, func(p slot) (userDoc, error) { return s.decidePatch(ctx, p, id, patch) })
 	if err != nil {
 		return User{}, err
 	}
@@ -122,7 +161,7 @@ func (s *Service) endAfter(ctx context.Context, u userDoc, patch UserPatch) erro
 	return nil
 }
 
-func (s *Service) decidePatch(ctx context.Context, p place, id inspection.UserID, patch UserPatch) (userDoc, error) {
+func (s *Service) decidePatch(ctx context.Context, p slot, id inspection.UserID, patch UserPatch) (userDoc, error) {
 	u, err := s.user(ctx, id)
 	if err != nil {
 		return userDoc{}, err
@@ -141,7 +180,7 @@ func (s *Service) decidePatch(ctx context.Context, p place, id inspection.UserID
 		u.setAreas(*patch.Areas, p.seq, p.at)
 	}
 	if sameUser(u.User, before.User) {
-		return u, errUnchanged
+		return u, store.ErrUnchanged
 	}
 	return u, nil
 }
@@ -150,27 +189,27 @@ func sameUser(a, b User) bool {
 	return a.Name == b.Name && a.Role == b.Role && a.Disabled == b.Disabled && slices.Equal(a.Areas, b.Areas)
 }
 
-// place is where in the reference log a decision would go, and when.
-type place struct {
+// slot is where in the reference log a decision would go, and when.
+type slot struct {
 	seq int64
 	at  time.Time
 }
 
 // amend appends the next revision of a user's document as decide makes it,
 // and decides again when another writer was first. decide returns
-// errUnchanged if nothing is to be appended.
-func (s *Service) amend(ctx context.Context, actor inspection.UserID, decide func(place) (userDoc, error)) (userDoc, error) {
+// store.ErrUnchanged if nothing is to be appended.
+func (s *Service) amend(ctx context.Context, actor inspection.UserID, decide func(slot) (userDoc, error)) (userDoc, error) {
 	for range writeTries {
 		head, err := s.store.Head(ctx, inspection.ReferenceArea)
 		if err != nil {
 			return userDoc{}, fmt.Errorf("reading the reference log's head: %w", err)
 		}
-		p := place{seq: head.Seq + 1, at: s.now()}
+		p := slot{seq: head.Seq + 1, at: s.now()}
 		if p.at.Before(head.At) {
 			p.at = head.At // a log's times never run backwards
 		}
 		u, err := decide(p)
-		if errors.Is(err, errUnchanged) {
+		if errors.Is(err, store.ErrUnchanged) {
 			return u, nil
 		}
 		if err != nil {
@@ -185,7 +224,7 @@ func (s *Service) amend(ctx context.Context, actor inspection.UserID, decide fun
 	return userDoc{}, busy()
 }
 
-func (s *Service) appendUser(ctx context.Context, actor inspection.UserID, head store.Head, p place, u userDoc) error {
+func (s *Service) appendUser(ctx context.Context, actor inspection.UserID, head store.Head, p slot, u userDoc) error {
 	doc, err := json.Marshal(u)
 	if err != nil {
 		return fmt.Errorf("encoding a user: %w", err)
@@ -225,10 +264,13 @@ func (s *Service) UserByName(ctx context.Context, username string) (User, error)
 	return u.User, err
 }
 
+// usersPage is how many users are asked for at once.
+const usersPage = 500
+
 // Users returns all users in order of user name.
 func (s *Service) Users(ctx context.Context) ([]User, error) {
 	q := store.ChangesQuery{
-		Area: inspection.ReferenceArea, Collections: []inspection.Collection{inspection.Users}, Limit: scanPage,
+		Area: inspection.ReferenceArea, Collections: []inspection.Collection{inspection.Users}, Limit: usersPage,
 	}
 	byID := map[inspection.UserID]User{} // one that changes meanwhile is seen again
 	for {
@@ -270,6 +312,14 @@ func (s *Service) checkNewUser(ctx context.Context, in NewUser) error {
 	return s.checkPatch(ctx, UserPatch{Name: &in.Name, Role: &in.Role, Areas: &in.Areas, Password: &in.Password})
 }
 
+func checkUsername(username string) error {
+	if foldUsername(username) == noUsername {
+		return inspection.Errorf(inspection.CodeBadRequest,
+			"The user name is not usable. Take 1 to %d letters, digits, dots, hyphens, underscores or @.", maxUsername)
+	}
+	return nil
+}
+
 func (s *Service) checkPatch(ctx context.Context, p UserPatch) error {
 	if p.Name != nil && !validName(*p.Name) {
 		return inspection.Errorf(inspection.CodeBadRequest, "The name of the person must have 1 to %d characters.", maxName)
@@ -286,6 +336,19 @@ func (s *Service) checkPatch(ctx context.Context, p UserPatch) error {
 		return nil
 	}
 	return s.checkAreas(ctx, *p.Areas)
+}
+
+func checkPassword(password string) error {
+	if !utf8.ValidString(password) {
+		return inspection.Errorf(inspection.CodeBadRequest, "The password must be text in UTF-8.")
+	}
+	if utf8.RuneCountInString(password) < MinPasswordLength {
+		return inspection.Errorf(inspection.CodeBadRequest, "The password is too short. Take at least %d characters.", MinPasswordLength)
+	}
+	if len(password) > MaxPasswordBytes {
+		return inspection.Errorf(inspection.CodeBadRequest, "The password is too long. Take at most %d bytes.", MaxPasswordBytes)
+	}
+	return nil
 }
 
 func validName(name string) bool {

@@ -185,7 +185,7 @@ func TestLoginThatRacesAnAdministrator(t *testing.T) {
 			if _, err := admin.UpdateUser(b.ctx, "", u.ID, UserPatch{Disabled: ptr(false)}); err != nil {
 				t.Fatal(err)
 			}
-			now, err := b.standing(b.ctx, inspection.Device{User: u.ID, ID: inspection.DeviceID(deviceID(1))})
+			now, err := b.deviceState(b.ctx, inspection.Device{User: u.ID, ID: inspection.DeviceID(deviceID(1))})
 			if err != nil || now.check(now.family.ID, c.Now()) == nil {
 				t.Errorf("the family lives: %+v, %v", now.family, err)
 			}

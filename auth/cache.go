@@ -12,8 +12,8 @@ import (
 // maxCached bounds the devices that are remembered: more than a district has.
 const maxCached = 10_000
 
-// cache remembers the standing of devices for at most CacheTTL, counted from
-// before it was read. Several who ask at once share one read.
+// cache remembers what the store says of devices for at most CacheTTL,
+// counted from before it was read. Several who ask at once share one read.
 type cache struct {
 	mu      sync.Mutex
 	entries map[inspection.Device]*cached
@@ -23,11 +23,9 @@ type cache struct {
 type cached struct {
 	at    time.Time
 	done  chan struct{}
-	value standing
+	value deviceState
 	err   error
 }
-
-func newCache() *cache { return &cache{entries: map[inspection.Device]*cached{}, max: maxCached} }
 
 func (e *cached) fresh(now time.Time) bool {
 	age := now.Sub(e.at)
@@ -36,7 +34,7 @@ func (e *cached) fresh(now time.Time) bool {
 
 // get returns what is remembered, or what load reads. Failures aren't
 // remembered.
-func (c *cache) get(ctx context.Context, device inspection.Device, now time.Time, load func(context.Context) (standing, error)) (standing, error) {
+func (c *cache) get(ctx context.Context, device inspection.Device, now time.Time, load func(context.Context) (deviceState, error)) (deviceState, error) {
 	for {
 		e, mine := c.enter(device, now)
 		if mine {
@@ -46,7 +44,7 @@ func (c *cache) get(ctx context.Context, device inspection.Device, now time.Time
 		select {
 		case <-e.done:
 		case <-ctx.Done():
-			return standing{}, ctx.Err()
+			return deviceState{}, ctx.Err()
 		}
 		// Another's request ended while it was reading for both.
 		abandoned := errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded)
@@ -65,13 +63,16 @@ func (c *cache) enter(device inspection.Device, now time.Time) (e *cached, mine 
 		return e, false
 	}
 	c.makeRoom(now)
+	if c.entries == nil {
+		c.entries = map[inspection.Device]*cached{}
+	}
 	e = &cached{at: now, done: make(chan struct{})}
 	c.entries[device] = e
 	return e, true
 }
 
-func (c *cache) fill(ctx context.Context, device inspection.Device, e *cached, load func(context.Context) (standing, error)) {
-	e.err = errors.New("auth: reading the standing did not end") // stays if load panics
+func (c *cache) fill(ctx context.Context, device inspection.Device, e *cached, load func(context.Context) (deviceState, error)) {
+	e.err = errors.New("auth: reading a device did not end") // stays if load panics
 	defer func() {
 		if e.err != nil {
 			c.forget(device, e)

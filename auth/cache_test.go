@@ -114,16 +114,16 @@ func (w *watched) Done() <-chan struct{} {
 
 // One request that is cut short must not fail those that wait for its read.
 func TestWaitersOutliveAnAbandonedRead(t *testing.T) {
-	c, now := newCache(), newClock().Now()
+	c, now := &cache{max: maxCached}, newClock().Now()
 	device := inspection.Device{User: "u", ID: "d"}
 	first, cancel := context.WithCancel(t.Context())
 	reading := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		_, err := c.get(first, device, now, func(ctx context.Context) (standing, error) {
+		_, err := c.get(first, device, now, func(ctx context.Context) (deviceState, error) {
 			close(reading)
 			<-ctx.Done()
-			return standing{}, ctx.Err()
+			return deviceState{}, ctx.Err()
 		})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("the first one got %v", err)
@@ -132,8 +132,8 @@ func TestWaitersOutliveAnAbandonedRead(t *testing.T) {
 	<-reading
 	second := &watched{Context: t.Context(), waited: make(chan struct{})}
 	wg.Go(func() {
-		st, err := c.get(second, device, now, func(context.Context) (standing, error) {
-			return standing{found: true}, nil
+		st, err := c.get(second, device, now, func(context.Context) (deviceState, error) {
+			return deviceState{found: true}, nil
 		})
 		if err != nil || !st.found {
 			t.Errorf("the second one got %+v, %v", st, err)
@@ -141,7 +141,7 @@ func TestWaitersOutliveAnAbandonedRead(t *testing.T) {
 	})
 	impatient, stop := context.WithCancel(t.Context())
 	stop()
-	never := func(context.Context) (standing, error) { return standing{}, errors.New("read twice") }
+	never := func(context.Context) (deviceState, error) { return deviceState{}, errors.New("read twice") }
 	if _, err := c.get(impatient, device, now, never); !errors.Is(err, context.Canceled) {
 		t.Errorf("who gave up waiting got %v", err)
 	}
@@ -152,14 +152,14 @@ func TestWaitersOutliveAnAbandonedRead(t *testing.T) {
 
 // What is dropped while it is being read must not be remembered after.
 func TestDropDuringARead(t *testing.T) {
-	c, now := newCache(), newClock().Now()
+	c, now := &cache{max: maxCached}, newClock().Now()
 	device := inspection.Device{User: "u", ID: "d"}
 	for name, drop := range map[string]func(){
 		"device": func() { c.drop(device) },
 		"user":   func() { c.dropUser("u") },
 	} {
-		stale := func(context.Context) (standing, error) { drop(); return standing{}, nil }
-		fresh := func(context.Context) (standing, error) { return standing{found: true}, nil }
+		stale := func(context.Context) (deviceState, error) { drop(); return deviceState{}, nil }
+		fresh := func(context.Context) (deviceState, error) { return deviceState{found: true}, nil }
 		c.drop(device)
 		if _, err := c.get(t.Context(), device, now, stale); err != nil {
 			t.Fatal(err)
@@ -171,9 +171,8 @@ func TestDropDuringARead(t *testing.T) {
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	c, now := newCache(), newClock().Now()
-	c.max = 10
-	load := func(context.Context) (standing, error) { return standing{}, nil }
+	c, now := &cache{max: 10}, newClock().Now()
+	load := func(context.Context) (deviceState, error) { return deviceState{}, nil }
 	for i := range 100 {
 		if _, err := c.get(t.Context(), inspection.Device{ID: inspection.DeviceID(fmt.Sprint(i))}, now, load); err != nil {
 			t.Fatal(err)

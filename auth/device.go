@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -40,7 +38,7 @@ type DeviceRow struct {
 // LoadDevice returns the row of a device that has signed in. Returns
 // CodeNotFound if it never has.
 func (s *Service) LoadDevice(ctx context.Context, device inspection.Device) (DeviceRow, error) {
-	row, _, found, err := readRow[DeviceRow](ctx, s.store, store.TableDevices, deviceKey(device))
+	row, found, err := readRow[DeviceRow](ctx, s.store, store.TableDevices, deviceKey(device))
 	if err == nil && !found {
 		err = inspection.Errorf(inspection.CodeNotFound, "This device has never signed in.")
 	}
@@ -65,7 +63,7 @@ func (s *Service) UpdateDevice(ctx context.Context, device inspection.Device, ch
 // device id.
 func (s *Service) Devices(ctx context.Context) ([]DeviceRow, error) {
 	devices := []DeviceRow{}
-	err := scanRows(ctx, s.store, store.TableDevices, "", func(row store.Row) error {
+	err := store.ScanRows(ctx, s.store, store.TableDevices, "", func(row store.Row) error {
 		var d DeviceRow
 		if err := json.Unmarshal(row.Value, &d); err != nil {
 			return fmt.Errorf("reading a device: %w", err)
@@ -74,32 +72,4 @@ func (s *Service) Devices(ctx context.Context) ([]DeviceRow, error) {
 		return nil
 	})
 	return devices, err
-}
-
-// noteDevice writes down that the device signed in.
-func (s *Service) noteDevice(ctx context.Context, device inspection.Device, info DeviceInfo, now time.Time) error {
-	return changeRow(ctx, s.store, store.TableDevices, deviceKey(device), func(row *DeviceRow, found bool) error {
-		first := row.FirstSeen
-		if !found {
-			first = now
-		}
-		*row = DeviceRow{
-			User: device.User, Device: device.ID, Name: cut(info.Name), Platform: cut(info.Platform),
-			AppVersion: cut(info.AppVersion), FirstSeen: first, LastSeen: now,
-		}
-		return nil
-	})
-}
-
-// cut makes s valid UTF-8 of at most maxDeviceText bytes.
-func cut(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= maxDeviceText {
-		return s
-	}
-	end := maxDeviceText
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
 }

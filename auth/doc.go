@@ -109,7 +109,7 @@ func New(ctx context.Context, st Store, cfg Config) (*Service, error) {
 	}
 	return &Service{
 		store: st, cfg: cfg, keys: keys, hasher: h,
-		throttle: newThrottle(), cache: newCache(),
+		throttle: &throttle{max: maxBuckets}, cache: &cache{max: maxCached},
 	}, nil
 }
 

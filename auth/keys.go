@@ -88,7 +88,7 @@ func (k *keyring) makeFirst(ctx context.Context, kind keyKind, random io.Reader)
 func (k *keyring) load(ctx context.Context) error {
 	at := k.now()
 	var keys []key
-	err := scanRows(ctx, k.store, store.TableKeys, "", func(row store.Row) error {
+	err := store.ScanRows(ctx, k.store, store.TableKeys, "", func(row store.Row) error {
 		e := key{id: row.Key}
 		if err := json.Unmarshal(row.Value, &e.keyRow); err != nil {
 			return fmt.Errorf("reading the key %s: %w", row.Key, err)

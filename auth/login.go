@@ -2,11 +2,14 @@ package auth
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
+	"io"
 	"net/netip"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -21,25 +24,14 @@ type LoginRequest struct {
 	Address  netip.Addr
 }
 
-// Tokens is the answer to a sign-in or a refresh.
-type Tokens struct {
-	AccessToken  string
-	ExpiresIn    time.Duration
-	RefreshToken string
-	User         User
-	// NextN is above every mutation number that came from the device, for a
-	// phone that was reinstalled.
-	NextN int64
-}
-
 // account is what a sign-in is checked against. For an unknown user name it is
 // that of nobody: no password fits, and nothing else differs.
 type account struct {
 	id     inspection.UserID
 	cred   credential
 	device inspection.Device
-	// knows: the device has signed in to the account before.
-	knows bool
+	// knownDevice: the device has signed in to the account before.
+	knownDevice bool
 }
 
 // Login signs a device in and ends what family it had. Returns
@@ -57,7 +49,7 @@ func (s *Service) Login(ctx context.Context, req LoginRequest) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	if err := s.attempt(ctx, acct, name, req); err != nil {
+	if err := s.checkSignIn(ctx, acct, name, req); err != nil {
 		return Tokens{}, err
 	}
 	return s.admit(ctx, acct, req.Device)
@@ -74,31 +66,25 @@ func (s *Service) account(ctx context.Context, name string, device inspection.De
 		a.id = u.ID
 	}
 	a.device = inspection.Device{User: a.id, ID: device}
-	if a.cred, _, _, err = readRow[credential](ctx, s.store, store.TableCredentials, string(a.id)); err != nil {
+	if a.cred, _, err = readRow[credential](ctx, s.store, store.TableCredentials, string(a.id)); err != nil {
 		return a, err
 	}
-	_, _, a.knows, err = readRow[DeviceRow](ctx, s.store, store.TableDevices, deviceKey(a.device))
+	_, a.knownDevice, err = readRow[DeviceRow](ctx, s.store, store.TableDevices, deviceKey(a.device))
 	return a, err
 }
 
-// attempt checks the password, within what throttling allows. It counts as a
-// failure until the password has proved right or couldn't be checked.
-func (s *Service) attempt(ctx context.Context, acct account, name string, req LoginRequest) error {
+// checkSignIn checks the password, within what throttling allows.
+func (s *Service) checkSignIn(ctx context.Context, acct account, name string, req LoginRequest) error {
 	keys := []throttleKey{{byAccount, name}, addressKey(byAddress, req.Address)}
 	own := throttleKey{byDevice, deviceKey(acct.device)}
-	if acct.knows {
+	if acct.knownDevice {
 		keys = []throttleKey{own}
 	}
-	if err := s.throttle.begin(s.now(), keys...); err != nil {
-		return err
-	}
-	ok, err := s.hasher.verify(ctx, req.Password, acct.cred.Hash)
+	ok, err := s.throttle.attempt(s.now(), own, keys, func() (bool, error) {
+		return s.hasher.verify(ctx, req.Password, acct.cred.Hash)
+	})
 	if err == nil && !ok {
 		return inspection.Errorf(inspection.CodeBadCredentials, "User name or password is wrong.")
-	}
-	s.throttle.refund(keys...)
-	if ok {
-		s.throttle.reset(own)
 	}
 	return err
 }
@@ -116,7 +102,7 @@ func (s *Service) admit(ctx context.Context, acct account, info DeviceInfo) (Tok
 		return Tokens{}, err
 	}
 	s.cache.drop(acct.device)
-	st, err := s.standing(ctx, acct.device)
+	st, err := s.deviceState(ctx, acct.device)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -129,64 +115,64 @@ func (s *Service) admit(ctx context.Context, acct account, info DeviceInfo) (Tok
 	return s.tokens(ctx, st.user.User, t, refresh, now)
 }
 
-// Refresh answers a refresh token with the next one and a new access token.
-// A reply that got lost may be asked for again (docs/contract.md, section 1).
-// Returns CodeTokenReused when an older token comes back, which ends the
-// device's family; CodeTokenExpired; CodeUnauthenticated for a token of a
-// replaced family or one that was not made here, a *ThrottledError after many
-// of the latter; CodeAccountDisabled.
-func (s *Service) Refresh(ctx context.Context, refreshToken string, address netip.Addr) (Tokens, error) {
-	t, genuine, err := s.openRefresh(ctx, refreshToken)
-	if err != nil {
-		return Tokens{}, err
-	}
-	now := s.now()
-	if !genuine {
-		if err := s.throttle.begin(now, addressKey(byForger, address)); err != nil {
-			return Tokens{}, err
+// noteDevice writes down that the device signed in.
+func (s *Service) noteDevice(ctx context.Context, device inspection.Device, info DeviceInfo, now time.Time) error {
+	return changeRow(ctx, s.store, store.TableDevices, deviceKey(device), func(row *DeviceRow, found bool) error {
+		first := row.FirstSeen
+		if !found {
+			first = now
 		}
-		return Tokens{}, unauthenticated()
-	}
-	st, err := s.standing(ctx, t.device)
-	if err != nil {
-		return Tokens{}, err
-	}
-	if err := st.check(t.family, now); err != nil {
-		return Tokens{}, err
-	}
-	defer s.cache.drop(t.device)
-	next, err := s.advance(ctx, t, tokenHash(refreshToken), now)
-	if err != nil {
-		return Tokens{}, err
-	}
-	return s.tokens(ctx, st.user.User, t, next, now)
+		*row = DeviceRow{
+			User: device.User, Device: device.ID, Name: truncate(info.Name), Platform: truncate(info.Platform),
+			AppVersion: truncate(info.AppVersion), FirstSeen: first, LastSeen: now,
+		}
+		return nil
+	})
 }
 
-func (s *Service) tokens(ctx context.Context, u User, t refreshToken, refresh string, now time.Time) (Tokens, error) {
-	access, err := s.signAccess(t.device, t.family, now)
+// startFamily replaces the device's family by a new one and returns its id
+// and first refresh token.
+func (s *Service) startFamily(ctx context.Context, device inspection.Device, credential int64, now time.Time) (refreshToken, string, error) {
+	id, err := newFamilyID(s.cfg.Random)
 	if err != nil {
-		return Tokens{}, err
+		return refreshToken{}, "", err
 	}
-	last, err := s.store.LastN(ctx, t.device)
+	t := refreshToken{device: device, family: id, generation: 1}
+	text, first, err := s.issue(ctx, &t, now)
 	if err != nil {
-		return Tokens{}, fmt.Errorf("reading the device's last number: %w", err)
+		return refreshToken{}, "", err
 	}
-	return Tokens{
-		AccessToken: access, ExpiresIn: s.cfg.AccessTTL, RefreshToken: refresh, User: u, NextN: nextN(last),
-	}, nil
+	fresh := family{
+		ID: id, Generation: 1, Current: first, Credential: credential,
+		Started: now, Expires: now.Add(s.cfg.FamilyTTL),
+	}
+	err = changeRow(ctx, s.store, store.TableFamilies, deviceKey(device), func(f *family, _ bool) error {
+		*f = fresh
+		return nil
+	})
+	return t, text, err
 }
 
-// nextN is the number after last. A phone that has used the highest number
-// there is gets no other one.
-func nextN(last int64) int64 {
-	if last == math.MaxInt64 {
-		return last
+// familyIDBytes makes families unguessable and unique without a counter.
+const familyIDBytes = 16
+
+func newFamilyID(random io.Reader) (string, error) {
+	var b [familyIDBytes]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", fmt.Errorf("making an id: %w", err)
 	}
-	return last + 1
+	return hex.EncodeToString(b[:]), nil
 }
 
-// Logout ends the session's family. One that has ended already is no error.
-func (s *Service) Logout(ctx context.Context, session Session) error {
-	defer s.cache.drop(session.Device)
-	return s.endFamily(ctx, session.Device, session.Family, endedLogout)
+// truncate makes s valid UTF-8 of at most maxDeviceText bytes.
+func truncate(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= maxDeviceText {
+		return s
+	}
+	end := maxDeviceText
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
 }

@@ -26,7 +26,7 @@ func (s *Service) sharesArea(principal *inspection.Principal, u User) bool {
 // granted to them. Returns CodeForbidden besides the errors of AddUser.
 func (s *Service) AddManaged(ctx context.Context, principal *inspection.Principal, in NewUser) (User, error) {
 	if !principal.CanReadAll(in.Areas, s.now()) {
-		return User{}, beyond()
+		return User{}, notYourAreas()
 	}
 	return s.AddUser(ctx, principal.Device.User, in)
 }
@@ -40,7 +40,7 @@ func (s *Service) UpdateManaged(ctx context.Context, principal *inspection.Princ
 		return User{}, err
 	}
 	if !principal.CanReadAll(u.Areas, s.now()) || patch.Areas != nil && !principal.CanReadAll(*patch.Areas, s.now()) {
-		return User{}, beyond()
+		return User{}, notYourAreas()
 	}
 	disables := patch.Disabled != nil && *patch.Disabled
 	if id == principal.Device.User && (disables || patch.Role != nil && *patch.Role != u.Role || patch.Areas != nil) {
@@ -49,7 +49,7 @@ func (s *Service) UpdateManaged(ctx context.Context, principal *inspection.Princ
 	return s.UpdateUser(ctx, principal.Device.User, id, patch)
 }
 
-func beyond() error {
+func notYourAreas() error {
 	return inspection.Errorf(inspection.CodeForbidden, "This user has areas that are not yours, or would have. Ask who administers them.")
 }
 

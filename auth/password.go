@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 
@@ -98,19 +97,6 @@ func (h *hasher) verify(ctx context.Context, password, hash string) (bool, error
 		return false, fmt.Errorf("comparing a password: %w", err)
 	}
 	return same && known, nil
-}
-
-func checkPassword(password string) error {
-	if !utf8.ValidString(password) {
-		return inspection.Errorf(inspection.CodeBadRequest, "The password must be text in UTF-8.")
-	}
-	if utf8.RuneCountInString(password) < MinPasswordLength {
-		return inspection.Errorf(inspection.CodeBadRequest, "The password is too short. Take at least %d characters.", MinPasswordLength)
-	}
-	if len(password) > MaxPasswordBytes {
-		return inspection.Errorf(inspection.CodeBadRequest, "The password is too long. Take at most %d bytes.", MaxPasswordBytes)
-	}
-	return nil
 }
 
 // setPassword stores the hash of a new password. From then on the families

@@ -83,19 +83,6 @@ func canonicalUUID(s string) bool {
 	return err == nil && string(id) == s
 }
 
-// openRefresh returns what the text says if it was sealed here.
-func (s *Service) openRefresh(ctx context.Context, text string) (refreshToken, bool, error) {
-	t, mac, ok := parseRefreshToken(text)
-	if !ok {
-		return refreshToken{}, false, nil
-	}
-	k, ok, err := s.keys.find(ctx, refreshKeys, t.key)
-	if err != nil || !ok {
-		return refreshToken{}, false, err
-	}
-	return t, hmac.Equal(mac, tokenMAC(k.Secret, t.payload())), nil
-}
-
 // sealRefresh returns the token's text.
 func (s *Service) sealRefresh(ctx context.Context, t refreshToken) (string, error) {
 	k, ok, err := s.keys.find(ctx, refreshKeys, t.key)

@@ -21,8 +21,8 @@ type Session struct {
 	Expires time.Time
 }
 
-// standing is all that the store says of a signed-in device.
-type standing struct {
+// deviceState is all that the store says of a signed-in device.
+type deviceState struct {
 	user      userDoc
 	found     bool
 	serial    int64
@@ -30,28 +30,28 @@ type standing struct {
 	firstSeen time.Time
 }
 
-// standing reads the store.
-func (s *Service) standing(ctx context.Context, device inspection.Device) (st standing, err error) {
+// deviceState reads the store.
+func (s *Service) deviceState(ctx context.Context, device inspection.Device) (st deviceState, err error) {
 	users, err := s.loadUsers(ctx, []inspection.UserID{device.User})
 	if err != nil {
 		return st, err
 	}
 	st.user, st.found = users[device.User]
-	c, _, _, err := readRow[credential](ctx, s.store, store.TableCredentials, string(device.User))
+	c, _, err := readRow[credential](ctx, s.store, store.TableCredentials, string(device.User))
 	if err != nil {
 		return st, err
 	}
 	st.serial = c.Serial
-	if st.family, _, _, err = readRow[family](ctx, s.store, store.TableFamilies, deviceKey(device)); err != nil {
+	if st.family, _, err = readRow[family](ctx, s.store, store.TableFamilies, deviceKey(device)); err != nil {
 		return st, err
 	}
-	row, _, _, err := readRow[DeviceRow](ctx, s.store, store.TableDevices, deviceKey(device))
+	row, _, err := readRow[DeviceRow](ctx, s.store, store.TableDevices, deviceKey(device))
 	st.firstSeen = row.FirstSeen
 	return st, err
 }
 
 // check tells whether the family with the id is alive.
-func (st *standing) check(family string, now time.Time) error {
+func (st *deviceState) check(family string, now time.Time) error {
 	switch {
 	case !st.found:
 		return unauthenticated()
@@ -60,43 +60,22 @@ func (st *standing) check(family string, now time.Time) error {
 	case st.family.ID != family:
 		return unauthenticated()
 	case st.family.Ended != "" || !now.Before(st.family.Expires):
-		return st.family.over()
+		return st.family.endError()
 	case st.family.Credential != st.serial:
 		return unauthenticated()
 	}
 	return nil
 }
 
-func (st *standing) session(device inspection.Device, family string, expires time.Time) Session {
+func accountDisabled() error {
+	return inspection.Errorf(inspection.CodeAccountDisabled, "This account is disabled. Ask an administrator.")
+}
+
+func (st *deviceState) session(device inspection.Device, family string, expires time.Time) Session {
 	return Session{
 		User: st.user.User, Rights: st.user.rights(), Device: device,
 		FirstSeen: st.firstSeen, Family: family, Expires: expires,
 	}
-}
-
-// Authorize returns the session of an access token. Returns
-// CodeUnauthenticated for a token that isn't valid here or whose family was
-// replaced, CodeTokenExpired, CodeTokenReused for a family that ended so, and
-// CodeAccountDisabled.
-func (s *Service) Authorize(ctx context.Context, accessToken string) (Session, error) {
-	claims, err := s.parseAccess(ctx, accessToken)
-	if err != nil {
-		return Session{}, err
-	}
-	device, now := claims.device(), s.now()
-	st, err := s.cache.get(ctx, device, now, s.load(device))
-	if err != nil {
-		return Session{}, err
-	}
-	session := st.session(device, claims.Family, claims.ExpiresAt.UTC())
-	if st.family.ID != claims.Family {
-		// The device may just have signed in through another process.
-		return s.Recheck(ctx, session)
-	}
-	if err := st.check(claims.Family, now); err != nil {
-		return Session{}, err
-	}
-	return session, nil
 }
 
 // Recheck returns the session as the store has it now, past the cache. Open
@@ -107,7 +86,7 @@ func (s *Service) Recheck(ctx context.Context, old Session) (Session, error) {
 		return Session{}, tokenExpired()
 	}
 	s.cache.drop(old.Device)
-	st, err := s.cache.get(ctx, old.Device, now, s.load(old.Device))
+	st, err := s.cache.get(ctx, old.Device, now, s.loadState(old.Device))
 	if err != nil {
 		return Session{}, err
 	}
@@ -117,6 +96,12 @@ func (s *Service) Recheck(ctx context.Context, old Session) (Session, error) {
 	return st.session(old.Device, old.Family, old.Expires), nil
 }
 
-func (s *Service) load(device inspection.Device) func(context.Context) (standing, error) {
-	return func(ctx context.Context) (standing, error) { return s.standing(ctx, device) }
+func (s *Service) loadState(device inspection.Device) func(context.Context) (deviceState, error) {
+	return func(ctx context.Context) (deviceState, error) { return s.deviceState(ctx, device) }
+}
+
+// Logout ends the session's family. One that has ended already is no error.
+func (s *Service) Logout(ctx context.Context, session Session) error {
+	defer s.cache.drop(session.Device)
+	return s.endFamily(ctx, session.Device, session.Family, endedLogout)
 }

@@ -69,20 +69,30 @@ type throttleKey struct {
 type throttle struct {
 	mu      sync.Mutex
 	buckets [throttleKinds]map[string]time.Time
-	max     int
+	max     int // of each kind
 }
 
-func newThrottle() *throttle {
-	t := &throttle{max: maxBuckets}
-	for i := range t.buckets {
-		t.buckets[i] = map[string]time.Time{}
+// attempt lets try prove a password, within what the keys allow. It counts as a
+// failure until try has succeeded or couldn't tell; a success forgives all that
+// own has failed. Returns a ThrottledError, or what try returns.
+func (t *throttle) attempt(now time.Time, own throttleKey, keys []throttleKey, try func() (bool, error)) (bool, error) {
+	if err := t.charge(now, keys...); err != nil {
+		return false, err
 	}
-	return t
+	ok, err := try()
+	if !ok && err == nil {
+		return false, nil
+	}
+	t.refund(keys...)
+	if ok {
+		t.forgive(own)
+	}
+	return ok, err
 }
 
-// begin counts an attempt as failed in all buckets, or in none and returns a
+// charge counts an attempt as failed in all buckets, or in none and returns a
 // ThrottledError. Counting first is what holds up attempts made at once.
-func (t *throttle) begin(now time.Time, keys ...throttleKey) error {
+func (t *throttle) charge(now time.Time, keys ...throttleKey) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var wait time.Duration
@@ -93,7 +103,7 @@ func (t *throttle) begin(now time.Time, keys ...throttleKey) error {
 		return &ThrottledError{RetryAfter: (wait + time.Second - 1).Truncate(time.Second)}
 	}
 	for _, k := range keys {
-		t.add(now, k)
+		t.count(now, k)
 	}
 	return nil
 }
@@ -105,8 +115,13 @@ func (t *throttle) wait(now time.Time, k throttleKey) time.Duration {
 	return max(0, debt-time.Duration(l.burst-1)*l.pause)
 }
 
-func (t *throttle) add(now time.Time, k throttleKey) {
+// count moves the bucket one failure further.
+func (t *throttle) count(now time.Time, k throttleKey) {
 	b := t.buckets[k.kind]
+	if b == nil {
+		b = map[string]time.Time{}
+		t.buckets[k.kind] = b
+	}
 	free, known := b[k.name]
 	if !known && len(b) >= t.max {
 		makeRoom(b, now)
@@ -134,7 +149,7 @@ func makeRoom(b map[string]time.Time, now time.Time) {
 	}
 }
 
-// refund takes back what begin counted, for an attempt that wasn't a failure.
+// refund takes back what charge counted, for an attempt that wasn't a failure.
 func (t *throttle) refund(keys ...throttleKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -145,8 +160,8 @@ func (t *throttle) refund(keys ...throttleKey) {
 	}
 }
 
-// reset forgives everything in a bucket.
-func (t *throttle) reset(k throttleKey) {
+// forgive empties a bucket.
+func (t *throttle) forgive(k throttleKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.buckets[k.kind], k.name)

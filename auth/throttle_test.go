@@ -170,27 +170,26 @@ func TestAddressKeys(t *testing.T) {
 }
 
 func TestBucketsAreBounded(t *testing.T) {
-	th, now := newThrottle(), newClock().Now()
-	th.max = 100
+	th, now := &throttle{max: 100}, newClock().Now()
 	victim := throttleKey{byAccount, "victim"}
 	for range limits[byAccount].burst {
-		if err := th.begin(now, victim); err != nil {
+		if err := th.charge(now, victim); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range 10_000 {
-		if err := th.begin(now, throttleKey{byAccount, fmt.Sprint(i)}); err != nil {
+		if err := th.charge(now, throttleKey{byAccount, fmt.Sprint(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n := len(th.buckets[byAccount]); n > 100 {
 		t.Errorf("%d buckets", n)
 	}
-	if th.begin(now, victim) == nil {
+	if th.charge(now, victim) == nil {
 		t.Error("a flood of names washed the victim's failures away")
 	}
 	later := now.Add(time.Hour)
-	if err := th.begin(later, throttleKey{byAccount, "new"}); err != nil || len(th.buckets[byAccount]) != 1 {
+	if err := th.charge(later, throttleKey{byAccount, "new"}); err != nil || len(th.buckets[byAccount]) != 1 {
 		t.Errorf("%d buckets after all were forgiven: %v", len(th.buckets[byAccount]), err)
 	}
 }
@@ -199,11 +198,11 @@ func TestBucketsAreBounded(t *testing.T) {
 // each pause.
 func TestThrottleRate(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		th, start := newThrottle(), newClock().Now()
+		th, start := &throttle{max: maxBuckets}, newClock().Now()
 		now, passed, l := start, 0, limits[byAccount]
 		for range rapid.IntRange(1, 200).Draw(r, "attempts") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 90).Draw(r, "seconds")) * time.Second)
-			err := th.begin(now, throttleKey{byAccount, "x"})
+			err := th.charge(now, throttleKey{byAccount, "x"})
 			var throttled *ThrottledError
 			switch {
 			case err == nil:

@@ -57,7 +57,7 @@ const nobody inspection.UserID = "00000000-0000-0000-0000-000000000000"
 
 // holder returns the user who has the folded name.
 func (s *Service) holder(ctx context.Context, folded string) (userDoc, bool, error) {
-	row, _, _, err := readRow[usernameRow](ctx, s.store, store.TableUsernames, folded)
+	row, _, err := readRow[usernameRow](ctx, s.store, store.TableUsernames, folded)
 	if err != nil {
 		return userDoc{}, false, err
 	}
@@ -76,34 +76,6 @@ func (s *Service) holderOf(ctx context.Context, claims []inspection.UserID) (use
 		return u, true, nil
 	}
 	return userDoc{}, false, nil
-}
-
-// claim puts id among those who may become the name's holder. Returns a
-// CodeConflict error if someone already is.
-func (s *Service) claim(ctx context.Context, username string, id inspection.UserID) error {
-	return changeRow(ctx, s.store, store.TableUsernames, foldUsername(username), func(row *usernameRow, _ bool) error {
-		_, taken, err := s.holderOf(ctx, row.Claims)
-		if err != nil {
-			return err
-		}
-		if taken {
-			return usernameTaken(username)
-		}
-		row.Claims = append(row.Claims, id)
-		return nil
-	})
-}
-
-func usernameTaken(username string) error {
-	return inspection.Errorf(inspection.CodeConflict, "The user name %q is taken. Choose another.", username)
-}
-
-func checkUsername(username string) error {
-	if foldUsername(username) == noUsername {
-		return inspection.Errorf(inspection.CodeBadRequest,
-			"The user name is not usable. Take 1 to %d letters, digits, dots, hyphens, underscores or @.", maxUsername)
-	}
-	return nil
 }
 
 // loadUsers returns those of the users that have a record.

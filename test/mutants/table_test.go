@@ -95,7 +95,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "a refresh token works once only", caught: []string{"sign-in"},
-		edits: []edit{{"auth/family.go", "	case age == 1:\n		return verdictRepeat\n", "	case age == 1:\n		return verdictReused\n"}},
+		edits: []edit{{"auth/refresh.go", "	case age == 1:\n		return verdictRepeat\n", "	case age == 1:\n		return verdictReused\n"}},
 	},
 	{
 		bug: "a record is not what its log says", caught: []string{"verify"},
