@@ -13,15 +13,15 @@ import (
 
 func (s *Server) adminRoutes() []route {
 	return []route{
-		{Method: fiber.MethodGet, Path: "/v1/users", Action: inspection.ActionUsers, Handler: s.users},
-		{Method: fiber.MethodPost, Path: "/v1/users", Action: inspection.ActionUsers, Cap: credentialsCap, Handler: s.addUser},
-		{Method: fiber.MethodPatch, Path: "/v1/users/:id", Action: inspection.ActionUsers, Cap: credentialsCap, Handler: s.patchUser},
-		{Method: fiber.MethodGet, Path: "/v1/quarantine", Action: inspection.ActionQuarantine, Handler: s.quarantine},
-		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/release", Action: inspection.ActionQuarantine, Handler: s.release},
-		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/discard", Action: inspection.ActionQuarantine, Cap: actCap, Handler: s.discard},
-		{Method: fiber.MethodPut, Path: "/v1/templates/:name", Action: inspection.ActionReference, Cap: definitionCap, YAML: true, Handler: s.putTemplate},
-		{Method: fiber.MethodPut, Path: "/v1/limits/:id", Action: inspection.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishLimit)},
-		{Method: fiber.MethodPut, Path: "/v1/targets/:id", Action: inspection.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishTarget)},
+		{Method: fiber.MethodGet, Path: "/v1/users", Proof: bearer, Action: inspection.ActionUsers, Handler: s.users},
+		{Method: fiber.MethodPost, Path: "/v1/users", Proof: bearer, Action: inspection.ActionUsers, Cap: credentialsCap, Handler: s.addUser},
+		{Method: fiber.MethodPatch, Path: "/v1/users/:id", Proof: bearer, Action: inspection.ActionUsers, Cap: credentialsCap, Handler: s.patchUser},
+		{Method: fiber.MethodGet, Path: "/v1/quarantine", Proof: bearer, Action: inspection.ActionQuarantine, Handler: s.quarantine},
+		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/release", Proof: bearer, Action: inspection.ActionQuarantine, Handler: s.release},
+		{Method: fiber.MethodPost, Path: "/v1/quarantine/:id/discard", Proof: bearer, Action: inspection.ActionQuarantine, Cap: actCap, Handler: s.discard},
+		{Method: fiber.MethodPut, Path: "/v1/templates/:name", Proof: bearer, Action: inspection.ActionReference, Cap: definitionCap, YAML: true, Handler: s.putTemplate},
+		{Method: fiber.MethodPut, Path: "/v1/limits/:id", Proof: bearer, Action: inspection.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishLimit)},
+		{Method: fiber.MethodPut, Path: "/v1/targets/:id", Proof: bearer, Action: inspection.ActionReference, Cap: actCap, Handler: s.putRow(s.cfg.Sync.PublishTarget)},
 	}
 }
 

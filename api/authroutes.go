@@ -11,10 +11,10 @@ import (
 
 func (s *Server) authRoutes() []route {
 	return []route{
-		{Method: fiber.MethodPost, Path: "/v1/auth/login", Action: public, Cap: credentialsCap, Handler: s.login},
-		{Method: fiber.MethodPost, Path: "/v1/auth/refresh", Action: public, Cap: credentialsCap, Handler: s.refresh},
-		{Method: fiber.MethodPost, Path: "/v1/auth/logout", Action: signedIn, Handler: s.logout},
-		{Method: fiber.MethodGet, Path: "/v1/me", Action: inspection.ActionMe, Handler: s.me},
+		{Method: fiber.MethodPost, Path: "/v1/auth/login", Proof: none, Cap: credentialsCap, Handler: s.login},
+		{Method: fiber.MethodPost, Path: "/v1/auth/refresh", Proof: none, Cap: credentialsCap, Handler: s.refresh},
+		{Method: fiber.MethodPost, Path: "/v1/auth/logout", Proof: bearer, Action: signedIn, Handler: s.logout},
+		{Method: fiber.MethodGet, Path: "/v1/me", Proof: bearer, Action: inspection.ActionMe, Handler: s.me},
 	}
 }
 

@@ -63,9 +63,17 @@ func TestTheContractHasEveryRoute(t *testing.T) {
 	want := map[string][]string{}
 	for _, r := range newWorld(t).server.routes {
 		name := fmt.Sprintf("`%s %s`", r.Method, pathParameter.ReplaceAllString(r.Path, "{$1}"))
-		want[name] = []string{"`" + string(r.Action) + "`", bodyWords(r)}
+		want[name] = []string{"`" + permissionWord(r) + "`", bodyWords(r)}
 	}
 	checkTable(t, "## Routes", contractTable(t, "## Routes"), want)
+}
+
+// permissionWord says what a route asks of its caller.
+func permissionWord(r route) string {
+	if r.Proof == none {
+		return "public"
+	}
+	return string(r.Action)
 }
 
 // bodyWords say what a route takes as its body; "" is none.

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -64,10 +65,18 @@ func TestRoutesAreDescribedAndTheOtherWay(t *testing.T) {
 		if (op.RequestBody != nil) != (r.Cap > 0) {
 			t.Errorf("%s %s: body described: %t, cap %d", r.Method, r.Path, op.RequestBody != nil, r.Cap)
 		}
-		if (len(op.Security) > 0) != (r.Action != public) {
-			t.Errorf("%s %s: security described wrongly", r.Method, r.Path)
+		if want := securityOf(r); !reflect.DeepEqual(op.Security, want) {
+			t.Errorf("%s %s: security is described as %v, and the route wants %v", r.Method, r.Path, op.Security, want)
 		}
 	}
+}
+
+// securityOf is how the description says what proof a route wants.
+func securityOf(r route) []map[string][]string {
+	if r.Proof == none {
+		return []map[string][]string{}
+	}
+	return []map[string][]string{{r.Proof.scheme: {}}}
 }
 
 func TestDescriptionHasAllCodesAndCollections(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 func (s *Server) deviceRoutes() []route {
 	return []route{
-		{Method: fiber.MethodGet, Path: "/v1/devices", Action: inspection.ActionReadDevices, Handler: s.devices},
+		{Method: fiber.MethodGet, Path: "/v1/devices", Proof: bearer, Action: inspection.ActionReadDevices, Handler: s.devices},
 	}
 }
 

@@ -3,7 +3,7 @@
 // here and nowhere else.
 //
 // A request passes, in this order: recovery from panics, its id, the access
-// log, metrics, the route, sign-in and role. A handler then decodes, calls one
+// log, metrics, the route, the proof that the route wants, and role. A handler then decodes, calls one
 // service method and encodes.
 //
 // Bodies are read from the request's stream with the route's own cap, since

@@ -31,8 +31,8 @@ const missingCap = 128 << 10
 
 func (s *Server) mediaRoutes() []route {
 	return append([]route{
-		{Method: fiber.MethodPost, Path: "/v1/media/missing", Action: inspection.ActionMedia, Cap: missingCap, Gzip: true, Handler: s.missing},
-		{Method: fiber.MethodGet, Path: "/v1/media/:sha256", Action: inspection.ActionMedia, Handler: s.picture},
+		{Method: fiber.MethodPost, Path: "/v1/media/missing", Proof: bearer, Action: inspection.ActionMedia, Cap: missingCap, Gzip: true, Handler: s.missing},
+		{Method: fiber.MethodGet, Path: "/v1/media/:sha256", Proof: bearer, Action: inspection.ActionMedia, Handler: s.picture},
 	}, s.tusRoutes()...)
 }
 

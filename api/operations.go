@@ -21,10 +21,10 @@ var description []byte
 
 func (s *Server) operationsRoutes() []route {
 	return []route{
-		{Method: fiber.MethodGet, Path: "/healthz", Action: public, Handler: s.healthz},
-		{Method: fiber.MethodGet, Path: "/readyz", Action: public, Handler: s.readyz},
-		{Method: fiber.MethodGet, Path: "/metrics", Action: public, Handler: s.metricsPage},
-		{Method: fiber.MethodGet, Path: "/openapi.json", Action: public, Handler: s.openapi},
+		{Method: fiber.MethodGet, Path: "/healthz", Proof: none, Handler: s.healthz},
+		{Method: fiber.MethodGet, Path: "/readyz", Proof: none, Handler: s.readyz},
+		{Method: fiber.MethodGet, Path: "/metrics", Proof: none, Handler: s.metricsPage},
+		{Method: fiber.MethodGet, Path: "/openapi.json", Proof: none, Handler: s.openapi},
 	}
 }
 

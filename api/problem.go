@@ -191,7 +191,7 @@ func (p problem) send(fc *fiber.Ctx) {
 	fc.Set(fiber.HeaderCacheControl, "no-store")
 	fc.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	if p.Status == fiber.StatusUnauthorized {
-		fc.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="gridpatrol"`)
+		fc.Set(fiber.HeaderWWWAuthenticate, challengeOf(fc))
 	}
 	if p.retryAfter > 0 {
 		fc.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.retryAfter))

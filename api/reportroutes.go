@@ -29,10 +29,10 @@ const headerAfresh = "X-Made-Afresh"
 
 func (s *Server) reportRoutes() []route {
 	return []route{
-		{Method: fiber.MethodGet, Path: "/v1/reports/joint", Action: inspection.ActionReports, Timeout: reportTimeout, Handler: s.joint},
-		{Method: fiber.MethodPost, Path: "/v1/reports/joint/close", Action: inspection.ActionReports, Cap: closingCap, Timeout: reportTimeout, Handler: s.closeWindow},
-		{Method: fiber.MethodGet, Path: "/v1/reports/dispatch", Action: inspection.ActionReports, Timeout: reportTimeout, Handler: s.dispatch},
-		{Method: fiber.MethodGet, Path: "/v1/calendar", Action: inspection.ActionRead, Handler: s.calendar},
+		{Method: fiber.MethodGet, Path: "/v1/reports/joint", Proof: bearer, Action: inspection.ActionReports, Timeout: reportTimeout, Handler: s.joint},
+		{Method: fiber.MethodPost, Path: "/v1/reports/joint/close", Proof: bearer, Action: inspection.ActionReports, Cap: closingCap, Timeout: reportTimeout, Handler: s.closeWindow},
+		{Method: fiber.MethodGet, Path: "/v1/reports/dispatch", Proof: bearer, Action: inspection.ActionReports, Timeout: reportTimeout, Handler: s.dispatch},
+		{Method: fiber.MethodGet, Path: "/v1/calendar", Proof: bearer, Action: inspection.ActionRead, Handler: s.calendar},
 	}
 }
 

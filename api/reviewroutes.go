@@ -9,15 +9,15 @@ import (
 
 func (s *Server) reviewRoutes() []route {
 	routes := []route{
-		{Method: fiber.MethodGet, Path: "/v1/inspections", Action: inspection.ActionRead, Handler: s.inspections},
-		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Action: inspection.ActionReview, Cap: actCap, Handler: s.decide},
+		{Method: fiber.MethodGet, Path: "/v1/inspections", Proof: bearer, Action: inspection.ActionRead, Handler: s.inspections},
+		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Proof: bearer, Action: inspection.ActionReview, Cap: actCap, Handler: s.decide},
 	}
 	for _, c := range inspection.FieldCollections {
 		base := "/v1/" + string(c) + "/:id"
 		routes = append(routes,
-			route{Method: fiber.MethodGet, Path: base, Action: inspection.ActionRead, Handler: s.document(c)},
-			route{Method: fiber.MethodGet, Path: base + "/history", Action: inspection.ActionRead, Handler: s.history(c)},
-			route{Method: fiber.MethodPost, Path: base + "/conflicts/:k", Action: inspection.ActionReview, Cap: actCap, Handler: s.settle(c)},
+			route{Method: fiber.MethodGet, Path: base, Proof: bearer, Action: inspection.ActionRead, Handler: s.document(c)},
+			route{Method: fiber.MethodGet, Path: base + "/history", Proof: bearer, Action: inspection.ActionRead, Handler: s.history(c)},
+			route{Method: fiber.MethodPost, Path: base + "/conflicts/:k", Proof: bearer, Action: inspection.ActionReview, Cap: actCap, Handler: s.settle(c)},
 		)
 	}
 	return routes

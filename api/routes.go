@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -13,11 +12,8 @@ import (
 	"gridpatrol/inspection"
 )
 
-// What a route asks of its caller beyond the permissions of roles.
-const (
-	public   inspection.Action = "public"    // nothing
-	signedIn inspection.Action = "signed_in" // a session of any role
-)
+// signedIn is what a route asks that is for a session of any role.
+const signedIn inspection.Action = "signed_in"
 
 // Caps of bodies, in bytes.
 const (
@@ -36,7 +32,8 @@ const (
 type route struct {
 	Method  string
 	Path    string
-	Action  inspection.Action
+	Proof   *proof            // how the caller proves who they are
+	Action  inspection.Action // what they must be permitted; none without a proof
 	Cap     int
 	Gzip    bool          // Content-Encoding: gzip is taken
 	Timeout time.Duration // what the services may take; 0 means requestTimeout
@@ -61,7 +58,7 @@ type call struct {
 	id      string
 	route   *route
 	session auth.Session
-	// principal is the session as services know it; nil on public routes.
+	// principal is the session as services know it; nil where nothing is proven.
 	principal *inspection.Principal
 	// bodyRead: the request's body was read to its end.
 	bodyRead bool
@@ -82,16 +79,12 @@ func (s *Server) enter(r *route) fiber.Handler {
 	}
 }
 
-// authorize fills the session and the principal, unless the route is public.
-func (c *call) authorize() error {
-	if c.route.Action == public {
+// authorize fills the session and the principal, where the route wants a proof.
+func (c *call) authorize() (err error) {
+	if c.route.Proof == none {
 		return nil
 	}
-	token, err := bearer(c.Request().Header.PeekAll(fiber.HeaderAuthorization))
-	if err != nil {
-		return err
-	}
-	if c.session, err = c.server.cfg.Auth.Authorize(c.ctx, token); err != nil {
+	if c.session, err = c.route.Proof.session(c); err != nil {
 		return err
 	}
 	if c.principal, err = c.server.principalOf(c.ctx, c.session); err != nil {
@@ -114,17 +107,6 @@ func (s *Server) principalOf(ctx context.Context, session auth.Session) (*inspec
 		p.Confirmed, err = s.cfg.Sync.Confirmed(ctx, p.Device)
 	}
 	return p, err
-}
-
-// bearer returns the token of the one Authorization header.
-func bearer(headers [][]byte) (string, error) {
-	if len(headers) == 1 {
-		scheme, token, _ := strings.Cut(string(headers[0]), " ")
-		if token = strings.TrimSpace(token); strings.EqualFold(scheme, "Bearer") && token != "" {
-			return token, nil
-		}
-	}
-	return "", inspection.Errorf(inspection.CodeUnauthenticated, "%s", inspection.Codes[inspection.CodeUnauthenticated])
 }
 
 // methodsOf returns the methods that a path takes, for Allow.

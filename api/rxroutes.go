@@ -24,10 +24,10 @@ const rowsAtOnce = 200
 
 func (s *Server) rxRoutes() []route {
 	return []route{
-		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/schema", Action: public, Handler: s.rxSchema},
-		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/:version/pull", Action: inspection.ActionPull, Handler: s.rxPull},
-		{Method: fiber.MethodPost, Path: rxPrefix + ":collection/:version/push", Action: inspection.ActionPush, Cap: maxRows, Handler: s.rxPush},
-		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/:version/pullStream", Action: inspection.ActionStream, Handler: s.rxStream},
+		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/schema", Proof: none, Handler: s.rxSchema},
+		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/:version/pull", Proof: bearer, Action: inspection.ActionPull, Handler: s.rxPull},
+		{Method: fiber.MethodPost, Path: rxPrefix + ":collection/:version/push", Proof: bearer, Action: inspection.ActionPush, Cap: maxRows, Handler: s.rxPush},
+		{Method: fiber.MethodGet, Path: rxPrefix + ":collection/:version/pullStream", Proof: bearer, Action: inspection.ActionStream, Handler: s.rxStream},
 	}
 }
 

@@ -68,8 +68,8 @@ func (s *Server) mount() error {
 	s.app.Use(s.observe)
 	for i := range s.routes {
 		r := &s.routes[i]
-		if r.Action == "" || r.Handler == nil {
-			return fmt.Errorf("api: the route %s %s lacks a permission or a handler", r.Method, r.Path)
+		if r.Proof == nil || (r.Proof == none) != (r.Action == "") || r.Handler == nil {
+			return fmt.Errorf("api: the route %s %s lacks a proof, a permission or a handler", r.Method, r.Path)
 		}
 		s.app.Add(r.Method, r.Path, s.enter(r))
 		if r.Method == fiber.MethodGet {

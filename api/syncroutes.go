@@ -13,9 +13,9 @@ import (
 
 func (s *Server) syncRoutes() []route {
 	return []route{
-		{Method: fiber.MethodPost, Path: "/v1/sync/push", Action: inspection.ActionPush, Cap: maxBatch, Gzip: true, Handler: s.push},
-		{Method: fiber.MethodGet, Path: "/v1/sync/pull", Action: inspection.ActionPull, Handler: s.pull},
-		{Method: fiber.MethodGet, Path: "/v1/sync/stream", Action: inspection.ActionStream, Handler: s.stream},
+		{Method: fiber.MethodPost, Path: "/v1/sync/push", Proof: bearer, Action: inspection.ActionPush, Cap: maxBatch, Gzip: true, Handler: s.push},
+		{Method: fiber.MethodGet, Path: "/v1/sync/pull", Proof: bearer, Action: inspection.ActionPull, Handler: s.pull},
+		{Method: fiber.MethodGet, Path: "/v1/sync/stream", Proof: bearer, Action: inspection.ActionStream, Handler: s.stream},
 	}
 }
 

@@ -9,14 +9,14 @@ import (
 
 func (s *Server) taskRoutes() []route {
 	routes := []route{
-		{Method: fiber.MethodGet, Path: "/v1/tasks", Action: inspection.ActionRead, Handler: s.tasks},
-		{Method: fiber.MethodPost, Path: "/v1/tasks", Action: inspection.ActionTasks, Cap: actCap, Handler: s.createTask},
+		{Method: fiber.MethodGet, Path: "/v1/tasks", Proof: bearer, Action: inspection.ActionRead, Handler: s.tasks},
+		{Method: fiber.MethodPost, Path: "/v1/tasks", Proof: bearer, Action: inspection.ActionTasks, Cap: actCap, Handler: s.createTask},
 	}
 	for _, event := range []inspection.TaskEvent{
 		inspection.TaskAssign, inspection.TaskRectify, inspection.TaskVerify, inspection.TaskReopen, inspection.TaskClose,
 	} {
 		routes = append(routes, route{
-			Method: fiber.MethodPost, Path: "/v1/tasks/:id/" + string(event), Action: inspection.ActionTasks, Cap: actCap, Handler: s.moveTask(event),
+			Method: fiber.MethodPost, Path: "/v1/tasks/:id/" + string(event), Proof: bearer, Action: inspection.ActionTasks, Cap: actCap, Handler: s.moveTask(event),
 		})
 	}
 	return routes

@@ -41,13 +41,13 @@ var tusChecksums = map[string]func() hash.Hash{"sha1": sha1.New, "sha256": sha25
 func (s *Server) tusRoutes() []route {
 	one := uploadsPath + "/:id"
 	return []route{
-		{Method: fiber.MethodOptions, Path: uploadsPath, Action: public, Handler: s.tusOptions},
-		{Method: fiber.MethodOptions, Path: one, Action: public, Handler: s.tusOptions},
-		{Method: fiber.MethodPost, Path: uploadsPath, Action: inspection.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusCreate)},
-		{Method: fiber.MethodHead, Path: one, Action: inspection.ActionMedia, Handler: tus(s.tusHead)},
-		{Method: fiber.MethodPatch, Path: one, Action: inspection.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusPatch)},
-		{Method: fiber.MethodDelete, Path: one, Action: inspection.ActionMedia, Handler: tus(s.tusDelete)},
-		{Method: fiber.MethodPost, Path: one, Action: inspection.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusOverride)},
+		{Method: fiber.MethodOptions, Path: uploadsPath, Proof: none, Handler: s.tusOptions},
+		{Method: fiber.MethodOptions, Path: one, Proof: none, Handler: s.tusOptions},
+		{Method: fiber.MethodPost, Path: uploadsPath, Proof: bearer, Action: inspection.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusCreate)},
+		{Method: fiber.MethodHead, Path: one, Proof: bearer, Action: inspection.ActionMedia, Handler: tus(s.tusHead)},
+		{Method: fiber.MethodPatch, Path: one, Proof: bearer, Action: inspection.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusPatch)},
+		{Method: fiber.MethodDelete, Path: one, Proof: bearer, Action: inspection.ActionMedia, Handler: tus(s.tusDelete)},
+		{Method: fiber.MethodPost, Path: one, Proof: bearer, Action: inspection.ActionMedia, Cap: media.MaxBytes, Handler: tus(s.tusOverride)},
 	}
 }
 
