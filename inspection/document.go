@@ -315,26 +315,3 @@ func Photos(doc Object) []Photo {
 	}
 	return out
 }
-
-// ParkedPhotos returns the SHA-256 of photos that stand in a document's open
-// conflicts: someone wants them in the record, or out of it.
-func ParkedPhotos(server Object) []string {
-	list, _ := server["conflicts"].([]any)
-	var out []string
-	for _, x := range list {
-		conflict, _ := x.(Object)
-		for _, side := range []any{conflict["kept"], conflict["offered"]} {
-			items, many := side.([]any)
-			if !many {
-				items = []any{side}
-			}
-			for _, item := range items {
-				photo, _ := item.(Object)
-				if sha, _ := photo["sha256"].(string); IsSHA256(sha) && !slices.Contains(out, sha) {
-					out = append(out, sha)
-				}
-			}
-		}
-	}
-	return out
-}

@@ -1,41 +1,59 @@
 package inspection
 
-import (
-	"encoding/json"
-	"slices"
-	"strconv"
-)
+import "slices"
 
 // maxMissing caps the hashes that are listed as missing; more are counted.
 const maxMissing = 500
 
-// Evidence is what photos prove of a document: its member "server.evidence".
+// Evidence is what photos prove of a document.
 type Evidence struct {
+	// Complete: nothing is missing.
+	Complete Optional[bool]
 	// Missing are the SHA-256 of photos that the document names and that
-	// haven't arrived.
-	Missing []string
+	// haven't arrived, in order; MissingMore counts those that aren't listed.
+	Missing     []string
+	MissingMore int64
 	// MissingFields are photo fields that the template demands and that name
 	// no photo.
 	MissingFields []string
-	// Flags are what makes someone look twice, as Flag makes them.
-	Flags []any
+	// Flags are what makes someone look twice.
+	Flags []Flag
+	rest
 }
 
-// Object is the evidence as it stands in documents: complete when nothing is
-// missing, the hashes in order.
-func (e Evidence) Object() Object {
-	missing := slices.Clone(e.Missing)
+var evidenceTable = []field[Evidence]{
+	optionalField("complete", func(e *Evidence) *Optional[bool] { return &e.Complete }, asBool, appendBool),
+	listField("flags", asNoItems, func(e *Evidence) *[]Flag { return &e.Flags }, objectRead((*Flag).read), (*Flag).appendJSON),
+	textsField("missing", asNoItems, func(e *Evidence) *[]string { return &e.Missing }),
+	textsField("missing_fields", asNoItems, func(e *Evidence) *[]string { return &e.MissingFields }),
+	integerField("missing_more", leftOut, func(e *Evidence) *int64 { return &e.MissingMore }),
+}
+
+// NewEvidence makes the evidence of what is missing, hashes in any order and
+// repeated, and of flags.
+func NewEvidence(missing, missingFields []string, flags []Flag) *Evidence {
+	missing = slices.Clone(missing)
 	slices.Sort(missing)
 	missing = slices.Compact(missing)
-	out := Object{
-		"complete": len(missing) == 0 && len(e.MissingFields) == 0,
-		"missing":  anys(missing[:min(len(missing), maxMissing)]), "missing_fields": anys(e.MissingFields),
-		"flags": append([]any{}, e.Flags...),
+	listed := min(len(missing), maxMissing)
+	return &Evidence{
+		Complete: Some(len(missing) == 0 && len(missingFields) == 0),
+		Missing:  missing[:listed], MissingMore: int64(len(missing) - listed),
+		MissingFields: missingFields, Flags: flags,
 	}
-	if more := len(missing) - maxMissing; more > 0 {
-		out["missing_more"] = json.Number(strconv.Itoa(more))
+}
+
+func (e *Evidence) read(o Object) { e.rest = readMembers(evidenceTable, e, o) }
+func (e *Evidence) appendJSON(dst []byte) []byte {
+	return appendMembers(dst, evidenceTable, e, &e.rest)
+}
+
+// Same reports whether two documents' evidence is the same; nil is none.
+func (e *Evidence) Same(other *Evidence) bool {
+	if e == nil || other == nil {
+		return e == other
 	}
-	return out
+	return string(e.appendJSON(nil)) == string(other.appendJSON(nil))
 }
 
 // FlagKind is a kind of doubt about a photo.
@@ -51,22 +69,21 @@ const (
 	FlagNoEXIF         FlagKind = "no_exif"
 )
 
-// Flag makes one flag. A flag about the record as a whole names no photo;
-// other is the record that a reused picture is on, "" where it isn't named.
-func Flag(kind FlagKind, sha256 string, other DocID, detail string) Object {
-	orNull := func(s string) any {
-		if s == "" {
-			return nil
-		}
-		return s
-	}
-	return Object{"flag": string(kind), "sha256": orNull(sha256), "other": orNull(string(other)), "detail": detail}
+// Flag is one doubt.
+type Flag struct {
+	Kind   FlagKind
+	SHA256 string // the photo; "" is the record as a whole
+	Other  DocID  // the record that a reused picture is on, "" where it isn't named
+	Detail string // in words
+	rest
 }
 
-func anys(list []string) []any {
-	out := make([]any, len(list))
-	for i, s := range list {
-		out[i] = s
-	}
-	return out
+var flagTable = []field[Flag]{
+	textField("detail", asNoText, func(f *Flag) *string { return &f.Detail }),
+	textField("flag", asNoText, func(f *Flag) *FlagKind { return &f.Kind }),
+	textField("other", asNull, func(f *Flag) *DocID { return &f.Other }),
+	textField("sha256", asNull, func(f *Flag) *string { return &f.SHA256 }),
 }
+
+func (f *Flag) read(o Object)                { f.rest = readMembers(flagTable, f, o) }
+func (f *Flag) appendJSON(dst []byte) []byte { return appendMembers(dst, flagTable, f, &f.rest) }
