@@ -138,7 +138,7 @@ func (a amender) Amend(ctx context.Context, area inspection.Area, id inspection.
 	_, err := a.sync.Act(ctx, sync.Act{
 		Area: area, IDs: []inspection.DocID{id}, Kind: store.KindEvidence,
 		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
-			if d := drafts[id]; d.Record.Rev > 0 && decide(&d.Record, d.Client, d.Server) {
+			if d := drafts[id]; d.Record.Rev > 0 && decide(&d.Record, d.Client, &d.Server) {
 				d.ServerChanged()
 			}
 			return nil

@@ -3,6 +3,7 @@ package inspection
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -104,6 +105,17 @@ func (o Object) Objects(name string) []Object { return elements[Object](o.List(n
 // Texts returns the texts in the member's array, in order; elements that are
 // none are left out. It is nil for anything but an array.
 func (o Object) Texts(name string) []string { return elements[string](o.List(name)) }
+
+// Integer is a whole number as an Object holds it.
+func Integer(i int64) json.Number { return json.Number(strconv.FormatInt(i, 10)) }
+
+// TextOrNull is a text as an Object holds it, null for "".
+func TextOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
 
 // elements returns those of a list that have the type.
 func elements[T any](list []any) []T {

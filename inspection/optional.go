@@ -31,6 +31,14 @@ func OrNull[T ~string](s T) Optional[T] {
 	return Some(s)
 }
 
+// OfPointer is what the pointer points to, null for nil.
+func OfPointer[T comparable](p *T) Optional[T] {
+	if p == nil {
+		return Null[T]()
+	}
+	return Some(*p)
+}
+
 // Get returns the value; ok is false for null and for what isn't there.
 func (o Optional[T]) Get() (v T, ok bool) { return o.value, o.state == present }
 

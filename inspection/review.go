@@ -55,9 +55,6 @@ func (s ReviewState) After(e ReviewEvent) (next ReviewState, ok bool) {
 	return next, true
 }
 
-// ReviewOf returns the state of a document's review, given its server part.
-func ReviewOf(server Object) ReviewState {
-	review, _ := server["review"].(Object)
-	state, _ := review["state"].(string)
-	return ReviewState(state)
-}
+// ReviewOf returns the state of the review in a server part that nobody reads
+// more of; otherwise it is read by ServerOf.
+func ReviewOf(server Object) ReviewState { return ReviewState(server.Object("review").Text("state")) }

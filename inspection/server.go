@@ -1,6 +1,9 @@
 package inspection
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Server is what the server owns of a document: its member "server". Which
 // members there are depends on the collection; an empty field is no member,
@@ -83,9 +86,22 @@ func ServerOf(doc Object) Server {
 	return s
 }
 
+// RevOf returns the revision that a document is at, as its "server" says; ok is
+// false if it doesn't. It is for documents that clients send back: Rev is what
+// the server wrote.
+func RevOf(doc Object) (rev int64, ok bool) { return doc.Object(memberServer).Int("rev") }
+
 // AppendJSON appends the part's JSON to dst, as package function AppendJSON
 // would that of an object of the same members.
 func (s *Server) AppendJSON(dst []byte) []byte { return appendMembers(dst, serverTable, s, &s.rest) }
+
+// AppendWith appends the JSON of a whole document: the client's members of doc
+// and this part, sorted by name.
+func (s *Server) AppendWith(dst []byte, doc Object) []byte {
+	whole := ClientOwned(doc)
+	whole[memberServer] = Verbatim(s.AppendJSON(nil))
+	return AppendJSON(dst, whole)
+}
 
 // SameMembers reports whether two server parts say the same under each of the
 // names.
@@ -109,12 +125,32 @@ func (s *Server) member(name string) []byte {
 	return AppendJSON(nil, s.others[name])
 }
 
+// ClockTolerance is how far a phone's clock may be off before its times are
+// doubted. Source: docs/contract.md, section 2 (clock).
+const ClockTolerance = 10 * time.Minute
+
+// ClockIsOff reports whether a clock that is off by so many seconds is off by
+// more than is tolerated.
+func ClockIsOff(seconds int64) bool {
+	const most = int64(ClockTolerance / time.Second)
+	return seconds > most || seconds < -most
+}
+
 // ReviewState returns where an inspection stands with the supervisors.
 func (s *Server) ReviewState() ReviewState {
 	if s.Review == nil {
 		return ReviewNone
 	}
 	return s.Review.State
+}
+
+// EvidenceComplete reports whether no photo is missing; known is false if
+// nothing has been said of photos yet.
+func (s *Server) EvidenceComplete() (complete, known bool) {
+	if s.Evidence == nil {
+		return false, false
+	}
+	return s.Evidence.Complete.Get()
 }
 
 // SetFindings sets the findings of an inspection; none is an empty list.
@@ -213,8 +249,11 @@ func (c *Conflict) appendJSON(dst []byte) []byte {
 	return appendMembers(dst, conflictTable, c, &c.rest)
 }
 
-// Size returns how many bytes of JSON the conflict has.
-func (c *Conflict) Size() int { return len(c.appendJSON(nil)) }
+// Bytes returns how many bytes of JSON the conflict has.
+func (c *Conflict) Bytes() int { return len(c.appendJSON(nil)) }
+
+// ConflictBytes returns how many bytes of JSON the list has.
+func ConflictBytes(list []Conflict) int { return len(appendList(nil, list, (*Conflict).appendJSON)) }
 
 // Review is where an inspection stands with the supervisors, and the last
 // decision.

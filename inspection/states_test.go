@@ -69,7 +69,8 @@ func TestLocked(t *testing.T) {
 		{inspection.Sites, `{"review":{"state":"approved"},"state":"closed"}`, false},
 		{inspection.Inspections, `{"review":7}`, false},
 	} {
-		if got := inspection.Locked(c.collection, parse(t, c.server)); got != c.want {
+		server := serverOf(t, c.server)
+		if got := inspection.Locked(c.collection, &server); got != c.want {
 			t.Errorf("%s %s: %t", c.collection, c.server, got)
 		}
 	}

@@ -48,20 +48,14 @@ func (s TaskState) After(e TaskEvent) (next TaskState, ok bool) {
 	return next, true
 }
 
-// TaskOf returns the state of a task, given its server part.
-func TaskOf(server Object) TaskState {
-	state, _ := server["state"].(string)
-	return TaskState(state)
-}
-
 // Locked reports whether no edit goes into the document any more until a
 // supervisor reopens it: what phones still send is parked.
-func Locked(c Collection, server Object) bool {
+func Locked(c Collection, server *Server) bool {
 	switch c {
 	case Inspections:
-		return ReviewOf(server) == ReviewApproved
+		return server.ReviewState() == ReviewApproved
 	case Tasks:
-		return TaskOf(server) == TaskClosed
+		return server.State == TaskClosed
 	default:
 		return false
 	}

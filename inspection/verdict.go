@@ -14,6 +14,12 @@ const (
 	NotApplicable Verdict = "not_applicable"
 )
 
+// The levels of findings.
+const (
+	LevelFail = "fail"
+	LevelWarn = "warn"
+)
+
 // Finding is the outcome of one rule. Observed and Limit are JSON values in
 // the unit of the limit row, or nil. Basis names the standard or statute;
 // Flag is the trust flag of the limit used (P, S or M), if any.
@@ -25,7 +31,8 @@ type Finding struct {
 	Unit     string  `json:"unit,omitempty"`
 	Basis    string  `json:"basis"`
 	Flag     string  `json:"flag,omitempty"`
-	// Level is "fail" for a rule that decides the verdict, "warn" for advice.
+	// Level is LevelFail for a rule that decides the verdict, LevelWarn for
+	// advice.
 	Level string `json:"level,omitempty"`
 	// Message says the outcome in words, in Chinese and in English.
 	Message   string `json:"message,omitempty"`

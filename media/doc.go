@@ -46,9 +46,9 @@ type Amender interface {
 	Amend(ctx context.Context, area inspection.Area, id inspection.DocID, decide Decide) error
 }
 
-// Decide changes the server part of a document in place, top-level members
-// only, and reports whether it changed anything.
-type Decide func(rec *store.Record, client, server inspection.Object) (changed bool)
+// Decide changes the server part of a document in place, and reports whether it
+// changed anything.
+type Decide func(rec *store.Record, client inspection.Object, server *inspection.Server) (changed bool)
 
 // Config holds what a Service is made with. Zero values take what is in
 // brackets.

@@ -59,11 +59,10 @@ func (s *Service) tryRefresh(ctx context.Context, rec *store.Record) (current bo
 	if err != nil {
 		return false, err
 	}
-	server, _ := doc["server"].(inspection.Object)
-	before := server["evidence"]
-	after := evidenceOf(rec, doc, server, known)
+	before := inspection.ServerOf(doc).Evidence
+	after := evidenceOf(rec, doc, before, known)
 	current = true
-	if !inspection.Equal(before, after) {
+	if !before.Same(after) {
 		current, err = s.writeEvidence(ctx, rec, known)
 	}
 	if err != nil || !current {
@@ -79,11 +78,11 @@ func (s *Service) tryRefresh(ctx context.Context, rec *store.Record) (current bo
 // Otherwise someone may have judged it who saw photos and records that came
 // since, and must not be overruled.
 func (s *Service) writeEvidence(ctx context.Context, rec *store.Record, known map[string]*seen) (current bool, err error) {
-	err = s.cfg.Amender.Amend(ctx, rec.Area, rec.ID, func(now *store.Record, client, server inspection.Object) bool {
+	err = s.cfg.Amender.Amend(ctx, rec.Area, rec.ID, func(now *store.Record, client inspection.Object, server *inspection.Server) bool {
 		if current = now.Rev == rec.Rev; !current {
 			return false
 		}
-		server["evidence"] = evidenceOf(now, client, server, known)
+		server.Evidence = evidenceOf(now, client, server.Evidence, known)
 		s.counts.judged.Add(1)
 		return true
 	})
@@ -168,12 +167,15 @@ func photosOf(rec *store.Record) []string {
 
 // evidenceOf is the evidence of a document, given what is known of its photos.
 // It is pure.
-func evidenceOf(rec *store.Record, client, server inspection.Object, known map[string]*seen) inspection.Object {
-	before, _ := server["evidence"].(inspection.Object)
-	ev := inspection.Evidence{MissingFields: textsOf(before["missing_fields"])}
+func evidenceOf(rec *store.Record, client inspection.Object, before *inspection.Evidence, known map[string]*seen) *inspection.Evidence {
+	var missing, missingFields []string
+	var flags []inspection.Flag
+	if before != nil {
+		missingFields = before.MissingFields
+	}
 	at := situationOf(rec.Collection, client)
 	if at.mock {
-		ev.Flags = append(ev.Flags, inspection.Flag(inspection.FlagMockLocation, "", "", "The phone says that its location was made up by an app."))
+		flags = append(flags, inspection.Flag{Kind: inspection.FlagMockLocation, Detail: "The phone says that its location was made up by an app."})
 	}
 	counted := map[string]bool{}
 	for _, p := range shownOf(client) {
@@ -183,43 +185,27 @@ func evidenceOf(rec *store.Record, client, server inspection.Object, known map[s
 		}
 		counted[p.sha] = true
 		if !k.here {
-			ev.Missing = append(ev.Missing, p.sha)
+			missing = append(missing, p.sha)
 			continue
 		}
 		if len(counted) <= maxFlagged {
-			ev.Flags = append(ev.Flags, flagsOf(&at, rec.Area, p, &k.facts, k.twins)...)
+			flags = append(flags, flagsOf(&at, rec.Area, p, &k.facts, k.twins)...)
 		}
 	}
-	return ev.Object()
+	return inspection.NewEvidence(missing, missingFields, flags)
 }
 
 // shownOf lists the photos that a document names, with what it says of them.
 func shownOf(client inspection.Object) []shown {
-	taken := map[string]any{}
-	rectification, _ := client["rectification"].(inspection.Object)
-	for _, v := range []any{client["photos"], rectification["photos"]} {
-		list, _ := v.([]any)
-		for _, x := range list {
-			o, _ := x.(inspection.Object)
-			if sha, ok := o["sha256"].(string); ok && taken[sha] == nil {
-				taken[sha] = o["taken_at"]
-			}
+	named := map[string]inspection.Object{}
+	for _, o := range slices.Concat(client.Objects("photos"), client.Object("rectification").Objects("photos")) {
+		if sha := o.Text("sha256"); !named[sha].Has("taken_at") {
+			named[sha] = o
 		}
 	}
 	var out []shown
 	for _, p := range inspection.Photos(client) {
-		out = append(out, shown{sha: p.SHA256, taken: timeOf(taken[p.SHA256])})
-	}
-	return out
-}
-
-func textsOf(v any) []string {
-	list, _ := v.([]any)
-	var out []string
-	for _, x := range list {
-		if s, ok := x.(string); ok {
-			out = append(out, s)
-		}
+		out = append(out, shown{sha: p.SHA256, taken: named[p.SHA256].Time("taken_at")})
 	}
 	return out
 }
@@ -227,9 +213,8 @@ func textsOf(v any) []string {
 // requeueTwins has the records judged again that share a photo with one whose
 // reused flags changed, or that was deleted: what is on both is flagged on
 // both, whichever came first.
-func (s *Service) requeueTwins(ctx context.Context, rec *store.Record, before any, after inspection.Object) error {
-	was, _ := before.(inspection.Object)
-	old, now := reusedIn(was), reusedIn(after)
+func (s *Service) requeueTwins(ctx context.Context, rec *store.Record, before, after *inspection.Evidence) error {
+	old, now := reusedIn(before), reusedIn(after)
 	if slices.Equal(old, now) {
 		return nil
 	}
@@ -266,19 +251,19 @@ func (s *Service) requeueSharing(ctx context.Context, but inspection.DocID, sha 
 }
 
 // reuse is a reused flag.
-type reuse struct{ sha, other, detail string }
+type reuse struct {
+	sha, detail string
+	other       inspection.DocID
+}
 
-func reusedIn(evidence inspection.Object) []reuse {
-	list, _ := evidence["flags"].([]any)
+func reusedIn(evidence *inspection.Evidence) []reuse {
+	if evidence == nil {
+		return nil
+	}
 	var out []reuse
-	for _, x := range list {
-		f, _ := x.(inspection.Object)
-		if f["flag"] == string(inspection.FlagReused) {
-			var r reuse
-			r.sha, _ = f["sha256"].(string)
-			r.other, _ = f["other"].(string)
-			r.detail, _ = f["detail"].(string)
-			out = append(out, r)
+	for _, f := range evidence.Flags {
+		if f.Kind == inspection.FlagReused {
+			out = append(out, reuse{sha: f.SHA256, other: f.Other, detail: f.Detail})
 		}
 	}
 	return out

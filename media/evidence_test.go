@@ -307,7 +307,7 @@ func TestSecondProcess(t *testing.T) {
 func (w *world) approve(id string) {
 	w.t.Helper()
 	w.act(inspection.DocID(id), func(d *draft) {
-		d.Server["review"] = inspection.Object{"state": "approved", "by": "boss", "at": nil, "comment": nil}
+		d.Server.Review = &inspection.Review{State: inspection.ReviewApproved, By: "boss"}
 		d.ServerChanged()
 	})
 }
@@ -316,7 +316,7 @@ func (w *world) approve(id string) {
 func (w *world) makeTask(id inspection.DocID) {
 	w.t.Helper()
 	w.act(id, func(d *draft) {
-		d.Server["state"] = "assigned"
+		d.Server.State = inspection.TaskAssigned
 		d.Create(inspection.Tasks, inspection.Object{"id": string(id), "area": string(street), "title": fmt.Sprint("task ", id)})
 	})
 }

@@ -1,7 +1,6 @@
 package media
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -27,13 +26,10 @@ const (
 	maxAccuracy       = 2000
 )
 
-// beijing is the zone of camera times that name none.
-var beijing = time.FixedZone("", 8*60*60)
-
 // taken returns when the photo was taken by its EXIF; the zero time if it
 // doesn't say.
 func (e *EXIF) taken() time.Time {
-	zone := beijing
+	zone := inspection.China // of camera times that name none
 	if t, err := time.Parse("-07:00", e.Zone); err == nil {
 		zone = t.Location()
 	}
@@ -61,41 +57,22 @@ type situation struct {
 func situationOf(c inspection.Collection, client inspection.Object) situation {
 	var s situation
 	if c == inspection.Inspections {
-		s.from, s.to = timeOf(client["started_at"]), timeOf(client["finished_at"])
+		s.from, s.to = client.Time("started_at"), client.Time("finished_at")
 		if s.to.IsZero() && !s.from.IsZero() {
 			s.to = s.from.Add(openWindow)
 		}
 	}
-	location, _ := client["location"].(inspection.Object)
-	s.mock, _ = location["mock"].(bool)
-	lat, ok := numberOf(location["lat"])
-	lon, both := numberOf(location["lon"])
-	crs, _ := location["crs"].(string)
-	if p, known := toWGS84(LatLon{lat, lon}, strings.ToLower(crs)); ok && both && known && p.valid() {
+	location := client.Object("location")
+	s.mock, _ = location.Bool("mock")
+	lat, ok := location.Number("lat")
+	lon, both := location.Number("lon")
+	if p, known := toWGS84(LatLon{lat, lon}, strings.ToLower(location.Text("crs"))); ok && both && known && p.valid() {
 		s.location = &p
 	}
-	if a, ok := numberOf(location["accuracy_m"]); ok {
+	if a, ok := location.Number("accuracy_m"); ok {
 		s.accuracyM = min(max(a, 0), maxAccuracy)
 	}
 	return s
-}
-
-func timeOf(v any) time.Time {
-	text, _ := v.(string)
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
-}
-
-func numberOf(v any) (float64, bool) {
-	n, ok := v.(json.Number)
-	if !ok {
-		return 0, false
-	}
-	f, err := n.Float64()
-	return f, err == nil && !math.IsInf(f, 0)
 }
 
 // twin is another record that a photo, or one like it, is on.
@@ -107,10 +84,10 @@ type twin struct {
 }
 
 // flagsOf lists what is odd about one photo of a record in area. It is pure.
-func flagsOf(s *situation, area inspection.Area, p shown, f *Facts, twins []twin) []any {
-	var out []any
+func flagsOf(s *situation, area inspection.Area, p shown, f *Facts, twins []twin) []inspection.Flag {
+	var out []inspection.Flag
 	flag := func(kind inspection.FlagKind, other inspection.DocID, format string, args ...any) {
-		out = append(out, inspection.Flag(kind, p.sha, other, fmt.Sprintf(format, args...)))
+		out = append(out, inspection.Flag{Kind: kind, SHA256: p.sha, Other: other, Detail: fmt.Sprintf(format, args...)})
 	}
 	e := &f.EXIF
 	taken := e.taken()
@@ -142,7 +119,7 @@ func timeMismatch(s *situation, p shown, taken time.Time) string {
 	if taken.IsZero() {
 		return ""
 	}
-	at := taken.In(beijing).Format(form)
+	at := taken.In(inspection.China).Format(form)
 	if !s.from.IsZero() && taken.Before(s.from.Add(-windowTolerance)) {
 		return fmt.Sprintf("By its file the photo was taken at %s, before the record began.", at)
 	}
@@ -150,7 +127,7 @@ func timeMismatch(s *situation, p shown, taken time.Time) string {
 		return fmt.Sprintf("By its file the photo was taken at %s, after the record ended.", at)
 	}
 	if !p.taken.IsZero() && taken.Sub(p.taken).Abs() > takenTolerance {
-		return fmt.Sprintf("By its file the photo was taken at %s, by the record at %s.", at, p.taken.In(beijing).Format(form))
+		return fmt.Sprintf("By its file the photo was taken at %s, by the record at %s.", at, p.taken.In(inspection.China).Format(form))
 	}
 	return ""
 }

@@ -89,14 +89,14 @@ func TestShiftedMapsAreNoWrongPlace(t *testing.T) {
 func jsonNumber(f float64) json.Number { return json.Number(fmt.Sprintf("%.7f", f)) }
 
 func TestFlags(t *testing.T) {
-	started := time.Date(2026, 10, 12, 9, 31, 7, 0, beijing)
+	started := time.Date(2026, 10, 12, 9, 31, 7, 0, inspection.China)
 	base := func() inspection.Object {
 		return inspection.Object{
 			"started_at": started.Format(time.RFC3339), "finished_at": started.Add(5 * time.Minute).Format(time.RFC3339),
 			"location": inspection.Object{"lat": jsonNumber(bell.Lat), "lon": jsonNumber(bell.Lon), "accuracy_m": json.Number("8"), "crs": "wgs84"},
 		}
 	}
-	local := func(t time.Time) string { return t.In(beijing).Format(localTime) }
+	local := func(t time.Time) string { return t.In(inspection.China).Format(localTime) }
 	good := EXIF{Taken: local(started.Add(time.Minute)), Location: &bell, Software: "V816.0.5.0"}
 	north := func(m float64) *LatLon { return &LatLon{bell.Lat + m/111_195, bell.Lon} }
 	for _, tc := range []struct {
@@ -148,13 +148,12 @@ func TestFlags(t *testing.T) {
 			s := situationOf(inspection.Inspections, doc)
 			var got []string
 			for _, f := range flagsOf(&s, "610102003", shown{sha: "a", taken: tc.taken}, &Facts{EXIF: e}, tc.twins) {
-				o := f.(inspection.Object)
-				text := o["flag"].(string)
-				if other, ok := o["other"].(string); ok {
-					text += "=" + other
+				text := string(f.Kind)
+				if f.Other != "" {
+					text += "=" + string(f.Other)
 				}
-				if o["sha256"] != "a" || o["detail"] == "" {
-					t.Errorf("%v", o)
+				if f.SHA256 != "a" || f.Detail == "" {
+					t.Errorf("%+v", f)
 				}
 				got = append(got, text)
 			}

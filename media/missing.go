@@ -253,8 +253,8 @@ func awaitsAll(rec *store.Record, here map[string]bool) bool {
 		}
 		known[p.SHA256] = &seen{}
 	}
-	server, _ := doc["server"].(inspection.Object)
-	return inspection.Equal(server["evidence"], evidenceOf(rec, doc, server, known))
+	before := inspection.ServerOf(doc).Evidence
+	return before.Same(evidenceOf(rec, doc, before, known))
 }
 
 func (s *Service) noteAllMissing(ctx context.Context, records []*store.Record) error {

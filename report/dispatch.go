@@ -150,7 +150,7 @@ func (p *TaskProgress) add(d *asof.Document, w Window, end time.Time) {
 	if due := dayOf(d.Doc.Text("due")); !due.IsZero() && w.Holds(due) {
 		p.Due++
 	}
-	if inspection.TaskOf(server) == inspection.TaskClosed {
+	if server.Text("state") == string(inspection.TaskClosed) {
 		if w.Holds(server.Object("act").Time("at")) {
 			p.Closed++
 		}

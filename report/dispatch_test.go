@@ -13,7 +13,7 @@ import (
 )
 
 // task adds a task as the supervisors' room does.
-func (w *world) task(n int, unit, due, state string) {
+func (w *world) task(n int, unit, due string, state inspection.TaskState) {
 	w.t.Helper()
 	doc := inspection.DocID(id(n))
 	_, err := w.sync.Act(w.ctx, sync.Act{
@@ -21,8 +21,9 @@ func (w *world) task(n int, unit, due, state string) {
 		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
 			drafts[doc].Create(inspection.Tasks, inspection.Object{"id": string(doc), "area": string(street), "unit": unit, "due": due})
 			last, err := time.ParseInLocation(time.DateOnly, due, inspection.China)
-			drafts[doc].Server["state"], drafts[doc].Server["due_at"] = state, last.AddDate(0, 0, 1).Format(time.RFC3339)
-			drafts[doc].Server["act"] = inspection.Object{"act": "close", "at": w.clock().Format(time.RFC3339)}
+			server := &drafts[doc].Server
+			server.State, server.DueAt = state, inspection.StampOf(last.AddDate(0, 0, 1))
+			server.Act = &inspection.TaskAct{Act: inspection.TaskClose, At: inspection.StampOf(w.clock())}
 			return err
 		},
 	})

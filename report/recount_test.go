@@ -238,7 +238,7 @@ func (m *mess) change(what int) {
 			m.phone.remove("inspections", draw(m, "which", m.checks...))
 		}
 	case 9:
-		m.w.review(draw(m, "which", m.checks...), draw(m, "state", "rejected", "received"))
+		m.w.review(draw(m, "which", m.checks...), inspection.ReviewState(draw(m, "state", "rejected", "received")))
 	}
 }
 

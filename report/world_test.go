@@ -173,7 +173,7 @@ func (w *world) rev(id string) int64 {
 }
 
 // review sets a review's state, as the supervisors' room does.
-func (w *world) review(id, state string) {
+func (w *world) review(id string, state inspection.ReviewState) {
 	w.t.Helper()
 	doc := inspection.DocID(id)
 	records, err := w.store.Records(w.ctx, []inspection.DocID{doc})
@@ -181,7 +181,7 @@ func (w *world) review(id, state string) {
 	_, err = w.sync.Act(w.ctx, sync.Act{
 		Area: records[doc].Area, IDs: []inspection.DocID{doc}, By: "boss", Kind: store.KindReview,
 		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
-			drafts[doc].Server["review"] = inspection.Object{"state": state, "by": "boss", "at": nil, "comment": nil}
+			drafts[doc].Server.Review = &inspection.Review{State: state, By: "boss"}
 			drafts[doc].ServerChanged()
 			return nil
 		},

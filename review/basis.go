@@ -45,27 +45,8 @@ var decisive = []string{"verdict", "conflicts", "conflicts_more", "review", "sta
 
 // stands reports whether nothing that an act rests on has changed since.
 func (b basis) stands(d *sync.Draft) bool {
-	before := object(b.doc["server"])
-	for _, name := range decisive {
-		if !inspection.Equal(before[name], d.Server[name]) {
-			return false
-		}
-	}
-	return b.deleted == d.Deleted && inspection.SameFields(b.doc, d.Client)
-}
-
-// isRepeat reports whether an act's trace says that the same user did the
-// same on the same revision: an answer was lost.
-func (b basis) isRepeat(trace, wanted inspection.Object, by inspection.UserID) bool {
-	if trace["by"] != string(by) || !inspection.Equal(trace["on"], number(b.rev)) {
-		return false
-	}
-	for name, v := range wanted {
-		if !inspection.Equal(trace[name], v) {
-			return false
-		}
-	}
-	return true
+	before := inspection.ServerOf(b.doc)
+	return inspection.SameMembers(&before, &d.Server, decisive...) && b.deleted == d.Deleted && inspection.SameFields(b.doc, d.Client)
 }
 
 func stale() error {
@@ -78,7 +59,8 @@ func locked(what string) error {
 
 // change carries an act on one document out. decide is called with a draft
 // of the document as the act's basis still describes it, unless repeat says
-// that the act was done before.
+// that the document shows the same act, by the same user on the same revision:
+// then it was done before, and its answer was lost.
 func (s *Service) change(ctx context.Context, principal *inspection.Principal, r store.Record, b basis, repeat func(*sync.Draft) bool, decide decision) (store.Record, error) {
 	out, err := s.cfg.Acts.Act(ctx, sync.Act{
 		Area: r.Area, IDs: []inspection.DocID{r.ID}, By: principal.Device.User, Kind: store.KindReview,

@@ -46,30 +46,32 @@ func (s *Service) Decide(ctx context.Context, principal *inspection.Principal, i
 	if err != nil {
 		return store.Record{}, err
 	}
-	wanted := inspection.Object{"decision": string(in.Event), "comment": text(comment)}
-	repeat := func(d *sync.Draft) bool { return b.isRepeat(object(d.Server["review"]), wanted, principal.Device.User) }
+	by := principal.Device.User
+	repeat := func(d *sync.Draft) bool {
+		last := d.Server.Review
+		return last != nil && last.Decision == in.Event && last.Comment == comment && last.By == by && last.On == b.rev
+	}
 	return s.change(ctx, principal, r, b, repeat, func(at moment, d *sync.Draft) error {
-		return judge(d, in.Event, inspection.Object{
-			"decision": string(in.Event), "comment": text(comment),
-			"by": string(principal.Device.User), "at": stamp(at), "on": number(in.Rev),
+		return judge(d, inspection.Review{
+			Decision: in.Event, Comment: comment, By: by, At: inspection.StampOf(at), On: in.Rev,
 		})
 	})
 }
 
 // judge moves the review of a draft on.
-func judge(d *sync.Draft, event inspection.ReviewEvent, review inspection.Object) error {
-	state := inspection.ReviewOf(d.Server)
-	next, ok := state.After(event)
+func judge(d *sync.Draft, review inspection.Review) error {
+	state := d.Server.ReviewState()
+	next, ok := state.After(review.Decision)
 	switch {
 	case d.Deleted:
 		return inspection.Errorf(inspection.CodeConflict, "The inspection is deleted. An edit revives it; then decide.")
 	case d.Client["status"] != "submitted":
 		return inspection.Errorf(inspection.CodeConflict, "The inspection is a draft, and drafts are not reviewed. Wait until it is submitted.")
 	case !ok:
-		return inspection.Errorf(inspection.CodeConflict, "An inspection that is %s can't take the decision %s. Reopen it first, or leave it as it is.", state, event)
+		return inspection.Errorf(inspection.CodeConflict, "An inspection that is %s can't take the decision %s. Reopen it first, or leave it as it is.", state, review.Decision)
 	}
-	review["state"] = string(next)
-	d.Server["review"] = review
+	review.State = next
+	d.Server.Review = &review
 	d.ServerChanged()
 	return nil
 }

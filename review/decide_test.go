@@ -98,7 +98,7 @@ func TestStale(t *testing.T) {
 			Area: street, IDs: []inspection.DocID{inspection.DocID(id)}, Kind: store.KindEvidence,
 			Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
 				d := drafts[inspection.DocID(id)]
-				d.Server["evidence"] = inspection.Object{"complete": true, "missing": []any{}, "missing_fields": []any{}, "flags": []any{}}
+				d.Server.Evidence = inspection.NewEvidence(nil, nil, nil)
 				d.ServerChanged()
 				return nil
 			},

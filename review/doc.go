@@ -10,7 +10,6 @@ package review
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -93,26 +92,4 @@ func cleanComment(comment string, required bool) (string, error) {
 
 func fault(pointer string, code inspection.Code, detail string) error {
 	return inspection.FaultIn(pointer, code, detail)
-}
-
-func number(i int64) json.Number { return json.Number(strconv.FormatInt(i, 10)) }
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-
-// text is nil for no text: JSON's null.
-func text(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func textOf(v any) string {
-	s, _ := v.(string)
-	return s
-}
-
-func object(v any) inspection.Object {
-	o, _ := v.(inspection.Object)
-	return o
 }

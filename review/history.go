@@ -104,7 +104,7 @@ func revisionOf(e *store.Entry, before, after inspection.Object) Revision {
 	for _, c := range inspection.Changes(inspection.ClientOwned(before), inspection.ClientOwned(after)) {
 		r.Changes = append(r.Changes, changeOf(c.Pointer(), c.Kept, c.Offered))
 	}
-	r.Changes = append(r.Changes, servedChanges(object(before["server"]), object(after["server"]))...)
+	r.Changes = append(r.Changes, servedChanges(before.Object("server"), after.Object("server"))...)
 	if sent, err := inspection.ParseObject(e.Sent); err == nil {
 		for _, c := range inspection.Changes(inspection.ClientOwned(after), sent) {
 			r.Offered = append(r.Offered, changeOf(c.Pointer(), c.Kept, c.Offered))

@@ -63,7 +63,7 @@ func (p *plan) describe(in NewTask) error {
 		return fault("/unit", inspection.CodeRequired, "Somebody must see to the task: name a unit, a person, or both.")
 	}
 	p.doc["id"], p.doc["area"], p.doc["title"] = string(p.id), string(p.area), title
-	p.doc["inspection"], p.doc["unit"], p.doc["assignee"] = text(in.Inspection), text(in.Unit), text(in.Assignee)
+	p.doc["inspection"], p.doc["unit"], p.doc["assignee"] = inspection.TextOrNull(in.Inspection), inspection.TextOrNull(in.Unit), inspection.TextOrNull(in.Assignee)
 	p.doc["rectification"] = nil
 	return nil
 }
@@ -96,32 +96,29 @@ func (s *Service) follow(ctx context.Context, principal *inspection.Principal, r
 	if p.kind == "" {
 		p.kind = r.Index.Template
 	}
-	server := object(doc["server"])
+	server := inspection.ServerOf(doc)
 	if in.Unit == "" && in.Assignee == "" {
-		in.Unit = textOf(server["lead_unit"])
+		in.Unit = server.LeadUnit.Value()
 	}
 	if in.Title == "" {
-		in.Title = titleFrom(ref, doc)
+		in.Title = titleFrom(ref, doc, &server)
 	}
 	return nil
 }
 
 // titleFrom words what was found: the checklist, what it was about, and the
 // first finding that failed.
-func titleFrom(ref *sync.Reference, doc inspection.Object) string {
+func titleFrom(ref *sync.Reference, doc inspection.Object, server *inspection.Server) string {
 	var parts []string
 	if t := ref.Template(doc); t != nil {
 		parts = append(parts, t.Title())
 	}
-	server := object(doc["server"])
-	if title := textOf(server["title"]); title != "" {
+	if title := server.Title.Value(); title != "" {
 		parts = append(parts, title)
 	}
-	findings, _ := server["findings"].([]any)
-	for _, x := range findings {
-		f := object(x)
-		if f["result"] == string(inspection.Fail) && f["level"] == "fail" {
-			parts = append(parts, textOf(f["message"]))
+	for _, f := range server.Findings() {
+		if f.Result == inspection.Fail && f.Level == inspection.LevelFail {
+			parts = append(parts, f.Message)
 			break
 		}
 	}

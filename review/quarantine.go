@@ -89,9 +89,9 @@ func (s *Service) looksAfter(ctx context.Context, principal *inspection.Principa
 		if err != nil {
 			return false, inspection.Errorf(inspection.CodeInternal, "The quarantined document is not readable.")
 		}
-		if area := inspection.Area(textOf(doc["area"])); ref.Areas[area] {
+		if area := inspection.Area(doc.Text("area")); ref.Areas[area] {
 			return principal.CanRead(area, s.cfg.Now()), nil
 		}
-		return manages(inspection.UserID(textOf(doc["user"]))), nil
+		return manages(inspection.UserID(doc.Text("user"))), nil
 	}, err
 }

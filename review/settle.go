@@ -45,46 +45,44 @@ func (s *Service) Settle(ctx context.Context, principal *inspection.Principal, c
 	if err != nil {
 		return store.Record{}, err
 	}
-	wanted := inspection.Object{"k": k, "take": in.Take}
+	by := principal.Device.User
 	repeat := func(d *sync.Draft) bool {
-		return b.isRepeat(object(d.Server["settled"]), wanted, principal.Device.User)
+		last := d.Server.Settled
+		return last != nil && last.K == k && last.Take == in.Take && last.By == by && last.On == b.rev
 	}
 	return s.change(ctx, principal, r, b, repeat, func(at moment, d *sync.Draft) error {
 		if err := settle(c, d, k, in.Take); err != nil {
 			return err
 		}
-		d.Server["settled"] = inspection.Object{
-			"k": k, "take": in.Take, "by": string(principal.Device.User), "at": stamp(at), "on": number(in.Rev),
-		}
+		d.Server.Settled = &inspection.Settled{K: k, Take: in.Take, By: by, At: inspection.StampOf(at), On: in.Rev}
 		return nil
 	})
 }
 
 // settle takes the conflict off a draft's list.
 func settle(c inspection.Collection, d *sync.Draft, k, take string) error {
-	if k == moreConflicts && d.Server["conflicts_more"] != nil {
+	if k == moreConflicts && d.Server.ConflictsMore > 0 {
 		if take != TakeKept {
 			return inspection.Errorf(inspection.CodeConflict, "These conflicts are only counted here. Find their values in history; then take kept.")
 		}
-		delete(d.Server, "conflicts_more")
+		d.Server.ConflictsMore = 0
 		d.ServerChanged()
 		return nil
 	}
-	list, _ := d.Server["conflicts"].([]any)
-	i := slices.IndexFunc(list, func(x any) bool { return object(x)["k"] == k })
+	i := slices.IndexFunc(d.Server.Conflicts, func(c inspection.Conflict) bool { return c.K == k })
 	if i < 0 {
 		return inspection.Errorf(inspection.CodeNotFound, "There is no open conflict of this key. Read the document again.")
 	}
-	conflict := object(list[i])
-	d.Server["conflicts"] = slices.Delete(slices.Clone(list), i, i+1)
+	conflict := d.Server.Conflicts[i]
+	d.Server.Conflicts = slices.Delete(slices.Clone(d.Server.Conflicts), i, i+1)
 	d.ServerChanged()
 	if take == TakeKept {
 		return nil
 	}
-	if inspection.Locked(c, d.Server) {
+	if inspection.Locked(c, &d.Server) {
 		return locked("document")
 	}
-	return takeOffered(d, textOf(conflict["pointer"]), conflict["offered"])
+	return takeOffered(d, conflict.Pointer, conflict.Offered)
 }
 
 // takeOffered puts a parked value in its place. The pointer "" is a wish to
@@ -92,7 +90,8 @@ func settle(c inspection.Collection, d *sync.Draft, k, take string) error {
 // edit would.
 func takeOffered(d *sync.Draft, pointer string, offered any) error {
 	if pointer == "" {
-		d.Deleted = object(offered)["deleted"] == true
+		wish, _ := offered.(inspection.Object)
+		d.Deleted = wish["deleted"] == true
 		return nil
 	}
 	changed, ok := inspection.SetField(d.Client, pointer, offered)

@@ -73,7 +73,7 @@ func (p *plan) create(d *sync.Draft, by inspection.UserID, at time.Time, comment
 	}
 	p.doc["due"] = lastDay(due)
 	if d.Record.Rev > 0 {
-		same := d.Record.Collection == inspection.Tasks && d.Server["created_by"] == string(by)
+		same := d.Record.Collection == inspection.Tasks && d.Server.CreatedBy == by
 		for _, name := range []string{"inspection", "title", "unit", "assignee"} {
 			same = same && inspection.Equal(d.Client[name], p.doc[name])
 		}
@@ -83,20 +83,12 @@ func (p *plan) create(d *sync.Draft, by inspection.UserID, at time.Time, comment
 		return nil
 	}
 	state, _ := inspection.TaskNone.After(inspection.TaskCreate)
-	d.Server["state"], d.Server["kind"] = string(state), text(p.kind)
-	d.Server["due_at"] = stamp(due)
-	d.Server["created_by"], d.Server["received_at"] = string(by), stamp(at)
-	d.Server["act"] = actOf(inspection.TaskCreate, by, at, comment, 0)
+	now := inspection.StampOf(at)
+	d.Server.State, d.Server.Kind, d.Server.DueAt = state, inspection.OrNull(p.kind), inspection.StampOf(due)
+	d.Server.CreatedBy, d.Server.ReceivedAt = by, now
+	d.Server.Act = &inspection.TaskAct{Act: inspection.TaskCreate, Comment: comment, By: by, At: now}
 	d.Create(inspection.Tasks, p.doc)
 	return nil
-}
-
-func actOf(e inspection.TaskEvent, by inspection.UserID, at time.Time, comment string, on int64) inspection.Object {
-	act := inspection.Object{"act": string(e), "by": string(by), "at": stamp(at), "comment": text(comment)}
-	if on > 0 {
-		act["on"] = number(on)
-	}
-	return act
 }
 
 // dueAt returns the moment from which the task is overdue.
@@ -171,19 +163,20 @@ func (s *Service) MoveTask(ctx context.Context, principal *inspection.Principal,
 		return store.Record{}, err
 	}
 	given := in.given()
-	wanted := inspection.Object{"act": string(in.Event), "comment": text(comment), "given": given}
-	repeat := func(d *sync.Draft) bool { return b.isRepeat(object(d.Server["act"]), wanted, principal.Device.User) }
+	by := principal.Device.User
+	repeat := func(d *sync.Draft) bool {
+		last := d.Server.Act
+		return last != nil && last.Act == in.Event && last.Comment == comment && last.By == by && last.On == b.rev && inspection.Equal(last.Given, given)
+	}
 	return s.change(ctx, principal, r, b, repeat, func(at moment, d *sync.Draft) error {
-		state, ok := inspection.TaskOf(d.Server).After(in.Event)
+		state, ok := d.Server.State.After(in.Event)
 		if !ok {
 			return inspection.Errorf(inspection.CodeConflict, "A task that is %s can't take the act %s.", state, in.Event)
 		}
-		d.Server["state"] = string(state)
-		act := actOf(in.Event, principal.Device.User, at, comment, in.Rev)
-		if given != nil {
-			act["given"] = given
+		d.Server.State = state
+		d.Server.Act = &inspection.TaskAct{
+			Act: in.Event, Comment: comment, By: by, At: inspection.StampOf(at), On: in.Rev, Given: given,
 		}
-		d.Server["act"] = act
 		d.ServerChanged()
 		return in.apply(d, ref, at)
 	})
@@ -191,7 +184,7 @@ func (s *Service) MoveTask(ctx context.Context, principal *inspection.Principal,
 
 // given is what came with the act, nil for nothing: a request that is sent again
 // is known by it.
-func (m *TaskMove) given() any {
+func (m *TaskMove) given() inspection.Object {
 	given := inspection.Object{}
 	for name, v := range map[string]*string{"unit": m.Unit, "assignee": m.Assignee, "due": m.Due} {
 		if v != nil {
@@ -238,7 +231,7 @@ func (m *TaskMove) apply(d *sync.Draft, ref *sync.Reference, at time.Time) error
 		return m.hand(d, ref, at)
 	case inspection.TaskRectify:
 		given := inspection.Overlay(inspection.Object{"done_at": at.In(inspection.China).Format(time.RFC3339)}, m.Rectification)
-		d.Client["rectification"] = inspection.Overlay(object(d.Client["rectification"]), given)
+		d.Client["rectification"] = inspection.Overlay(d.Client.Object("rectification"), given)
 		d.ClientChanged()
 	}
 	return nil
@@ -248,7 +241,7 @@ func (m *TaskMove) apply(d *sync.Draft, ref *sync.Reference, at time.Time) error
 func (m *TaskMove) hand(d *sync.Draft, ref *sync.Reference, at time.Time) error {
 	for name, v := range map[string]*string{"unit": m.Unit, "assignee": m.Assignee} {
 		if v != nil {
-			d.Client[name] = text(*v)
+			d.Client[name] = inspection.TextOrNull(*v)
 		}
 	}
 	if d.Client["unit"] == nil && d.Client["assignee"] == nil {
@@ -262,13 +255,13 @@ func (m *TaskMove) hand(d *sync.Draft, ref *sync.Reference, at time.Time) error 
 		ok = true
 	case m.Event == inspection.TaskReopen:
 		// What has to be done again has its time again.
-		due, ok = ref.TaskDue(textOf(d.Server["kind"]), at)
+		due, ok = ref.TaskDue(d.Server.Kind.Value(), at)
 	}
 	if err != nil {
 		return err
 	}
 	if ok {
-		d.Client["due"], d.Server["due_at"] = lastDay(due), stamp(due)
+		d.Client["due"], d.Server.DueAt = lastDay(due), inspection.StampOf(due)
 	}
 	d.ClientChanged()
 	return nil

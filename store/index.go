@@ -70,26 +70,31 @@ const maxTerms = 2000
 
 // IndexOf takes the index from a document, "server" included.
 func IndexOf(c inspection.Collection, doc inspection.Object) Index {
-	server := members(doc["server"])
-	ix := Index{Started: firstTime(doc["started_at"], server["received_at"])}
+	server := inspection.ServerOf(doc)
+	return IndexOfParts(c, doc, &server)
+}
+
+// IndexOfParts is IndexOf for a document whose server part is at hand apart
+// from it.
+func IndexOfParts(c inspection.Collection, doc inspection.Object, server *inspection.Server) Index {
+	ix := Index{Started: firstTime(doc.Text("started_at"), string(server.ReceivedAt))}
 	switch c {
 	case inspection.Inspections:
-		ix.Template, ix.Verdict = textOf(doc["template"]), textOf(server["verdict"])
-		ix.State = textOf(members(server["review"])["state"])
+		ix.Template, ix.Verdict = doc.Text("template"), string(server.Verdict)
+		ix.State = string(server.ReviewState())
 	case inspection.Sessions:
-		ix.Template = textOf(doc["topic"])
+		ix.Template = doc.Text("topic")
 	case inspection.Tasks:
-		ix.Template, ix.State = textOf(doc["unit"]), textOf(server["state"])
-		ix.Started = firstTime(server["due_at"])
+		ix.Template, ix.State = doc.Text("unit"), string(server.State)
+		ix.Started = firstTime(string(server.DueAt))
 	case inspection.Quarantine:
-		ix.Template, ix.State = textOf(doc["code"]), textOf(doc["state"])
-		ix.Started = firstTime(doc["received_at"])
+		ix.Template, ix.State = doc.Text("code"), doc.Text("state")
+		ix.Started = firstTime(doc.Text("received_at"))
 	}
-	evidence := members(server["evidence"])
-	if complete, known := evidence["complete"].(bool); known {
+	if complete, known := server.EvidenceComplete(); known {
 		ix.Evidence = map[bool]string{true: "complete", false: "incomplete"}[complete]
 	}
-	ix.Terms = terms(c, doc, server, evidence)
+	ix.Terms = terms(c, doc, server)
 	return ix
 }
 
@@ -110,9 +115,9 @@ const (
 )
 
 // firstTime returns the first of the values that is a time.
-func firstTime(values ...any) time.Time {
-	for _, v := range values {
-		t, err := time.Parse(time.RFC3339, textOf(v))
+func firstTime(values ...string) time.Time {
+	for _, s := range values {
+		t, err := time.Parse(time.RFC3339, s)
 		if err == nil && t.Year() >= firstYear && t.Year() < lastYear {
 			return t.UTC().Truncate(time.Millisecond)
 		}
@@ -120,7 +125,7 @@ func firstTime(values ...any) time.Time {
 	return time.Time{}
 }
 
-func terms(c inspection.Collection, doc, server, evidence inspection.Object) []string {
+func terms(c inspection.Collection, doc inspection.Object, server *inspection.Server) []string {
 	var out []string
 	add := func(prefix, value string) {
 		if value != "" && len(value) <= maxTermBytes {
@@ -130,26 +135,29 @@ func terms(c inspection.Collection, doc, server, evidence inspection.Object) []s
 	for _, p := range inspection.Photos(doc) {
 		add(TermPhoto, p.SHA256)
 	}
-	for _, sha := range inspection.ParkedPhotos(server) {
+	for _, sha := range server.PhotosInConflicts() {
 		add(TermPhoto, sha)
 	}
 	for member, prefix := range map[string]string{
 		"session": TermSession, "task": TermTask, "site": TermSite, "inspection": TermInspection,
 	} {
-		if id, err := inspection.ParseDocID(textOf(doc[member])); err == nil {
+		if id, err := inspection.ParseDocID(doc.Text(member)); err == nil {
 			add(prefix, string(id))
 		}
 	}
-	flags, _ := evidence["flags"].([]any)
-	for _, f := range flags {
-		add(TermFlag, textOf(members(f)["flag"]))
+	if server.Evidence != nil {
+		for _, f := range server.Evidence.Flags {
+			add(TermFlag, string(f.Kind))
+		}
 	}
 	if c == inspection.Tasks { // of which a phone can't write it
-		add(TermAssignee, textOf(doc["assignee"]))
+		add(TermAssignee, doc.Text("assignee"))
 	}
-	answers := members(doc["answers"])
-	for _, v := range []any{answers["plate"], server["title"], server["site_name"], doc["name"], doc["title"], doc["point"]} {
-		add(TermText, SearchKey(textOf(v)))
+	for _, s := range []string{
+		doc.Object("answers").Text("plate"), server.Title.Value(), server.SiteName.Value(),
+		doc.Text("name"), doc.Text("title"), doc.Text("point"),
+	} {
+		add(TermText, SearchKey(s))
 	}
 	slices.Sort(out)
 	out = slices.Compact(out)
@@ -175,14 +183,4 @@ func SearchKey(s string) string {
 		}
 	}
 	return string(runes)
-}
-
-func textOf(v any) string {
-	s, _ := v.(string)
-	return strings.ToValidUTF8(s, "")
-}
-
-func members(v any) inspection.Object {
-	o, _ := v.(inspection.Object)
-	return o
 }

@@ -32,7 +32,7 @@ type Draft struct {
 	// area yet.
 	Record store.Record
 	Client inspection.Object
-	Server inspection.Object
+	Server inspection.Server
 	// Deleted may be changed, too.
 	Deleted bool
 
@@ -120,14 +120,14 @@ func (d *decider) drafts(act *Act) (map[inspection.DocID]*Draft, error) {
 	for _, id := range act.IDs {
 		cur := d.known[id]
 		if cur == nil || cur.rec.Area != d.area {
-			drafts[id] = &Draft{Client: inspection.Object{}, Server: inspection.Object{}}
+			drafts[id] = &Draft{Client: inspection.Object{}}
 			continue
 		}
 		if err := cur.parse(); err != nil {
 			return nil, err
 		}
 		drafts[id] = &Draft{
-			Record: cur.rec, Client: inspection.ClientOwned(cur.doc), Server: serverOf(cur.doc),
+			Record: cur.rec, Client: inspection.ClientOwned(cur.doc), Server: inspection.ServerOf(cur.doc),
 			Deleted: cur.rec.Deleted, collection: cur.rec.Collection,
 		}
 	}
@@ -160,9 +160,9 @@ func (d *decider) amend(act *Act, id inspection.DocID, draft *Draft, nth int64) 
 		Seq: d.head.Seq + 1 + int64(len(d.entries)) + nth, Collection: draft.collection, ID: id,
 		Rev: draft.Record.Rev + 1, Kind: act.Kind, Actor: act.By, At: d.at(), Deleted: draft.Deleted,
 	}
-	d.mark(e, draft.Server)
+	d.mark(e, &draft.Server)
 	if draft.rejudge {
-		d.serve(e.Collection, before, draft.Client, draft.Server, nil)
+		d.serve(e.Collection, before, draft.Client, &draft.Server, nil)
 	}
-	return e, d.encode(e, draft.Client, draft.Server)
+	return e, d.encode(e, draft.Client, &draft.Server)
 }

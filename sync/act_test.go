@@ -3,6 +3,7 @@ package sync_test
 import (
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	gosync "sync"
 	"testing"
@@ -22,7 +23,7 @@ func approve(id string) sync.Act {
 			if d.Record.Rev == 0 {
 				return inspection.Errorf(inspection.CodeNotFound, "There is no such document.")
 			}
-			d.Server["review"] = inspection.Object{"state": "approved", "by": "boss", "at": at.Format(time.RFC3339), "comment": nil}
+			d.Server.Review = &inspection.Review{State: inspection.ReviewApproved, By: "boss", At: inspection.StampOf(at)}
 			d.ServerChanged()
 			return nil
 		},
@@ -73,7 +74,7 @@ func TestActs(t *testing.T) {
 		out, err := w.sync.Act(w.ctx, sync.Act{
 			Area: street, IDs: []inspection.DocID{id}, By: "boss", Kind: store.KindReview,
 			Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
-				drafts[id].Server["state"] = "assigned"
+				drafts[id].Server.State = inspection.TaskAssigned
 				drafts[id].Create(inspection.Tasks, inspection.Object{"id": string(id), "area": string(street), "title": "x"})
 				return nil
 			},
@@ -117,7 +118,7 @@ func TestActsDoNotDisturbPhones(t *testing.T) {
 	evidence := sync.Act{
 		Area: street, IDs: []inspection.DocID{id}, Kind: store.KindEvidence,
 		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
-			drafts[id].Server["evidence"] = inspection.Object{"complete": true, "missing": []any{}, "missing_fields": []any{}, "flags": []any{}}
+			drafts[id].Server.Evidence = inspection.NewEvidence(nil, nil, nil)
 			drafts[id].ServerChanged()
 			return nil
 		},
@@ -152,8 +153,7 @@ func TestActsContended(t *testing.T) {
 				_, err := s.Act(w.ctx, sync.Act{
 					Area: street, IDs: []inspection.DocID{id}, Kind: store.KindReview,
 					Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
-						count, _ := drafts[id].Server["count"].(string)
-						drafts[id].Server["count"] = count + "x"
+						drafts[id].Server.ConflictsMore++
 						drafts[id].ServerChanged()
 						return nil
 					},
@@ -165,8 +165,8 @@ func TestActsContended(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if got := at(t, w.record(string(id)).Doc, "server", "count"); len(got) != 2*each+2 {
-		t.Errorf("%d acts count", len(got)-2)
+	if got := at(t, w.record(string(id)).Doc, "server", "conflicts_more"); got != strconv.Itoa(2*each) {
+		t.Errorf("%s acts count", got)
 	}
 }
 

@@ -184,10 +184,9 @@ func (r *Reference) newest(name string) *template.Template {
 
 // Template returns the template that a document was filled with, or nil.
 func (r *Reference) Template(doc inspection.Object) *template.Template {
-	name, _ := doc["template"].(string)
-	version, ok := integer(doc["template_version"])
+	version, ok := doc.Int("template_version")
 	if !ok {
 		return nil
 	}
-	return r.Templates[templateKey(name, version)]
+	return r.Templates[templateKey(doc.Text("template"), version)]
 }

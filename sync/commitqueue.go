@@ -315,7 +315,7 @@ func readSetOf(area inspection.Area, items []*item) store.ReadSet {
 		if area == inspection.ReferenceArea {
 			q.IDs = append(q.IDs, quarantineID(it))
 		}
-		if site, err := inspection.ParseDocID(stringOf(it.m.Doc["site"])); err == nil {
+		if site, err := inspection.ParseDocID(it.m.Doc.Text("site")); err == nil {
 			q.IDs = append(q.IDs, site)
 		}
 		if it.m.Row == nil {

@@ -3,6 +3,7 @@ package sync
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 
 	"gridpatrol/inspection"
@@ -12,37 +13,30 @@ import (
 // recordConflicts adds what clashed to the document's open conflicts, as far as
 // there is room; the rest is counted. A value that this device has there
 // already is not recorded again.
-func recordConflicts(server inspection.Object, clashes []inspection.Clash, it *item, e *store.Entry) {
-	list, _ := server["conflicts"].([]any)
-	list = append([]any{}, list...)
-	room := maxConflictBytes - len(inspection.AppendJSON(nil, list))
-	var more int64
+func recordConflicts(server *inspection.Server, clashes []inspection.Clash, it *item, e *store.Entry) {
+	list := append([]inspection.Conflict{}, server.Conflicts...)
+	room := maxConflictBytes - inspection.ConflictBytes(list)
 	for _, c := range clashes {
 		if pathBytes(c) > maxConflictPath {
-			more++
+			server.ConflictsMore++
 			continue
 		}
 		pointer := c.Pointer()
 		if isRecorded(list, pointer, c.Offered, it.principal.Device.ID) {
 			continue
 		}
-		conflict := inspection.Object{
-			"k": conflictKey(pointer, it), "pointer": pointer, "kept": c.Kept, "offered": c.Offered,
-			"by": string(e.Actor), "device": string(e.Device), "n": it.number(),
-			"base": number(e.Base), "at": stamp(e.At),
+		conflict := inspection.Conflict{
+			K: conflictKey(pointer, it), Pointer: pointer, Kept: c.Kept, Offered: c.Offered,
+			By: e.Actor, Device: e.Device, N: it.number(), Base: e.Base, At: inspection.StampOf(e.At),
 		}
-		size := len(inspection.AppendJSON(nil, conflict))
+		size := conflict.Bytes()
 		if len(list) >= maxConflicts || size > room {
-			more++
+			server.ConflictsMore++
 			continue
 		}
 		list, room = append(list, conflict), room-size
 	}
-	server["conflicts"] = list
-	if more > 0 {
-		before, _ := integer(server["conflicts_more"])
-		server["conflicts_more"] = number(before + more)
-	}
+	server.Conflicts = list
 }
 
 func pathBytes(c inspection.Clash) int {
@@ -53,23 +47,18 @@ func pathBytes(c inspection.Clash) int {
 	return size
 }
 
-func isRecorded(list []any, pointer string, offered any, device inspection.DeviceID) bool {
-	for _, x := range list {
-		o := object(x)
-		same := o["pointer"] == pointer && o["device"] == string(device)
-		if same && inspection.Equal(o["offered"], offered) {
-			return true
-		}
-	}
-	return false
+func isRecorded(list []inspection.Conflict, pointer string, offered any, device inspection.DeviceID) bool {
+	return slices.ContainsFunc(list, func(c inspection.Conflict) bool {
+		return c.Pointer == pointer && c.Device == device && inspection.Equal(c.Offered, offered)
+	})
 }
 
 // number is that of the mutation; a row has none.
-func (it *item) number() any {
+func (it *item) number() inspection.Optional[int64] {
 	if it.m.Row != nil {
-		return nil
+		return inspection.Null[int64]()
 	}
-	return number(it.m.N)
+	return inspection.Some(it.m.N)
 }
 
 // conflictKey is stable: the same mutation gives the same key, whenever and
@@ -86,11 +75,11 @@ func conflictKey(pointer string, it *item) string {
 }
 
 // pinned decides whether a first sync sends the document whatever its age.
-func pinned(e *store.Entry, doc, server inspection.Object) bool {
+func pinned(e *store.Entry, doc inspection.Object, server *inspection.Server) bool {
 	if e.Deleted {
 		return false
 	}
-	if open, _ := server["conflicts"].([]any); len(open) > 0 || server["conflicts_more"] != nil {
+	if len(server.Conflicts) > 0 || server.ConflictsMore > 0 {
 		return true
 	}
 	switch e.Collection {
@@ -99,9 +88,9 @@ func pinned(e *store.Entry, doc, server inspection.Object) bool {
 	case inspection.Sessions:
 		return doc["ended_at"] == nil
 	case inspection.Tasks:
-		return inspection.TaskOf(server) != inspection.TaskClosed
+		return server.State != inspection.TaskClosed
 	}
-	state := inspection.ReviewOf(server)
+	state := server.ReviewState()
 	return doc["status"] != "submitted" || state == inspection.ReviewHasIssues || state == inspection.ReviewEdited
 }
 

@@ -3,7 +3,6 @@ package sync
 import (
 	"cmp"
 	"log/slog"
-	"maps"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 type item struct {
 	m         *Mutation
 	principal *inspection.Principal
-	offset    any // seconds, server minus device, as a json.Number; nil if unknown
+	offset    *int64 // seconds, server minus device; nil if unknown
 	// aside: it has no area's queue and goes to the reference log's. reject:
 	// why it goes to quarantine there.
 	aside  bool
@@ -227,7 +226,8 @@ func (d *decider) late(it *item, cur *current) outcome {
 	e := d.entry(it, cur, store.KindNote, store.Merged)
 	e.Deleted = cur.rec.Deleted
 	e.Sent = inspection.AppendJSON(nil, inspection.Overlay(nil, it.m.Doc))
-	return d.commit(it, cur, e, inspection.ClientOwned(cur.doc), serverOf(cur.doc))
+	server := inspection.ServerOf(cur.doc)
+	return d.commit(it, cur, e, inspection.ClientOwned(cur.doc), &server)
 }
 
 // put merges an edit into the document.
@@ -235,13 +235,13 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 	isNew := cur.rec.Rev == 0
 	mine := d.mine(it, cur, from)
 	theirs := inspection.ClientOwned(cur.doc)
-	server := serverOf(cur.doc)
-	merge := inspection.ThreeWay(from.doc, theirs, mine, inspection.Locked(it.m.Collection, server))
+	server := inspection.ServerOf(cur.doc)
+	merge := inspection.ThreeWay(from.doc, theirs, mine, inspection.Locked(it.m.Collection, &server))
 	revived := cur.rec.Deleted && (merge.Taken || len(merge.Clashes) > 0 || from.deleted || from.unknown)
 	if inspection.Depth(merge.Doc) > inspection.MaxDocumentDepth {
 		return outcome{reject: inspection.Errorf(inspection.CodeTooDeep, "The document is nested too deep. Flatten it.")}
 	}
-	if !isNew && !merge.Taken && !revived && it.nothingNew(server, merge.Clashes...) {
+	if !isNew && !merge.Taken && !revived && it.nothingNew(&server, merge.Clashes...) {
 		return d.unchanged(it, cur)
 	}
 
@@ -250,21 +250,25 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 	if !isNew && e.Status != store.Applied {
 		e.Sent = inspection.AppendJSON(nil, mine)
 	}
-	recordConflicts(server, merge.Clashes, it, e)
+	recordConflicts(&server, merge.Clashes, it, e)
 	switch {
 	case it.m.Collection == inspection.Inspections:
-		server["review"] = nextReview(server, merge.Doc, merge.Taken)
+		server.Review = nextReview(server.Review, merge.Doc, merge.Taken)
 	case it.m.Collection == inspection.Tasks && merge.Taken:
-		rectified(server, e.Actor, e.At)
+		rectified(&server, e.Actor, e.At)
 	}
 	if isNew {
-		server["received_at"] = stamp(e.At)
-		server[creatorMember(it.m.Collection)] = string(e.Actor)
+		server.ReceivedAt = inspection.StampOf(e.At)
+		if it.m.Collection == inspection.Inspections {
+			server.Inspector = e.Actor
+		} else {
+			server.CreatedBy = e.Actor
+		}
 	}
-	if known := server["clock_offset_s"] != nil; !known || !inspection.Equal(theirs[memberStarted], merge.Doc[memberStarted]) {
-		server["clock_offset_s"] = it.offset
+	if _, known := server.ClockOffsetS.Get(); !known || !inspection.Equal(theirs[memberStarted], merge.Doc[memberStarted]) {
+		server.ClockOffsetS = inspection.OfPointer(it.offset)
 	}
-	return d.commit(it, cur, e, merge.Doc, server)
+	return d.commit(it, cur, e, merge.Doc, &server)
 }
 
 // mine is the whole document that the edit means. Its area is fixed: null
@@ -297,13 +301,6 @@ func (d *decider) mine(it *item, cur *current, from base) inspection.Object {
 // clock right.
 const memberStarted = "started_at"
 
-func creatorMember(c inspection.Collection) string {
-	if c == inspection.Inspections {
-		return "inspector"
-	}
-	return "created_by"
-}
-
 func putStatus(merge inspection.Merge, mine inspection.Object, revived bool) store.Status {
 	switch {
 	case len(merge.Clashes) > 0:
@@ -317,26 +314,26 @@ func putStatus(merge inspection.Merge, mine inspection.Object, revived bool) sto
 // delete makes a tombstone, unless the phone had not seen what others
 // changed, or the record is approved: then the wish is recorded as a conflict.
 func (d *decider) delete(it *item, cur *current, from base) outcome {
-	server := serverOf(cur.doc)
+	server := inspection.ServerOf(cur.doc)
 	theirs := inspection.ClientOwned(cur.doc)
 	unseen := !inspection.SameFields(from.doc, theirs) && !d.ownState(it, cur, theirs)
-	locked := inspection.Locked(it.m.Collection, server)
+	locked := inspection.Locked(it.m.Collection, &server)
 	if !cur.rec.Deleted && (unseen || locked) {
 		wish := inspection.Clash{Kept: inspection.Object{"deleted": false}, Offered: inspection.Object{"deleted": true}}
-		if it.nothingNew(server, wish) {
+		if it.nothingNew(&server, wish) {
 			return d.unchanged(it, cur)
 		}
 		e := d.entry(it, cur, store.KindNote, store.Conflicted)
 		e.Sent = inspection.AppendJSON(nil, it.lastState(from))
-		recordConflicts(server, []inspection.Clash{wish}, it, e)
-		return d.commit(it, cur, e, theirs, server)
+		recordConflicts(&server, []inspection.Clash{wish}, it, e)
+		return d.commit(it, cur, e, theirs, &server)
 	}
 	e := d.entry(it, cur, store.KindDelete, store.Applied)
 	e.Deleted = true
 	if unseen || it.m.Row != nil && !it.m.sameState(it.m.Row.Sent, theirs) {
 		e.Sent = inspection.AppendJSON(nil, it.lastState(from))
 	}
-	return d.commit(it, cur, e, theirs, server)
+	return d.commit(it, cur, e, theirs, &server)
 }
 
 // ownState reports whether the document is as this phone last sent it: then
@@ -365,7 +362,7 @@ func (d *decider) at() time.Time {
 
 // commit finishes the entry: the server's part is made anew, the whole
 // document encoded, and the entry becomes part of this commit.
-func (d *decider) commit(it *item, cur *current, e *store.Entry, doc, server inspection.Object) outcome {
+func (d *decider) commit(it *item, cur *current, e *store.Entry, doc inspection.Object, server *inspection.Server) outcome {
 	d.mark(e, server)
 	d.serve(e.Collection, cur.doc, doc, server, it.m.BigNumbers)
 	var fault *inspection.Error
@@ -378,28 +375,20 @@ func (d *decider) commit(it *item, cur *current, e *store.Entry, doc, server ins
 
 // encode makes the entry's document of its two parts. Returns a
 // CodeDocumentTooLarge error.
-func (d *decider) encode(e *store.Entry, doc, server inspection.Object) error {
+func (d *decider) encode(e *store.Entry, doc inspection.Object, server *inspection.Server) error {
 	own := inspection.AppendJSON(nil, doc)
 	if len(own) > inspection.MaxDocumentBytes {
 		return tooLarge()
 	}
 	e.Pinned = pinned(e, doc, server)
-	e.Index = indexOf(e.Collection, doc, server)
+	index := store.IndexOfParts(e.Collection, doc, server)
+	e.Index = &index
 	next := `,"server":`
 	if len(doc) == 0 {
 		next = next[1:]
 	}
-	e.Doc = append(inspection.AppendJSON(append(own[:len(own)-1], next...), server), '}')
+	e.Doc = append(server.AppendJSON(append(own[:len(own)-1], next...)), '}')
 	return nil
-}
-
-// indexOf is the index of the whole document, taken while it is at hand.
-func indexOf(c inspection.Collection, doc, server inspection.Object) *store.Index {
-	whole := make(inspection.Object, len(doc)+1)
-	maps.Copy(whole, doc)
-	whole["server"] = server
-	ix := store.IndexOf(c, whole)
-	return &ix
 }
 
 func (d *decider) addEntry(e store.Entry, cur *current) {
@@ -437,22 +426,18 @@ func (d *decider) receive(e *store.Entry) {
 }
 
 // mark stamps the server's part with the entry's place in history.
-func (d *decider) mark(e *store.Entry, server inspection.Object) {
-	server["rev"], server["seq"] = number(e.Rev), number(e.Seq)
-	server["changed_at"], server["changed_by"] = stamp(e.At), text(string(e.Actor))
-	delete(server, "deleted")
-	if e.Deleted {
-		server["deleted"] = true
-	}
-	if server["conflicts"] == nil && e.Collection.Writable() {
-		server["conflicts"] = []any{}
+func (d *decider) mark(e *store.Entry, server *inspection.Server) {
+	server.Rev, server.Seq, server.Deleted = e.Rev, e.Seq, e.Deleted
+	server.ChangedAt, server.ChangedBy = inspection.StampOf(e.At), inspection.OrNull(e.Actor)
+	if server.Conflicts == nil && e.Collection.Writable() {
+		server.Conflicts = []inspection.Conflict{}
 	}
 }
 
 // siteName returns the name of the site that the document names. A site of
 // another area has none here: it may be nobody's business.
 func (d *decider) siteName(doc inspection.Object) string {
-	id, err := inspection.ParseDocID(stringOf(doc["site"]))
+	id, err := inspection.ParseDocID(doc.Text("site"))
 	site := d.known[id]
 	if err != nil || site == nil || site.rec.Area != d.area || site.rec.Collection != inspection.Sites || site.rec.Deleted {
 		return ""
@@ -460,32 +445,30 @@ func (d *decider) siteName(doc inspection.Object) string {
 	if site.parse() != nil {
 		return ""
 	}
-	return stringOf(site.doc["name"])
+	return site.doc.Text("name")
 }
 
 // serve judges the document and fills the rest of the server's part. before
 // is the whole document as it was, sent the numbers of this edit that are
 // kept as text.
-func (d *decider) serve(c inspection.Collection, before, doc, server inspection.Object, sent []string) {
+func (d *decider) serve(c inspection.Collection, before, doc inspection.Object, server *inspection.Server, sent []string) {
 	problems := inspection.TopLevelProblems(c, doc)
-	problems = append(problems, bigNumberProblems(before, doc, sent)...)
+	problems = append(problems, bigNumberProblems(server.Problems(), before, doc, sent)...)
 	problems = append(problems, clockProblems(doc, server, d.now)...)
 	switch c {
 	case inspection.Inspections:
 		j := judgeInspection(d.ref, doc)
-		if j.findings == nil {
-			j.findings = []inspection.Finding{}
-		}
-		server["verdict"], server["findings"] = string(j.verdict), j.findings
-		server["lead_unit"] = text(j.leadUnit)
+		server.Verdict = j.verdict
+		server.SetFindings(j.findings)
+		server.LeadUnit = inspection.OrNull(j.leadUnit)
 		site := d.siteName(doc)
-		server["site_name"], server["title"] = text(site), text(cmp.Or(j.title, site))
-		server["evidence"] = evidence(before, doc, j.missingFields)
+		server.SiteName, server.Title = inspection.OrNull(site), inspection.OrNull(cmp.Or(j.title, site))
+		server.Evidence = evidence(server.Evidence, before, doc, j.missingFields)
 		problems = append(problems, j.problems...)
 	case inspection.Sessions:
 		problems = append(problems, unknownUnits(d.ref, doc)...)
 	case inspection.Tasks:
-		server["evidence"] = evidence(before, doc, nil)
+		server.Evidence = evidence(server.Evidence, before, doc, nil)
 	}
 	setProblems(server, problems)
 }

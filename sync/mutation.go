@@ -3,8 +3,6 @@ package sync
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
-	"math"
 	"strconv"
 	"time"
 
@@ -47,8 +45,7 @@ type Mutation struct {
 
 // area is where the phone says that the document lies.
 func (m *Mutation) area() inspection.Area {
-	s, _ := m.Doc["area"].(string)
-	return inspection.Area(s)
+	return inspection.Area(m.Doc.Text("area"))
 }
 
 // Batch is a decoded push.
@@ -73,7 +70,7 @@ func DecodeBatch(body []byte) (*Batch, error) {
 		return nil, badBatch("A batch holds at most " + strconv.Itoa(MaxMutations) + " mutations. Split it.")
 	}
 	b := &Batch{
-		DeviceTime: timeOf(top["device_time"]), Backlog: decodeBacklog(top["backlog"]),
+		DeviceTime: top.Time("device_time"), Backlog: decodeBacklog(top["backlog"]),
 		Mutations: make([]Mutation, len(list)),
 	}
 	for i, element := range list {
@@ -97,7 +94,7 @@ func decodeBacklog(v any) *Backlog {
 		if o[name] == nil {
 			continue
 		}
-		if *to, ok = integer(o[name]); !ok {
+		if *to, ok = o.Int(name); !ok {
 			return nil
 		}
 	}
@@ -109,7 +106,7 @@ func decodeMutation(element inspection.Element) (Mutation, error) {
 	if !ok {
 		return Mutation{}, inspection.ErrNotJSON
 	}
-	n, ok := integer(o["n"])
+	n, ok := o.Int("n")
 	if !ok {
 		return Mutation{}, inspection.ErrNotJSON
 	}
@@ -131,7 +128,7 @@ func NewPut(n int64, c inspection.Collection, id string, doc inspection.Object) 
 // document.
 func NewMutation(n int64, op Op, c inspection.Collection, id string, base int64, doc inspection.Object) Mutation {
 	sent := inspection.Object{
-		"n": number(n), "collection": string(c), "op": string(op), "id": id, "base": number(base),
+		"n": inspection.Integer(n), "collection": string(c), "op": string(op), "id": id, "base": inspection.Integer(base),
 	}
 	if doc != nil {
 		sent["doc"] = doc
@@ -155,10 +152,8 @@ func asSent(mutation inspection.Object) Mutation {
 
 // read fills the mutation from its object and returns what is wrong with it.
 func (m *Mutation) read(o inspection.Object) *inspection.Error {
-	collection, _ := o["collection"].(string)
-	op, _ := o["op"].(string)
-	m.Collection, m.Op = inspection.Collection(collection), Op(op)
-	m.SentID, _ = o["id"].(string)
+	m.Collection, m.Op = inspection.Collection(o.Text("collection")), Op(o.Text("op"))
+	m.SentID = o.Text("id")
 	doc, isObject := o["doc"].(inspection.Object)
 	if isObject {
 		doc = ownedByPhones(m.Collection, doc)
@@ -167,7 +162,7 @@ func (m *Mutation) read(o inspection.Object) *inspection.Error {
 	}
 	switch {
 	case m.Collection.Reference():
-		return inspection.Errorf(inspection.CodeReadOnly, "Phones only read %s. Drop this edit.", collection)
+		return inspection.Errorf(inspection.CodeReadOnly, "Phones only read %s. Drop this edit.", m.Collection)
 	case !m.Collection.Writable():
 		return inspection.Errorf(inspection.CodeUnknownCollection, "There is no collection of this name. Write inspections, sessions, tasks or sites.")
 	case m.Op != OpPut && m.Op != OpDelete:
@@ -199,7 +194,7 @@ func (m *Mutation) readIdentity(o inspection.Object) *inspection.Error {
 		return inspection.Errorf(inspection.CodeBadID, "Make the document's id a UUID (version 7), like 0192f3c1-7d1e-7a64-9f0a-3b1c2d4e5f60.")
 	}
 	m.ID = id
-	base, ok := integer(o["base"])
+	base, ok := o.Int("base")
 	if o["base"] != nil && (!ok || base < 0) {
 		return inspection.Errorf(inspection.CodeBadDocument, "The base must be the revision that the edit started from, or 0.")
 	}
@@ -232,22 +227,6 @@ func (m *Mutation) checkDocument() *inspection.Error {
 
 func tooLarge() *inspection.Error {
 	return inspection.Errorf(inspection.CodeDocumentTooLarge, "The document is larger than 1 MiB. Move parts of it to a document of their own.")
-}
-
-// integer reads a JSON number that is an integer: 17 and 17.0 alike.
-func integer(v any) (int64, bool) {
-	n, ok := v.(json.Number)
-	if !ok {
-		return 0, false
-	}
-	if i, err := n.Int64(); err == nil {
-		return i, true
-	}
-	f, err := n.Float64()
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		return 0, false
-	}
-	return int64(f), true
 }
 
 // digest tells whether two mutations say the same: all members but n and what

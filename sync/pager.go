@@ -118,7 +118,7 @@ func (p *pager) named(ctx context.Context, records []store.Record) (map[inspecti
 		if err != nil {
 			return nil, err
 		}
-		if id, err := inspection.ParseDocID(stringOf(doc["inspection"])); err == nil {
+		if id, err := inspection.ParseDocID(doc.Text("inspection")); err == nil {
 			wants[r.ID] = id
 			ids = append(ids, id)
 		}
@@ -146,9 +146,4 @@ func (p *pager) wouldMiss(r *store.Record) bool {
 	}
 	_, follows := pos.Seqs[inspection.Inspections]
 	return follows && !r.Pinned && r.Seq <= pos.PinnedUpto
-}
-
-func stringOf(v any) string {
-	s, _ := v.(string)
-	return s
 }

@@ -40,7 +40,7 @@ func nextVersion(ref *Reference, name string, def inspection.Object) (string, in
 	if t := ref.newest(name); t != nil {
 		newest = int64(t.Version())
 	}
-	source := inspection.Object{"version": number(newest + 1), "name": name}
+	source := inspection.Object{"version": inspection.Integer(newest + 1), "name": name}
 	for member, v := range def {
 		source[member] = v
 	}
@@ -86,7 +86,7 @@ func (s *Service) PublishTarget(ctx context.Context, by inspection.UserID, id st
 }
 
 func (s *Service) publishRow(ctx context.Context, by inspection.UserID, c inspection.Collection, id string, doc inspection.Object, check func(*Reference, inspection.Object) error) (Published, error) {
-	seen, _ := integer(object(doc["server"])["rev"])
+	seen, _ := inspection.RevOf(doc)
 	row := inspection.ClientOwned(doc)
 	return s.publish(ctx, by, c, func(ref *Reference) (string, inspection.Object, error) {
 		if row["id"] == nil {
@@ -97,7 +97,7 @@ func (s *Service) publishRow(ctx context.Context, by inspection.UserID, c inspec
 		}
 		return id, row, check(ref, row)
 	}, func(before, _ inspection.Object) error {
-		if rev, _ := integer(object(before["server"])["rev"]); rev != seen {
+		if rev, _ := inspection.RevOf(before); rev != seen {
 			return inspection.Errorf(inspection.CodeStale, "The row is at revision %d, and you send revision %d as server.rev. Read it again.", rev, seen)
 		}
 		return nil
@@ -167,11 +167,8 @@ func (s *Service) appendReference(ctx context.Context, by inspection.UserID, hea
 		at = head.At
 	}
 	e := seedEntry(ReferenceDocument{c, id, doc}, head.Seq+1, at)
-	whole := inspection.ClientOwned(doc)
-	whole["server"] = inspection.Object{
-		"rev": number(rev), "seq": number(e.Seq), "changed_at": stamp(at), "changed_by": string(by),
-	}
-	e.Rev, e.Actor, e.Doc = rev, by, inspection.AppendJSON(nil, whole)
+	server := inspection.Server{Rev: rev, Seq: e.Seq, ChangedAt: inspection.StampOf(at), ChangedBy: inspection.Some(by)}
+	e.Rev, e.Actor, e.Doc = rev, by, server.AppendWith(nil, doc)
 	if len(e.Doc) > inspection.MaxDocumentBytes {
 		return Published{}, inspection.Errorf(inspection.CodeBadDocument, "The document is larger than 1 MiB.")
 	}
@@ -254,7 +251,7 @@ func checkTarget(ref *Reference, row inspection.Object) error {
 		return badRow("topic", "must be the name of a template")
 	case !ref.Areas[inspection.Area(area)]:
 		return badRow("area", "must be the code of an area that is known here")
-	case !slices.Contains(periods, stringOf(row["period"])):
+	case !slices.Contains(periods, row.Text("period")):
 		return badRow("period", "must be month or half_month")
 	}
 	asked := 0
@@ -262,7 +259,7 @@ func checkTarget(ref *Reference, row inspection.Object) error {
 		if row[name] == nil {
 			continue
 		}
-		if n, ok := integer(row[name]); !ok || n < 1 || n > 1_000_000 {
+		if n, ok := row.Int(name); !ok || n < 1 || n > 1_000_000 {
 			return badRow(name, "must be a whole number from 1 to "+strconv.Itoa(1_000_000))
 		}
 		asked++

@@ -74,7 +74,7 @@ func (a *PullAnswer) AppendJSON(dst []byte) []byte {
 	}
 	rest := inspection.AppendJSON(nil, inspection.Object{
 		"checkpoint": a.Checkpoint, "more": a.More, "areas": areaTexts(a.Areas),
-		"revoked": areaTexts(a.Revoked), "horizon": horizon, "server_time": stamp(a.ServerTime),
+		"revoked": areaTexts(a.Revoked), "horizon": horizon, "server_time": string(inspection.StampOf(a.ServerTime)),
 	})
 	return append(append(dst, `],`...), rest[1:]...)
 }

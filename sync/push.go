@@ -49,7 +49,7 @@ func (a *PushAnswer) AppendJSON(dst []byte) []byte {
 		dst = a.Results[i].AppendJSON(dst)
 	}
 	dst = append(dst, `],"server_time":`...)
-	return append(inspection.AppendString(dst, stamp(a.ServerTime)), '}')
+	return append(inspection.AppendString(dst, string(inspection.StampOf(a.ServerTime))), '}')
 }
 
 // PushAnswer has one result per mutation, in order.
@@ -73,10 +73,7 @@ func (s *Service) Push(ctx context.Context, principal *inspection.Principal, b *
 	room.Store(maxAnswerBytes)
 	offset := clockOffset(received, b.DeviceTime)
 	for i := range b.Mutations {
-		items[i] = &item{m: &b.Mutations[i], principal: principal, room: room}
-		if offset != nil {
-			items[i].offset = number(*offset)
-		}
+		items[i] = &item{m: &b.Mutations[i], principal: principal, room: room, offset: offset}
 	}
 	if err := s.keep(ctx, items); err != nil {
 		return nil, err

@@ -32,9 +32,9 @@ func (d *decider) setAside(it *item) outcome {
 	e := d.entry(it, cur, store.KindQuarantine, store.Rejected)
 	e.Collection, e.ID = inspection.Quarantine, id
 	e.Code, e.Detail = it.reject.Code, it.reject.Detail
-	held := d.held(it, e)
-	index := store.IndexOf(e.Collection, held)
-	e.Doc, e.Index = inspection.AppendJSON(nil, held), &index
+	held, server := d.held(it, e), inspection.Server{Rev: e.Rev, Seq: e.Seq}
+	index := store.IndexOfParts(e.Collection, held, &server)
+	e.Doc, e.Index = server.AppendWith(nil, held), &index
 	d.addEntry(*e, cur)
 	d.known[id] = cur
 	return outcome{status: store.Rejected, rev: e.Rev, seq: e.Seq, code: e.Code, detail: e.Detail}
@@ -59,11 +59,10 @@ func (d *decider) forget(it *item) outcome {
 func (d *decider) held(it *item, e *store.Entry) inspection.Object {
 	doc := inspection.Object{
 		"id": string(e.ID), "state": "held", "code": string(e.Code), "detail": e.Detail,
-		"user": string(e.Actor), "device": string(e.Device), "n": number(e.N),
+		"user": string(e.Actor), "device": string(e.Device), "n": inspection.Integer(e.N),
 		"collection": string(it.m.Collection), "document": it.m.SentID,
-		"area": text(string(it.m.area())), "received_at": stamp(e.At),
-		"bytes":  number(int64(len(it.m.Raw))),
-		"server": inspection.Object{"rev": number(e.Rev), "seq": number(e.Seq)},
+		"area": inspection.TextOrNull(string(it.m.area())), "received_at": string(inspection.StampOf(e.At)),
+		"bytes": inspection.Integer(int64(len(it.m.Raw))),
 	}
 	if tooDeepToEmbed(it.m.Raw) {
 		doc["mutation_base64"] = base64.StdEncoding.EncodeToString(it.m.Raw)

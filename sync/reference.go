@@ -89,10 +89,10 @@ func (s *Service) trySeed(ctx context.Context, docs []ReferenceDocument) (int, e
 func seedEntry(d ReferenceDocument, seq int64, at time.Time) store.Entry {
 	doc := inspection.ClientOwned(d.Doc)
 	doc["id"] = d.ID
-	doc["server"] = inspection.Object{"rev": number(1), "seq": number(seq), "changed_at": stamp(at)}
+	server := inspection.Server{Rev: 1, Seq: seq, ChangedAt: inspection.StampOf(at)}
 	return store.Entry{
 		Seq: seq, Collection: d.Collection, ID: referenceID(d.Collection, d.ID), Rev: 1,
-		Kind: store.KindReference, At: at, Doc: inspection.AppendJSON(nil, doc),
+		Kind: store.KindReference, At: at, Doc: server.AppendWith(nil, doc),
 	}
 }
 

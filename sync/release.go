@@ -32,7 +32,7 @@ func (s *Service) Release(ctx context.Context, principal *inspection.Principal, 
 	if err != nil {
 		return Result{}, nil, err
 	}
-	owner := inspection.Device{User: inspection.UserID(stringOf(doc["user"]))}
+	owner := inspection.Device{User: inspection.UserID(doc.Text("user"))}
 	it := &item{m: &m, principal: inspection.NewPrincipal(principal.Role, owner, principal.Areas()...)}
 	area, err := s.pushAgain(ctx, it)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Service) Release(ctx context.Context, principal *inspection.Principal, 
 	}
 	result := answer([]*item{it}, s.now()).Results[0]
 	outcome := inspection.Object{
-		"status": string(result.Status), "rev": number(*result.Rev), "seq": number(*result.Seq), "area": string(area),
+		"status": string(result.Status), "rev": inspection.Integer(*result.Rev), "seq": inspection.Integer(*result.Seq), "area": string(area),
 	}
 	after, err := s.settleQuarantine(ctx, principal.Device.User, id, Released, outcome, nil)
 	return result, after, err
@@ -52,7 +52,7 @@ func (s *Service) Discard(ctx context.Context, principal *inspection.Principal, 
 	if _, _, err := s.quarantined(ctx, id); err != nil {
 		return nil, err
 	}
-	return s.settleQuarantine(ctx, principal.Device.User, id, Discarded, nil, text(comment))
+	return s.settleQuarantine(ctx, principal.Device.User, id, Discarded, nil, inspection.TextOrNull(comment))
 }
 
 // quarantined returns what is still held under the id.
@@ -76,7 +76,7 @@ func notSettled(doc inspection.Object) error {
 	if doc["state"] == Held {
 		return nil
 	}
-	return inspection.Errorf(inspection.CodeConflict, "This was %s before.", stringOf(doc["state"]))
+	return inspection.Errorf(inspection.CodeConflict, "This was %s before.", doc.Text("state"))
 }
 
 // heldMutation decodes the mutation as it was sent.
@@ -149,7 +149,7 @@ func (s *Service) settleQuarantine(ctx context.Context, by inspection.UserID, id
 			d.Client["state"] = state
 			delete(d.Client, "mutation")
 			delete(d.Client, "mutation_base64")
-			settled := inspection.Object{"by": string(by), "at": stamp(at), "comment": comment}
+			settled := inspection.Object{"by": string(by), "at": string(inspection.StampOf(at)), "comment": comment}
 			for name, v := range outcome {
 				settled[name] = v
 			}

@@ -168,12 +168,12 @@ func TestReleaseRefused(t *testing.T) {
 func TestTasksOfPhones(t *testing.T) {
 	w := newWorld(t)
 	p, id := w.phone("li", street), newID()
-	task := func(state string) {
+	task := func(state inspection.TaskState) {
 		_, err := w.sync.Act(w.ctx, sync.Act{
 			Area: street, IDs: []inspection.DocID{inspection.DocID(id)}, By: "boss", Kind: store.KindReview,
 			Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
 				d := drafts[inspection.DocID(id)]
-				d.Server["state"] = state
+				d.Server.State = state
 				if d.Record.Rev == 0 {
 					d.Create(inspection.Tasks, inspection.Object{"id": id, "area": string(street), "title": "x"})
 				}
@@ -186,7 +186,7 @@ func TestTasksOfPhones(t *testing.T) {
 		}
 	}
 	for n, c := range []struct {
-		before, after string
+		before, after inspection.TaskState
 		doc           edit
 		status        store.Status
 	}{
@@ -199,7 +199,7 @@ func TestTasksOfPhones(t *testing.T) {
 	} {
 		task(c.before)
 		r := p.one(c.status, in("tasks", p.put(id, w.record(id).Rev, c.doc)))
-		if got := at(t, r.Doc, "server", "state"); got != `"`+c.after+`"` {
+		if got := at(t, r.Doc, "server", "state"); got != `"`+string(c.after)+`"` {
 			t.Errorf("%d: %s is %s, want %s", n, c.before, got, c.after)
 		}
 	}

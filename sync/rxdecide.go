@@ -135,10 +135,9 @@ func (it *item) lastState(from base) inspection.Object {
 
 // nothingNew reports whether a row brings nothing: no value went in, and those
 // that clash were recorded for this phone before.
-func (it *item) nothingNew(server inspection.Object, clashes ...inspection.Clash) bool {
-	list, _ := server["conflicts"].([]any)
+func (it *item) nothingNew(server *inspection.Server, clashes ...inspection.Clash) bool {
 	for _, c := range clashes {
-		if !isRecorded(list, c.Pointer(), c.Offered, it.principal.Device.ID) {
+		if !isRecorded(server.Conflicts, c.Pointer(), c.Offered, it.principal.Device.ID) {
 			return false
 		}
 	}

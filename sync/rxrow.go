@@ -54,9 +54,9 @@ func DecodeRows(c inspection.Collection, body []byte) ([]Mutation, error) {
 // decodeRow turns a row into the mutation that a phone without RxDB would have
 // sent: what lies in quarantine can be released like any other.
 func decodeRow(c inspection.Collection, o inspection.Object) Mutation {
-	assumed, _ := o["assumedMasterState"].(inspection.Object)
-	base, _ := integer(object(assumed["server"])["rev"])
-	sent := inspection.Object{"n": number(0), "collection": string(c), "base": number(max(base, 0))}
+	assumed := o.Object("assumedMasterState")
+	base, _ := inspection.RevOf(assumed)
+	sent := inspection.Object{"n": inspection.Integer(0), "collection": string(c), "base": inspection.Integer(max(base, 0))}
 	sent["op"], sent["doc"] = string(OpPut), o["newDocumentState"]
 	state, isObject := o["newDocumentState"].(inspection.Object)
 	if isObject {
@@ -75,7 +75,7 @@ func decodeRow(c inspection.Collection, o inspection.Object) Mutation {
 
 func newRow(state, assumed inspection.Object) *Row {
 	r := &Row{Sent: clientState(state), Rev: -1, AssumedDeleted: assumed["_deleted"] == true}
-	if rev, ok := integer(object(state["server"])["rev"]); ok {
+	if rev, ok := inspection.RevOf(state); ok {
 		r.Rev = rev
 	}
 	if assumed != nil {

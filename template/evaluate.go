@@ -153,7 +153,7 @@ func verdictOf(findings []inspection.Finding) inspection.Verdict {
 	}
 	for _, v := range order {
 		for _, f := range findings {
-			if f.Level == levelFail && f.Result == v {
+			if f.Level == inspection.LevelFail && f.Result == v {
 				return v
 			}
 		}

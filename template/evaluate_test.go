@@ -60,9 +60,9 @@ func TestVerdictPrecedence(t *testing.T) {
 	} {
 		var findings []inspection.Finding
 		for _, r := range c.results {
-			f := inspection.Finding{Result: r, Level: levelFail}
+			f := inspection.Finding{Result: r, Level: inspection.LevelFail}
 			if rest, warn := strings.CutPrefix(string(r), "!"); warn {
-				f = inspection.Finding{Result: inspection.Verdict(rest), Level: levelWarn}
+				f = inspection.Finding{Result: inspection.Verdict(rest), Level: inspection.LevelWarn}
 			}
 			findings = append(findings, f)
 		}

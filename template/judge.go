@@ -209,7 +209,7 @@ func (r *rule) sayComparison(f *inspection.Finding, l *Limit, holds bool) {
 
 // sayFail words a failure: people in the field have no power to penalise.
 func (r *rule) sayFail(f *inspection.Finding, zh, en string, say text) {
-	if r.Level == levelWarn {
+	if r.Level == inspection.LevelWarn {
 		f.Message, f.MessageEN = "提示："+say.ZH, "Note: "+say.EN+"."
 		return
 	}

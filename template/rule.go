@@ -4,12 +4,8 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
-)
 
-// The levels of a rule: one decides the verdict, the other advises.
-const (
-	levelFail = "fail"
-	levelWarn = "warn"
+	"gridpatrol/inspection"
 )
 
 // rule is a compiled rule. It either compares an observed value with a limit
@@ -52,14 +48,14 @@ func (t *Template) compileRule(env *cel.Env, def ruleDef) (*rule, error) {
 
 func checkRule(where string, r *rule) error {
 	if r.Level == "" {
-		r.Level = levelFail
+		r.Level = inspection.LevelFail
 	}
 	switch {
 	case !namePattern.MatchString(r.Name):
 		return bad("%s: the name is not lower-case letters, digits and underscores", where)
 	case !r.Label.complete() || r.Fail != nil && !r.Fail.complete():
 		return bad("%s: label and fail need zh and en", where)
-	case r.Level != levelFail && r.Level != levelWarn:
+	case r.Level != inspection.LevelFail && r.Level != inspection.LevelWarn:
 		return bad("%s: level is fail or warn", where)
 	case (r.Limit == "") == (r.Check == ""):
 		return bad("%s: needs either limit or check", where)
