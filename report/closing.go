@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store"
 	"gridpatrol/store/asof"
 )
 
@@ -32,57 +34,9 @@ func closingID(w Window, area inspection.Area) string {
 	return w.Month + "/" + string(w.Kind) + "/" + string(area)
 }
 
-func closingOf(doc inspection.Object) (*Closing, error) {
+func readClosing(doc inspection.Object) (*Closing, error) {
 	c := &Closing{}
 	return c, json.Unmarshal(inspection.AppendJSON(nil, doc), c)
-}
-
-// closing returns the closing of the window in the scope, if there is one at
-// the position.
-func (rc *Context) closing(w Window) *Closing {
-	if len(rc.Scope) != 1 {
-		return nil
-	}
-	return rc.Reference.closings[closingID(w, rc.Scope[0])]
-}
-
-// servedClosing returns the closing that answers the query: the window is
-// closed, and asked for as of now or as of its closing.
-func (s *Service) servedClosing(ctx context.Context, rc *Context, q JointQuery) (*Closing, error) {
-	if q.AsOf == "" || len(rc.Scope) != 1 {
-		return rc.closing(q.Window), nil
-	}
-	// The closing itself came after the position that it names.
-	id := inspection.DocID(string(inspection.Closings) + "/" + closingID(q.Window, rc.Scope[0]))
-	records, err := s.store.Records(ctx, []inspection.DocID{id})
-	record := records[id]
-	if err != nil || record.Rev == 0 {
-		return nil, err
-	}
-	doc, err := inspection.ParseObject(record.Doc)
-	if err != nil {
-		return nil, err
-	}
-	c, err := closingOf(doc)
-	if err != nil || !c.AsOf.Same(rc.Position) {
-		return nil, err
-	}
-	return c, nil
-}
-
-// stored returns the report as it was when the window was closed.
-func (s *Service) stored(ctx context.Context, c *Closing) (*Joint, error) {
-	f, err := s.openKept(ctx, c.Files[JSON])
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(f)
-	if err != nil {
-		return nil, err
-	}
-	j := &Joint{}
-	return j, json.Unmarshal(b, j)
 }
 
 // Close closes a window of one area: its numbers as of now, with the files in
@@ -93,15 +47,15 @@ func (s *Service) Close(ctx context.Context, by inspection.UserID, w Window, are
 	if s.now().Before(w.To) {
 		return nil, inspection.Errorf(inspection.CodeWindowOpen, "The window ends at %s. Close it after that; until then export it as it stands.", Stamp(w.To))
 	}
-	rc, err := s.begin(ctx, []inspection.Area{area}, "")
+	rc, err := s.begin(ctx, JointQuery{Window: w, Scope: []inspection.Area{area}})
 	if err != nil {
 		return nil, err
 	}
 	defer s.end()
-	if rc.closing(w) != nil {
+	if rc.closing != nil {
 		return nil, alreadyClosed()
 	}
-	c, err := s.seal(ctx, rc, w)
+	c, err := s.seal(ctx, rc)
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +80,8 @@ func alreadyClosed() error {
 }
 
 // seal makes all files of a window while it is counted once, and keeps them.
-func (s *Service) seal(ctx context.Context, rc *Context, w Window) (c *Closing, err error) {
-	c = &Closing{Window: w, AsOf: rc.Position, Files: map[string]*FileMark{}}
+func (s *Service) seal(ctx context.Context, rc *Context) (c *Closing, err error) {
+	c = &Closing{Window: rc.Window, AsOf: rc.Position, Files: map[string]*FileMark{}}
 	if c.Heads, err = rc.ChainHeads(ctx); err != nil {
 		return nil, err
 	}
@@ -144,7 +98,7 @@ func (s *Service) seal(ctx context.Context, rc *Context, w Window) (c *Closing, 
 		}
 		made = append(made, output{format, f})
 	}
-	j, err := rc.write(ctx, w, made, nil)
+	j, err := rc.write(ctx, made, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -157,4 +111,41 @@ func (s *Service) seal(ctx context.Context, rc *Context, w Window) (c *Closing, 
 		c.Files[o.format.Name()] = &mark
 	}
 	return c, nil
+}
+
+// partBytes is the size of the rows that a kept file is cut into: far below
+// what a row may hold on any engine.
+const partBytes = 1 << 20
+
+// FileMark names a kept file by what is in it.
+type FileMark struct {
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+}
+
+func partKey(sum string, part int64) string { return fmt.Sprintf("%s/%06d", sum, part) }
+
+// keep stores a file in parts. A file is named by its content, so one that is
+// there already, whole or in part, is completed.
+func keep(ctx context.Context, st Store, f *Scratch) (FileMark, error) {
+	mark := FileMark{SHA256: f.sum(), Bytes: f.size}
+	if err := f.rewind(); err != nil {
+		return mark, err
+	}
+	buf := make([]byte, partBytes)
+	for part := int64(0); ; part++ {
+		n, err := io.ReadFull(f.file, buf)
+		if n > 0 {
+			_, put := st.Put(ctx, store.TableFiles, store.Row{Key: partKey(mark.SHA256, part), Value: buf[:n]})
+			if put != nil && !errors.Is(put, store.ErrStale) {
+				return mark, fmt.Errorf("keeping a file: %w", put)
+			}
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return mark, nil
+		}
+		if err != nil {
+			return mark, err
+		}
+	}
 }

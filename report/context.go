@@ -2,15 +2,15 @@ package report
 
 import (
 	"context"
-	"slices"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store/asof"
 )
 
-// Context is what a report is about: some areas, a position, and what was
-// known there.
+// Context is what a report is about: a window, some areas, a position, and what
+// was known there.
 type Context struct {
+	Window Window
 	// Scope is the areas that were asked for, sorted; those that lie in another
 	// one of them are left out.
 	Scope     []inspection.Area
@@ -18,6 +18,9 @@ type Context struct {
 	Reference *Reference
 
 	areas    []inspection.Area // the known ones in the scope, sorted
+	targets  targets           // of the window
+	closing  *Closing          // of the window, nil if it was open at the position
+	before   *Context          // the same of the window before, to compare with
 	snapshot *asof.Snapshot
 	store    Store
 }
@@ -25,18 +28,13 @@ type Context struct {
 // begin waits until a report may be made and finds out what it is about. Whoever
 // began without an error ends. Returns CodeBadAsOf, CodeAsOfReset, and
 // CodeBadParameter for a scope that is not known.
-func (s *Service) begin(ctx context.Context, scope []inspection.Area, asOf string) (*Context, error) {
+func (s *Service) begin(ctx context.Context, q JointQuery) (*Context, error) {
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	p, err := asof.Resolve(ctx, s.store, asOf, s.now())
-	if err != nil {
-		s.end()
-		return nil, err
-	}
-	rc, err := s.contextAt(ctx, scope, p)
+	rc, err := s.contextOf(ctx, q)
 	if err != nil {
 		s.end()
 	}
@@ -45,49 +43,41 @@ func (s *Service) begin(ctx context.Context, scope []inspection.Area, asOf strin
 
 func (s *Service) end() { <-s.slots }
 
-// contextAt is the context of a report at a position. No scope means all areas
-// that were known.
-func (s *Service) contextAt(ctx context.Context, scope []inspection.Area, p *asof.Position) (*Context, error) {
+func (s *Service) contextOf(ctx context.Context, q JointQuery) (*Context, error) {
+	p := q.at
+	if p == nil {
+		var err error
+		if p, err = asof.Resolve(ctx, s.store, q.AsOf, s.now()); err != nil {
+			return nil, err
+		}
+	}
 	ref, err := s.references.at(ctx, s.store, p.Seqs[inspection.ReferenceArea])
 	if err != nil {
 		return nil, err
 	}
+	scope := q.Scope
 	if len(scope) == 0 {
 		scope = ref.roots()
 	}
 	areas, districts := ref.under(scope), ref.under(districtsOf(scope))
-	if err := p.Cover(ctx, districts); err != nil {
+	scope = outermost(scope)
+	snapshot, err := asof.New(ctx, s.store, p, districts, inspection.Inspections, inspection.Sessions, inspection.Tasks)
+	if err != nil {
 		return nil, err
 	}
 	if len(areas) == 0 {
 		return nil, inspection.Errorf(inspection.CodeBadParameter, "No area of this code was known then. Name one of the areas collection.")
 	}
-	return &Context{
-		Scope: outermost(scope), Position: p, Reference: ref, areas: areas,
-		snapshot: asof.New(s.store, p, counted...), store: s.store,
-	}, nil
-}
-
-// counted are the collections that reports count.
-var counted = []inspection.Collection{inspection.Inspections, inspection.Sessions, inspection.Tasks}
-
-// districtsOf are the districts that the areas lie in, of a larger one itself:
-// inspections count in sessions of their own district only.
-func districtsOf(scope []inspection.Area) []inspection.Area {
-	const districtDigits = 6
-	list := make([]inspection.Area, len(scope))
-	for i, a := range scope {
-		list[i] = a[:min(len(a), districtDigits)]
+	rc := &Context{
+		Window: q.Window, Scope: scope, Position: p, Reference: ref, areas: areas, snapshot: snapshot, store: s.store,
 	}
-	return list
-}
-
-// outermost drops areas that lie in another one of the list, and sorts it.
-func outermost(scope []inspection.Area) []inspection.Area {
-	list := slices.Compact(slices.Sorted(slices.Values(scope)))
-	return slices.DeleteFunc(slices.Clone(list), func(a inspection.Area) bool {
-		return slices.ContainsFunc(list, func(b inspection.Area) bool { return a != b && b.Covers(a) })
-	})
+	before := *rc
+	before.Window = q.Window.Before()
+	for _, c := range []*Context{rc, &before} {
+		c.targets, c.closing = ref.targetsOf(c.Window.period()), ref.closingOf(c.Window, scope)
+	}
+	rc.before = &before
+	return rc, nil
 }
 
 // ChainHeads reads the ends of the logs at the report's position: on paper they

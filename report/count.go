@@ -60,7 +60,7 @@ const clockTolerance = 10 * 60 // seconds
 // clockSuspect tells whether the session came from a phone whose clock was off,
 // and by how much: server minus device in seconds.
 func (s *Session) clockSuspect() (offset int64, suspect bool) {
-	offset, known := s.Server().Int("clock_offset_s")
+	offset, known := s.Doc.Object("server").Int("clock_offset_s")
 	return offset, known && (offset > clockTolerance || offset < -clockTolerance)
 }
 
@@ -81,7 +81,7 @@ type Check struct {
 }
 
 func checkOf(d asof.Document) Check {
-	server := d.Server()
+	server := d.Doc.Object("server")
 	c := Check{
 		Document: d, Template: d.Doc.Text("template"),
 		Verdict: inspection.Verdict(server.Text("verdict")), LeadUnit: server.Text("lead_unit"),
@@ -127,12 +127,12 @@ type Count struct {
 }
 
 // Lines takes the lines of a report, in an order that is always the same:
-// sessions by their start, each after its inspections; then the violations
-// without a session.
+// sessions by their start, each after its inspections; then the inspections
+// without a session, of the joint report those that are violations.
 type Lines interface {
 	Check(s *Session, c *Check, o Outcome) error
 	Session(s *Session, n Count) error
-	Violation(c *Check) error
+	WithoutSession(c *Check) error
 }
 
 // broadcast passes lines to several takers.
@@ -158,10 +158,10 @@ func (b broadcast) Session(s *Session, n Count) error {
 	return nil
 }
 
-// Violation implements Lines.
-func (b broadcast) Violation(c *Check) error {
+// WithoutSession implements Lines.
+func (b broadcast) WithoutSession(c *Check) error {
 	for _, to := range b {
-		if err := to.Violation(c); err != nil {
+		if err := to.WithoutSession(c); err != nil {
 			return err
 		}
 	}
@@ -178,28 +178,18 @@ type totals struct {
 	suspect  []Session
 }
 
-// count counts the sessions of the window. Whoever takes their lines gets the
-// violations without a session after them.
-func (rc *Context) count(ctx context.Context, w Window, to broadcast, progress Progress) (*totals, error) {
-	counted, err := rc.countSessions(ctx, w, to, progress)
-	if err == nil && len(to) > 0 {
-		err = rc.withoutSession(ctx, w, inspection.Fail, to.Violation)
-	}
-	return counted, err
-}
-
-// countSessions counts the sessions of the window with all that is in them, and
-// passes their lines on.
-func (rc *Context) countSessions(ctx context.Context, w Window, to broadcast, progress Progress) (*totals, error) {
-	refs, err := rc.snapshot.List(ctx, store.ListQuery{
-		Areas: rc.areas, Collection: inspection.Sessions, From: w.From, To: w.To,
-	})
+// count counts the sessions of the window with all that is in them. Whoever
+// takes their lines gets after them the inspections of a verdict, "" for any,
+// that have no session.
+func (rc *Context) count(ctx context.Context, verdict inspection.Verdict, to broadcast, progress Progress) (*totals, error) {
+	q := store.ListQuery{Areas: rc.areas, Collection: inspection.Sessions, From: rc.Window.From, To: rc.Window.To}
+	sessions, err := rc.snapshot.Find(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	all := &totals{byArea: map[inspection.Area]map[string]*Count{}}
 	done := 0
-	for docs, err := range rc.snapshot.Pages(ctx, refs) {
+	for docs, err := range rc.snapshot.Pages(ctx, sessions) {
 		if err != nil {
 			return nil, err
 		}
@@ -211,11 +201,14 @@ func (rc *Context) countSessions(ctx context.Context, w Window, to broadcast, pr
 			}
 			all.add(&s, n)
 			if done++; progress != nil {
-				progress(done, len(refs))
+				progress(done, len(sessions))
 			}
 		}
 	}
-	return all, nil
+	if len(to) > 0 {
+		err = rc.withoutSession(ctx, verdict, to)
+	}
+	return all, err
 }
 
 // maxBuffered is how many inspections of a session stay in memory while they
@@ -358,12 +351,12 @@ func (c *Count) add(d Count) {
 	}
 }
 
-// withoutSession visits the inspections of a verdict ("" is any) that are valid
-// and in the window by their own time, oldest first: one that names a session
-// belongs where the session is.
-func (rc *Context) withoutSession(ctx context.Context, w Window, verdict inspection.Verdict, visit func(*Check) error) error {
-	refs, err := rc.snapshot.List(ctx, store.ListQuery{
-		Areas: rc.areas, Collection: inspection.Inspections, Verdict: string(verdict), From: w.From, To: w.To,
+// withoutSession passes on the inspections of a verdict that are valid and in
+// the window by their own time, oldest first: one that names a session belongs
+// where the session is.
+func (rc *Context) withoutSession(ctx context.Context, verdict inspection.Verdict, to broadcast) error {
+	refs, err := rc.snapshot.Find(ctx, store.ListQuery{
+		Areas: rc.areas, Collection: inspection.Inspections, Verdict: string(verdict), From: rc.Window.From, To: rc.Window.To,
 	})
 	if err != nil {
 		return err
@@ -388,7 +381,7 @@ func (rc *Context) withoutSession(ctx context.Context, w Window, verdict inspect
 			if _, there := sessions[checks[i].Session]; there || !checks[i].Valid {
 				continue
 			}
-			if err := visit(&checks[i]); err != nil {
+			if err := to.WithoutSession(&checks[i]); err != nil {
 				return err
 			}
 		}

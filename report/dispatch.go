@@ -61,19 +61,16 @@ func (s *Service) dispatch(ctx context.Context, q JointQuery) (*Context, *Dispat
 	if !q.Window.Kind.half() {
 		return nil, nil, inspection.Errorf(inspection.CodeBadParameter, "The parameter window must be first_half or second_half: the units are called on every half month.")
 	}
-	rc, err := s.begin(ctx, q.Scope, q.AsOf)
+	rc, err := s.begin(ctx, q)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer s.end()
 	t := &unitTally{units: map[string]*UnitProgress{}, rc: rc}
-	if _, err := rc.countSessions(ctx, q.Window, broadcast{t}, q.Progress); err != nil {
+	if _, err := rc.count(ctx, "", broadcast{t}, q.Progress); err != nil {
 		return nil, nil, err
 	}
-	if err := rc.withoutSession(ctx, q.Window, "", t.Violation); err != nil {
-		return nil, nil, err
-	}
-	if err := t.countTasks(ctx, q.Window); err != nil {
+	if err := t.countTasks(ctx); err != nil {
 		return nil, nil, err
 	}
 	return rc, &Dispatch{Window: q.Window, Areas: rc.Scope, AsOf: rc.Position, Units: t.list()}, nil
@@ -95,7 +92,7 @@ func (t *unitTally) of(unit string) *UnitProgress {
 // Check implements Lines.
 func (t *unitTally) Check(_ *Session, c *Check, _ Outcome) error {
 	if c.Valid {
-		return t.Violation(c)
+		return t.WithoutSession(c)
 	}
 	return nil
 }
@@ -106,8 +103,8 @@ func (t *unitTally) Session(s *Session, n Count) error {
 	return nil
 }
 
-// Violation implements Lines. It counts an inspection, whatever its verdict.
-func (t *unitTally) Violation(c *Check) error {
+// WithoutSession implements Lines. It counts an inspection, whatever its verdict.
+func (t *unitTally) WithoutSession(c *Check) error {
 	u := t.of(c.LeadUnit)
 	u.Inspections++
 	if c.Verdict == inspection.Fail {
@@ -124,11 +121,12 @@ func (t *unitTally) Violation(c *Check) error {
 }
 
 // countTasks counts the tasks of the areas, whenever they were made.
-func (t *unitTally) countTasks(ctx context.Context, w Window) error {
-	refs, err := t.rc.snapshot.List(ctx, store.ListQuery{Areas: t.rc.areas, Collection: inspection.Tasks})
+func (t *unitTally) countTasks(ctx context.Context) error {
+	refs, err := t.rc.snapshot.Find(ctx, store.ListQuery{Areas: t.rc.areas, Collection: inspection.Tasks})
 	if err != nil {
 		return err
 	}
+	w := t.rc.Window
 	end := w.To
 	if at := t.rc.Position.At; at.Before(end) {
 		end = at
@@ -146,7 +144,7 @@ func (t *unitTally) countTasks(ctx context.Context, w Window) error {
 
 // add counts one task.
 func (p *TaskProgress) add(d *asof.Document, w Window, end time.Time) {
-	server := d.Server()
+	server := d.Doc.Object("server")
 	if due := dayOf(d.Doc.Text("due")); !due.IsZero() && w.Holds(due) {
 		p.Due++
 	}

@@ -6,10 +6,10 @@
 // it: the same position gives the same numbers for ever. A closed window keeps
 // its files as they were, and what changed since is told apart.
 //
-// Counting goes in phases: context.go finds out what a report is about,
-// reference.go reads the reference data there, count.go the sessions and what is
-// in them, and joint.go words what was counted. since.go compares that with a
-// closing.
+// A report is made in phases: context.go finds out what it is about, with the
+// reference data of reference.go; count.go reads and counts the sessions and what
+// is in them; joint.go words what was counted; closed.go compares that with what a
+// closing kept.
 package report
 
 import (

@@ -16,9 +16,9 @@ type Format interface {
 	// what closings keep them under. It never changes.
 	Name() string
 	MediaType() string
-	// Joint begins a file of the joint report of a window. The same lines and
+	// Joint begins a file of the joint report. The same lines and
 	// the same report must give the same bytes.
-	Joint(rc *Context, w Window, out io.Writer) (Writer, error)
+	Joint(rc *Context, out io.Writer) (Writer, error)
 }
 
 // DispatchFormat is a Format that the half-monthly report can be had in as
@@ -65,16 +65,16 @@ func (s *Service) Export(ctx context.Context, q JointQuery, format string) (*Fil
 	if err != nil {
 		return nil, err
 	}
-	rc, err := s.begin(ctx, q.Scope, q.AsOf)
+	if f.Name() == JSON {
+		return s.exportJSON(ctx, q, f)
+	}
+	rc, err := s.begin(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	defer s.end()
-	if f.Name() == JSON {
-		return s.exportJSON(ctx, rc, q, f)
-	}
 	file := &File{Name: nameOf("joint", q.Window, f), Format: f}
-	closing, err := s.servedClosing(ctx, rc, q)
+	closing, err := s.closingServed(ctx, rc, q.AsOf)
 	if err != nil {
 		return nil, err
 	}
@@ -84,12 +84,12 @@ func (s *Service) Export(ctx context.Context, q JointQuery, format string) (*Fil
 			return file.with(from, closing.AsOf), err
 		}
 		file.Afresh = true
-		if rc, err = s.contextOf(ctx, closing); err != nil {
+		if rc, err = s.contextOfClosing(ctx, closing); err != nil {
 			return nil, err
 		}
 	}
 	made, err := s.make(func(to *Scratch) error {
-		_, err := rc.write(ctx, q.Window, []output{{f, to}}, q.Progress)
+		_, err := rc.write(ctx, []output{{f, to}}, q.Progress)
 		return err
 	})
 	return file.with(made, rc.Position), err
@@ -135,13 +135,12 @@ func (f *File) with(from *Scratch, p *asof.Position) *File {
 	return f
 }
 
-// contextOf is the context of a closing.
-func (s *Service) contextOf(ctx context.Context, c *Closing) (*Context, error) {
+func (s *Service) contextOfClosing(ctx context.Context, c *Closing) (*Context, error) {
 	p := *c.AsOf
 	if err := p.Within(ctx, s.store); err != nil {
 		return nil, err
 	}
-	return s.contextAt(ctx, []inspection.Area{c.Area}, &p)
+	return s.contextOf(ctx, JointQuery{Window: c.Window, Scope: []inspection.Area{c.Area}, at: &p})
 }
 
 // make makes a file.
@@ -159,13 +158,13 @@ func (s *Service) make(write func(to *Scratch) error) (*Scratch, error) {
 	return f, nil
 }
 
-func (s *Service) exportJSON(ctx context.Context, rc *Context, q JointQuery, f Format) (*File, error) {
-	j, err := s.joint(ctx, rc, q)
+func (s *Service) exportJSON(ctx context.Context, q JointQuery, f Format) (*File, error) {
+	rc, j, err := s.joint(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	made, err := s.make(func(to *Scratch) error {
-		wr, err := f.Joint(rc, q.Window, to)
+		wr, err := f.Joint(rc, to)
 		if err != nil {
 			return err
 		}
@@ -182,7 +181,7 @@ type output struct {
 }
 
 // write makes files of a window while it is counted once.
-func (rc *Context) write(ctx context.Context, w Window, to []output, progress Progress) (j *Joint, err error) {
+func (rc *Context) write(ctx context.Context, to []output, progress Progress) (j *Joint, err error) {
 	var lines broadcast
 	var writers []Writer
 	defer func() {
@@ -191,17 +190,17 @@ func (rc *Context) write(ctx context.Context, w Window, to []output, progress Pr
 		}
 	}()
 	for _, o := range to {
-		wr, err := o.format.Joint(rc, w, o.file)
+		wr, err := o.format.Joint(rc, o.file)
 		if err != nil {
 			return nil, err
 		}
 		writers, lines = append(writers, wr), append(lines, wr)
 	}
-	counted, err := rc.count(ctx, w, lines, progress)
+	found, err := rc.count(ctx, inspection.Fail, lines, progress)
 	if err != nil {
 		return nil, err
 	}
-	if j, err = rc.report(ctx, w, counted); err != nil {
+	if j, err = rc.report(ctx, found); err != nil {
 		return nil, err
 	}
 	for _, wr := range writers {

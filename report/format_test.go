@@ -18,7 +18,7 @@ type brief struct{}
 func (brief) Name() string      { return "txt" }
 func (brief) MediaType() string { return "text/plain" }
 
-func (brief) Joint(rc *report.Context, _ report.Window, out io.Writer) (report.Writer, error) {
+func (brief) Joint(rc *report.Context, out io.Writer) (report.Writer, error) {
 	return &briefWriter{out: out, name: rc.Reference.Area(rc.Scope[0])}, nil
 }
 
@@ -34,7 +34,7 @@ func (b *briefWriter) Check(*report.Session, *report.Check, report.Outcome) erro
 }
 
 func (*briefWriter) Session(*report.Session, report.Count) error { return nil }
-func (*briefWriter) Violation(*report.Check) error               { return nil }
+func (*briefWriter) WithoutSession(*report.Check) error          { return nil }
 func (*briefWriter) Close() error                                { return nil }
 
 func (b *briefWriter) Finish(_ context.Context, j *report.Joint) error {

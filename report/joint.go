@@ -17,6 +17,10 @@ type JointQuery struct {
 	Scope    []inspection.Area
 	AsOf     string
 	Progress Progress
+
+	// at is where the report is made, if that was found before: AsOf says
+	// nothing then.
+	at *asof.Position
 }
 
 // Joint is the joint report.
@@ -107,71 +111,72 @@ func (t Topic) Failed() int { return t.Verdicts[inspection.Fail] }
 // Joint counts a window. Of a closed one it is the report as of its closing,
 // with what changed since.
 func (s *Service) Joint(ctx context.Context, q JointQuery) (*Joint, error) {
-	rc, err := s.begin(ctx, q.Scope, q.AsOf)
-	if err != nil {
-		return nil, err
-	}
-	defer s.end()
-	return s.joint(ctx, rc, q)
+	_, j, err := s.joint(ctx, q)
+	return j, err
 }
 
-func (s *Service) joint(ctx context.Context, rc *Context, q JointQuery) (*Joint, error) {
-	served, err := s.servedClosing(ctx, rc, q)
+func (s *Service) joint(ctx context.Context, q JointQuery) (*Context, *Joint, error) {
+	rc, err := s.begin(ctx, q)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if served != nil && q.AsOf != "" {
-		return s.stored(ctx, served)
+	defer s.end()
+	var j *Joint
+	served, err := s.closingServed(ctx, rc, q.AsOf)
+	if err != nil {
+		return nil, nil, err
+	}
+	if served != nil {
+		if j, err = s.kept(ctx, served); err != nil || q.AsOf != "" {
+			return rc, j, err
+		}
 	}
 	now := &manifest{}
 	var to broadcast
-	closing := rc.closing(q.Window)
-	if closing != nil {
+	if rc.closing != nil {
 		to = broadcast{now}
 	}
-	counted, err := rc.count(ctx, q.Window, to, q.Progress)
+	found, err := rc.count(ctx, inspection.Fail, to, q.Progress)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var j *Joint
-	if served != nil {
-		j, err = s.stored(ctx, served)
-	} else {
-		j, err = rc.report(ctx, q.Window, counted)
+	if j == nil {
+		if j, err = rc.report(ctx, found); err != nil {
+			return nil, nil, err
+		}
 	}
-	if err != nil || closing == nil {
-		return j, err
+	if rc.closing != nil {
+		err = s.compare(ctx, rc, j, rc.topics(found), now)
 	}
-	return j, s.compare(ctx, rc, j, closing, rc.topics(q.Window, counted), now)
+	return rc, j, err
 }
 
-// report words what was counted in a window, beside the window before it: that
+// report words what was found in the window, beside the window before it: that
 // is as it was closed, if it was.
-func (rc *Context) report(ctx context.Context, w Window, counted *totals) (*Joint, error) {
-	before := Period{Window: w.Before()}
-	if c := rc.closing(before.Window); c != nil {
+func (rc *Context) report(ctx context.Context, found *totals) (*Joint, error) {
+	before := Period{Window: rc.before.Window}
+	if c := rc.before.closing; c != nil {
 		before.Topics, before.Closed = c.Totals, true
 	} else {
-		then, err := rc.count(ctx, before.Window, nil, nil)
+		then, err := rc.before.count(ctx, "", nil, nil)
 		if err != nil {
 			return nil, err
 		}
-		before.Topics = rc.topics(before.Window, then)
+		before.Topics = rc.before.topics(then)
 	}
 	j := &Joint{
-		Window: w, Areas: rc.Scope, AsOf: rc.Position, Before: before, Topics: rc.topics(w, counted),
+		Window: rc.Window, Areas: rc.Scope, AsOf: rc.Position, Before: before, Topics: rc.topics(found),
 		Streets: []Street{}, Excluded: []Exclusion{}, Late: []Change{}, SuspectClock: []Suspect{},
 	}
-	targets := rc.Reference.targetsOf(w)
-	for _, area := range rc.streets(counted) {
-		j.Streets = append(j.Streets, streetOf(area, j.Topics, counted.byArea[area], targets[area]))
+	for _, area := range rc.streets(found) {
+		j.Streets = append(j.Streets, streetOf(area, j.Topics, found.byArea[area], rc.targets[area]))
 	}
-	for i := range counted.excluded {
-		x := &counted.excluded[i]
+	for i := range found.excluded {
+		x := &found.excluded[i]
 		j.Excluded = append(j.Excluded, Exclusion{x.ID, x.Area, x.Excluded})
 	}
-	for i := range counted.suspect {
-		x := &counted.suspect[i]
+	for i := range found.suspect {
+		x := &found.suspect[i]
 		offset, _ := x.clockSuspect()
 		j.SuspectClock = append(j.SuspectClock, Suspect{x.ID, x.Area, offset})
 	}
@@ -180,14 +185,13 @@ func (rc *Context) report(ctx context.Context, w Window, counted *totals) (*Join
 
 // topics lists what was counted, what was excluded, and what there is a target
 // for, in all areas together. Targets are those of one area.
-func (rc *Context) topics(w Window, counted *totals) []Topic {
+func (rc *Context) topics(found *totals) []Topic {
 	var only inspection.Area
 	if len(rc.Scope) == 1 {
 		only = rc.Scope[0]
 	}
-	targets := rc.Reference.targetsOf(w)[only]
 	sums := map[string]Count{}
-	for _, topics := range counted.byArea {
+	for _, topics := range found.byArea {
 		for name, n := range topics {
 			sum := sums[name]
 			sum.add(*n)
@@ -195,25 +199,25 @@ func (rc *Context) topics(w Window, counted *totals) []Topic {
 		}
 	}
 	names := slices.Collect(maps.Keys(sums))
-	names = slices.AppendSeq(names, maps.Keys(targets))
-	for i := range counted.excluded {
-		names = append(names, counted.excluded[i].Topic)
+	names = slices.AppendSeq(names, maps.Keys(rc.targets[only]))
+	for i := range found.excluded {
+		names = append(names, found.excluded[i].Topic)
 	}
 	slices.Sort(names)
 	list := []Topic{}
 	for _, name := range slices.Compact(names) {
-		list = append(list, topicOf(name, sums[name], targets[name]))
+		list = append(list, topicOf(name, sums[name], rc.targets[only][name]))
 	}
 	return list
 }
 
 // streets lists the areas of the report that have none below them, and others
 // with sessions, sorted.
-func (rc *Context) streets(counted *totals) []inspection.Area {
+func (rc *Context) streets(found *totals) []inspection.Area {
 	list := slices.DeleteFunc(slices.Clone(rc.areas), func(a inspection.Area) bool {
 		return slices.ContainsFunc(rc.areas, func(b inspection.Area) bool { return a != b && a.Covers(b) })
 	})
-	list = slices.AppendSeq(list, maps.Keys(counted.byArea))
+	list = slices.AppendSeq(list, maps.Keys(found.byArea))
 	slices.Sort(list)
 	return slices.Compact(list)
 }

@@ -17,13 +17,14 @@ import (
 // Reference is the reference data at a position, as far as reports use it. It
 // is never changed once it was read.
 type Reference struct {
-	areas  map[inspection.Area]string // code → name
-	units  map[string]string          // id → name
-	people map[string]string          // user id → name
+	areas  map[inspection.Area]string            // code → name
+	below  map[inspection.Area][]inspection.Area // code → the known areas in it
+	units  map[string]string                     // id → name
+	people map[string]string                     // user id → name
 	// checklists are the templates' newest versions by name.
 	checklists map[string]*checklist
 	targets    []Target // sorted by id
-	closings   map[string]*Closing
+	closings   map[closingKey]*Closing
 }
 
 // referenceCache keeps what was read last: at one seq the reference data never
@@ -62,15 +63,15 @@ func (k *referenceCache) at(ctx context.Context, st Store, seq int64) (*Referenc
 
 func referenceOf(docs []asof.Document) (*Reference, error) {
 	r := &Reference{
-		areas: map[inspection.Area]string{}, units: map[string]string{}, people: map[string]string{},
-		checklists: map[string]*checklist{}, closings: map[string]*Closing{},
+		areas: map[inspection.Area]string{}, below: map[inspection.Area][]inspection.Area{}, units: map[string]string{}, people: map[string]string{},
+		checklists: map[string]*checklist{}, closings: map[closingKey]*Closing{},
 	}
 	for _, d := range docs {
 		id := d.Doc.Text("id")
 		name := cmp.Or(d.Doc.Text("name_zh"), d.Doc.Text("name"), id)
 		switch d.Collection {
 		case inspection.Areas:
-			r.areas[inspection.Area(id)] = name
+			r.addArea(inspection.Area(id), name)
 		case inspection.Units:
 			r.units[id] = name
 		case inspection.Users:
@@ -82,31 +83,61 @@ func referenceOf(docs []asof.Document) (*Reference, error) {
 				r.targets = append(r.targets, t)
 			}
 		case inspection.Closings:
-			c, err := closingOf(d.Doc)
+			c, err := readClosing(d.Doc)
 			if err != nil {
 				return nil, fmt.Errorf("closing %s: %w", id, err)
 			}
-			r.closings[c.ID] = c
+			r.closings[closingKey{c.Window.Month, c.Window.Kind, c.Area}] = c
 		}
 	}
 	slices.SortFunc(r.targets, func(a, b Target) int { return cmp.Compare(a.ID, b.ID) })
 	return r, nil
 }
 
-// under lists the areas in one of the scope's, sorted.
-func (r *Reference) under(scope []inspection.Area) []inspection.Area {
-	var list []inspection.Area
-	for a := range r.areas {
-		if a.CoveredBy(scope) {
-			list = append(list, a)
+// levels are the lengths of the codes that an area lies in.
+var levels = []int{2, 4, 6, 9, 12}
+
+// addArea notes a known area under all that it lies in.
+func (r *Reference) addArea(a inspection.Area, name string) {
+	r.areas[a] = name
+	for _, digits := range levels {
+		if a.Valid() && digits <= len(a) {
+			r.below[a[:digits]] = append(r.below[a[:digits]], a)
 		}
 	}
+}
+
+// under lists the known areas in one of the scope's, sorted.
+func (r *Reference) under(scope []inspection.Area) []inspection.Area {
+	var list []inspection.Area
+	for _, a := range scope {
+		list = append(list, r.below[a]...)
+	}
 	slices.Sort(list)
-	return list
+	return slices.Compact(list)
 }
 
 // roots lists the known areas that lie in no other known one.
 func (r *Reference) roots() []inspection.Area { return outermost(slices.Collect(maps.Keys(r.areas))) }
+
+// outermost drops areas that lie in another one of the list, and sorts it.
+func outermost(scope []inspection.Area) []inspection.Area {
+	list := slices.Compact(slices.Sorted(slices.Values(scope)))
+	return slices.DeleteFunc(slices.Clone(list), func(a inspection.Area) bool {
+		return slices.ContainsFunc(list, func(b inspection.Area) bool { return a != b && b.Covers(a) })
+	})
+}
+
+// districtsOf are the districts that the areas lie in, of a larger one itself:
+// inspections count in sessions of their own district only.
+func districtsOf(scope []inspection.Area) []inspection.Area {
+	const districtDigits = 6
+	list := make([]inspection.Area, len(scope))
+	for i, a := range scope {
+		list[i] = a[:min(len(a), districtDigits)]
+	}
+	return list
+}
 
 // Area words an area; of what is not known, the code.
 func (r *Reference) Area(a inspection.Area) string { return cmp.Or(r.areas[a], string(a)) }
@@ -275,18 +306,17 @@ func (t *Target) on(at time.Time) bool {
 	return !at.Before(t.From) && (t.To.IsZero() || at.Before(t.To))
 }
 
-// targetsOf picks the targets of a window, by area and topic: those in force on
-// the first of its month, since a target that changes within a month counts from
-// the next one on. Of several it is the one that began last.
-func (r *Reference) targetsOf(w Window) map[inspection.Area]map[string]*Target {
-	period := "month"
-	if w.Kind.half() {
-		period = "half_month"
-	}
-	best := map[inspection.Area]map[string]*Target{}
+// targets are those of a window, by area and topic.
+type targets map[inspection.Area]map[string]*Target
+
+// targetsOf picks the targets of a window by its period: those in force on the
+// first of its month, since a target that changes within a month counts from the
+// next one on. Of several it is the one that began last.
+func (r *Reference) targetsOf(period string, first time.Time) targets {
+	best := targets{}
 	for i := range r.targets {
 		t := &r.targets[i]
-		if t.Period != period || !t.on(w.First()) {
+		if t.Period != period || !t.on(first) {
 			continue
 		}
 		if best[t.Area] == nil {
@@ -297,4 +327,19 @@ func (r *Reference) targetsOf(w Window) map[inspection.Area]map[string]*Target {
 		}
 	}
 	return best
+}
+
+// closingKey is what there is one closing of.
+type closingKey struct {
+	month string
+	kind  Kind
+	area  inspection.Area
+}
+
+// closingOf returns the closing of a window of one area, if there is one.
+func (r *Reference) closingOf(w Window, scope []inspection.Area) *Closing {
+	if len(scope) != 1 {
+		return nil
+	}
+	return r.closings[closingKey{w.Month, w.Kind, scope[0]}]
 }

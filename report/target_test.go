@@ -55,7 +55,7 @@ func TestTargets(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		if best := ref.targetsOf(w)[inspection.Area(c.area)][TopicVehicles]; best != nil {
+		if best := ref.targetsOf(w.period())[inspection.Area(c.area)][TopicVehicles]; best != nil {
 			got = best.ID
 		}
 		if got != c.want {

@@ -81,6 +81,15 @@ func (w Window) First() time.Time {
 	return t
 }
 
+// period is what targets call a window of this length, and the day by which
+// they are picked: the first of its month.
+func (w Window) period() (name string, first time.Time) {
+	if w.Kind.half() {
+		return "half_month", w.First()
+	}
+	return "month", w.First()
+}
+
 // Holds reports whether t lies in the window.
 func (w Window) Holds(t time.Time) bool { return !t.Before(w.From) && t.Before(w.To) }
 

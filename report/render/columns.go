@@ -93,9 +93,9 @@ func sessionColumns(rc *report.Context) []column {
 		{"疑似问题", 7, asNumber, func(l *line) any { return l.count.Verdicts[inspection.Fail] }},
 		words("是否计入", 7, func(l *line) string { return yesNo(l.session.Excluded == "") }),
 		texts("未计入原因", 21, func(l *line) string { return wordOf(reasonWords, l.session.Excluded) }),
-		{"手机时钟偏差（秒）", 9, asNumber, func(l *line) any { return l.session.Server()["clock_offset_s"] }},
+		{"手机时钟偏差（秒）", 9, asNumber, func(l *line) any { return l.session.Doc.Object("server")["clock_offset_s"] }},
 		{"检查备注", 16, asWrapped, func(l *line) any { return orNil(l.session.Doc.Text("note")) }},
-		moments("接收时间", func(l *line) time.Time { return l.session.Server().Time("received_at") }),
+		moments("接收时间", func(l *line) time.Time { return l.session.Doc.Object("server").Time("received_at") }),
 		texts("记录编号", idWidth, func(l *line) string { return string(l.session.ID) }),
 	}
 }
@@ -125,8 +125,10 @@ func verdictColumns() []column {
 // stateColumns tell what became of a check.
 func stateColumns(rc *report.Context) []column {
 	return []column{
-		words("检查员", 9, func(l *line) string { return rc.Reference.Person(l.check.Server().Text("inspector")) }),
-		words("审核状态", 9, func(l *line) string { return wordOf(reviewWords, l.check.Server().Object("review").Text("state")) }),
+		words("检查员", 9, func(l *line) string { return rc.Reference.Person(l.check.Doc.Object("server").Text("inspector")) }),
+		words("审核状态", 9, func(l *line) string {
+			return wordOf(reviewWords, l.check.Doc.Object("server").Object("review").Text("state"))
+		}),
 		words("证据", 8, func(l *line) string { return evidenceWord(l.check) }),
 	}
 }
@@ -134,7 +136,7 @@ func stateColumns(rc *report.Context) []column {
 var recordColumn = texts("记录编号", idWidth, func(l *line) string { return string(l.check.ID) })
 
 func evidenceWord(c *report.Check) string {
-	complete, known := c.Server().Object("evidence").Bool("complete")
+	complete, known := c.Doc.Object("server").Object("evidence").Bool("complete")
 	switch {
 	case c.Withheld:
 		return "辖区外"

@@ -26,7 +26,7 @@ func (CSV) Name() string { return "csv" }
 func (CSV) MediaType() string { return "text/csv; charset=utf-8" }
 
 // Joint implements report.Format.
-func (CSV) Joint(rc *report.Context, _ report.Window, out io.Writer) (report.Writer, error) {
+func (CSV) Joint(rc *report.Context, out io.Writer) (report.Writer, error) {
 	t := &table{columns: tableColumns(rc)}
 	titles := make([]string, len(t.columns))
 	for i, c := range t.columns {
@@ -142,8 +142,8 @@ func (t *table) Session(s *report.Session, _ report.Count) error {
 	return err
 }
 
-// Violation implements report.Lines.
-func (*table) Violation(*report.Check) error { return nil }
+// WithoutSession implements report.Lines.
+func (*table) WithoutSession(*report.Check) error { return nil }
 
 func (t *table) write(l *line) error {
 	if !t.begun && l.session.Excluded == "" {

@@ -47,7 +47,7 @@ func resultOf(u *report.UnitProgress, template string) report.ChecklistResult {
 // Dispatch implements report.DispatchFormat: the one sheet 调度.
 func (x XLSX) Dispatch(rc *report.Context, d *report.Dispatch, out io.Writer) (err error) {
 	const sheetDispatch = "调度"
-	b := &workbook{file: excelize.NewFile(), rc: rc, window: d.Window, out: out, scratch: x.Scratch}
+	b := &workbook{file: excelize.NewFile(), rc: rc, out: out, scratch: x.Scratch}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	if err := b.file.SetSheetName("Sheet1", sheetDispatch); err != nil {
 		return err

@@ -21,7 +21,7 @@ func (GeoJSON) Name() string { return "geojson" }
 func (GeoJSON) MediaType() string { return "application/geo+json" }
 
 // Joint implements report.Format.
-func (GeoJSON) Joint(rc *report.Context, _ report.Window, out io.Writer) (report.Writer, error) {
+func (GeoJSON) Joint(rc *report.Context, out io.Writer) (report.Writer, error) {
 	_, err := io.WriteString(out, `{"type":"FeatureCollection","name":"joint","features":[`)
 	return &mapWriter{out: out, rc: rc}, err
 }
@@ -89,8 +89,8 @@ func (m *mapWriter) Session(s *report.Session, n report.Count) error {
 	return m.write(f)
 }
 
-// Violation implements report.Lines.
-func (m *mapWriter) Violation(c *report.Check) error {
+// WithoutSession implements report.Lines.
+func (m *mapWriter) WithoutSession(c *report.Check) error {
 	f := m.feature(&c.Document, "violation", c.Template)
 	m.judge(f, c)
 	return m.write(f)

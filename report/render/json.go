@@ -19,7 +19,7 @@ func (JSON) Name() string { return report.JSON }
 func (JSON) MediaType() string { return "application/json; charset=utf-8" }
 
 // Joint implements report.Format.
-func (JSON) Joint(_ *report.Context, _ report.Window, out io.Writer) (report.Writer, error) {
+func (JSON) Joint(_ *report.Context, out io.Writer) (report.Writer, error) {
 	return &jsonWriter{out: out}, nil
 }
 
@@ -37,8 +37,8 @@ func (*jsonWriter) Check(*report.Session, *report.Check, report.Outcome) error {
 // Session implements report.Lines.
 func (*jsonWriter) Session(*report.Session, report.Count) error { return nil }
 
-// Violation implements report.Lines.
-func (*jsonWriter) Violation(*report.Check) error { return nil }
+// WithoutSession implements report.Lines.
+func (*jsonWriter) WithoutSession(*report.Check) error { return nil }
 
 // Finish implements report.Writer.
 func (w *jsonWriter) Finish(_ context.Context, j *report.Joint) error { return writeJSON(w.out, j) }

@@ -104,7 +104,7 @@ func (b *workbook) page(name string, wide, high int) error {
 		return err
 	}
 	err = b.file.SetHeaderFooter(name, &excelize.HeaderFooterOptions{
-		OddHeader: "&L" + areaNames(b.rc) + " " + windowTitle(b.window) + "&R&A",
+		OddHeader: "&L" + areaNames(b.rc) + " " + windowTitle(b.rc.Window) + "&R&A",
 		OddFooter: "&L数据截至 " + momentWord(b.rc.Position.At) + "&R第 &P 页，共 &N 页",
 	})
 	if err != nil || high > 0 {

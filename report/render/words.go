@@ -98,7 +98,7 @@ func findings(c *report.Check) []inspection.Object {
 	if c.Verdict == inspection.Pass || c.Verdict == inspection.NotApplicable {
 		return nil
 	}
-	return slices.DeleteFunc(c.Server().Objects("findings"), func(f inspection.Object) bool {
+	return slices.DeleteFunc(c.Doc.Object("server").Objects("findings"), func(f inspection.Object) bool {
 		return f.Text("result") != string(c.Verdict) || f.Text("level") == "warn"
 	})
 }

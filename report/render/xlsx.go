@@ -37,9 +37,9 @@ func (XLSX) MediaType() string {
 }
 
 // Joint implements report.Format.
-func (x XLSX) Joint(rc *report.Context, w report.Window, out io.Writer) (report.Writer, error) {
+func (x XLSX) Joint(rc *report.Context, out io.Writer) (report.Writer, error) {
 	b := &workbook{
-		file: excelize.NewFile(excelize.Options{TmpDir: x.Scratch}), rc: rc, window: w, out: out, scratch: x.Scratch,
+		file: excelize.NewFile(excelize.Options{TmpDir: x.Scratch}), rc: rc, out: out, scratch: x.Scratch,
 	}
 	if err := b.begin(); err != nil {
 		return nil, errors.Join(err, b.file.Close())
@@ -52,7 +52,6 @@ func (x XLSX) Joint(rc *report.Context, w report.Window, out io.Writer) (report.
 type workbook struct {
 	file    *excelize.File
 	rc      *report.Context
-	window  report.Window
 	out     io.Writer
 	scratch string
 	styles  styles
@@ -256,8 +255,8 @@ func (b *workbook) Session(s *report.Session, n report.Count) error {
 	return b.sessions.add(&line{session: s, count: n})
 }
 
-// Violation implements report.Lines.
-func (b *workbook) Violation(c *report.Check) error { return b.violations.add(&line{check: c}) }
+// WithoutSession implements report.Lines.
+func (b *workbook) WithoutSession(c *report.Check) error { return b.violations.add(&line{check: c}) }
 
 // Finish implements report.Writer.
 func (b *workbook) Finish(ctx context.Context, j *report.Joint) error {
@@ -326,7 +325,7 @@ func (b *workbook) properties(title string, p *asof.Position) error {
 }
 
 func (b *workbook) title() string {
-	return areaNames(b.rc) + " " + windowTitle(b.window) + "联合检查统计"
+	return areaNames(b.rc) + " " + windowTitle(b.rc.Window) + "联合检查统计"
 }
 
 // areaNames words the report's areas.

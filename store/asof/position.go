@@ -23,14 +23,14 @@ type Position struct {
 	Seqs     map[inspection.Area]int64
 
 	// seqOf finds the place in a log that a new position doesn't hold yet; nil
-	// once it is whole.
+	// of one that is whole.
 	seqOf func(ctx context.Context, area inspection.Area) (int64, error)
 }
 
 // Resolve returns the position that an as_of names: "" is now, a time means all
 // that was received by then (one that lies ahead is now), anything else is a
 // token. A new position holds the reference log, which tells what areas there
-// are; Cover adds theirs. Returns CodeBadAsOf; CodeAsOfReset for a token of
+// are; a snapshot adds theirs. Returns CodeBadAsOf; CodeAsOfReset for a token of
 // another database, or of more than its logs hold.
 func Resolve(ctx context.Context, st Store, asOf string, now time.Time) (*Position, error) {
 	at, isTime := parseTime(asOf)
@@ -101,26 +101,6 @@ func (p *Position) Within(ctx context.Context, st Store) error {
 func reset() error {
 	return inspection.Errorf(inspection.CodeAsOfReset,
 		"The as_of token is of another database, or newer than a restored backup. Report without it, or as of a time.")
-}
-
-// Cover makes a new position whole, with the logs of these areas. Returns
-// CodeBadAsOf if the position came from a token and lacks one of them.
-func (p *Position) Cover(ctx context.Context, areas []inspection.Area) error {
-	for _, area := range areas {
-		if _, held := p.Seqs[area]; held {
-			continue
-		}
-		if p.seqOf == nil {
-			return inspection.Errorf(inspection.CodeBadAsOf, "The as_of token was made for other areas. Report without it, or as of a time.")
-		}
-		seq, err := p.seqOf(ctx, area)
-		if err != nil {
-			return err
-		}
-		p.Seqs[area] = seq
-	}
-	p.seqOf = nil
-	return nil
 }
 
 // Areas lists the areas of the position but the reference log's, sorted.
@@ -211,4 +191,37 @@ func (p *Position) UnmarshalJSON(data []byte) error {
 		*p = *parsed
 	}
 	return err
+}
+
+// ChainHead is the newest whole commit of an area's log at a position.
+type ChainHead struct {
+	Area inspection.Area `json:"area"`
+	Seq  int64           `json:"seq"`
+	Hash string          `json:"hash"`
+}
+
+// ChainHeads reads the ends of all logs of a position, the reference log's
+// last.
+func ChainHeads(ctx context.Context, st Store, p *Position) ([]ChainHead, error) {
+	var heads []ChainHead
+	for _, area := range append(p.Areas(), inspection.ReferenceArea) {
+		seq := p.Seqs[area]
+		if seq == 0 {
+			continue
+		}
+		commits, err := st.Commits(ctx, area, seq-1, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(commits) == 0 {
+			return nil, inspection.Errorf(inspection.CodeInternal, "The log of %s is shorter than its head.", area)
+		}
+		c := commits[0]
+		head := ChainHead{area, c.Last, c.Hash.String()}
+		if c.Last > seq { // the position lies within a commit: name the one before
+			head = ChainHead{area, c.First - 1, c.Previous.String()}
+		}
+		heads = append(heads, head)
+	}
+	return heads, nil
 }

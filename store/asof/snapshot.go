@@ -3,6 +3,7 @@ package asof
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -56,9 +57,6 @@ type Document struct {
 	Doc        inspection.Object
 }
 
-// Server is the part of the document that the server writes.
-func (d *Document) Server() inspection.Object { return d.Doc.Object("server") }
-
 // Ref names one revision of a document.
 type Ref struct {
 	store.ListMark
@@ -66,22 +64,40 @@ type Ref struct {
 	seq  int64
 }
 
-// New returns the snapshot of the position's areas, of what lies in these
-// collections. It is for one goroutine.
-func New(st Store, p *Position, collections ...inspection.Collection) *Snapshot {
+// New returns the snapshot at a position, of what lies in these collections. It
+// is for one goroutine. A new position gets the places of these areas in the
+// logs; one that came from a token may hold more. Returns CodeBadAsOf if it holds
+// less.
+func New(ctx context.Context, st Store, p *Position, areas []inspection.Area, collections ...inspection.Collection) (*Snapshot, error) {
 	s := &Snapshot{
 		store: st, position: p, collections: collections, upTo: map[inspection.Area]int64{},
 		changed: map[inspection.DocID]changed{}, byLink: map[string][]inspection.DocID{},
 	}
-	for _, area := range p.Areas() {
-		s.upTo[area] = p.Seqs[area]
+	for _, area := range areas {
+		if _, held := p.Seqs[area]; held {
+			continue
+		}
+		if p.seqOf == nil {
+			return nil, inspection.Errorf(inspection.CodeBadAsOf, "The as_of token was made for other areas. Report without it, or as of a time.")
+		}
+		seq, err := p.seqOf(ctx, area)
+		if err != nil {
+			return nil, err
+		}
+		p.Seqs[area] = seq
 	}
-	return s
+	p.seqOf = nil
+	for area, seq := range p.Seqs {
+		if area != inspection.ReferenceArea {
+			s.upTo[area] = seq
+		}
+	}
+	return s, nil
 }
 
-// List finds what matched the query at the position, oldest first. The query's
+// Find finds what matched the query at the position, oldest first. The query's
 // areas and collection must be of the snapshot; it may not name a term.
-func (s *Snapshot) List(ctx context.Context, q store.ListQuery) ([]Ref, error) {
+func (s *Snapshot) Find(ctx context.Context, q store.ListQuery) ([]Ref, error) {
 	var refs []Ref
 	listed := map[inspection.DocID]bool{}
 	q.Limit, q.After = pageSize, nil
@@ -196,6 +212,45 @@ func (s *Snapshot) remember(ctx context.Context, area inspection.Area, records [
 		}
 	}
 	return nil
+}
+
+// Revision is an entry of a log with its document decoded.
+type Revision struct {
+	store.Entry
+	Object inspection.Object
+}
+
+// Revisions reads the entries at some seqs of an area's log, in that order.
+func Revisions(ctx context.Context, log Log, area inspection.Area, seqs []int64) ([]Revision, error) {
+	entries, err := log.Entries(ctx, area, seqs)
+	if err != nil {
+		return nil, fmt.Errorf("revisions of %s: %w", area, err)
+	}
+	revisions := make([]Revision, len(entries))
+	for i, e := range entries {
+		doc, err := inspection.ParseObject(e.Doc)
+		if err != nil {
+			return nil, unreadable(e.ID)
+		}
+		revisions[i] = Revision{e, doc}
+	}
+	return revisions, nil
+}
+
+func unreadable(id inspection.DocID) error {
+	return inspection.Errorf(inspection.CodeInternal, "The stored document %s is not readable.", id)
+}
+
+// seqAt returns the seq of the record's newest revision up to seq, or 0.
+func seqAt(r *store.Record, seq int64) int64 {
+	i, exact := slices.BinarySearch(r.Revisions, seq)
+	switch {
+	case exact:
+		return seq
+	case i == 0:
+		return 0
+	}
+	return r.Revisions[i-1]
 }
 
 // Pages loads documents in the order of the refs, many at once.
@@ -358,7 +413,6 @@ func (s *Snapshot) Documents(ctx context.Context, c inspection.Collection, ids [
 // All returns all documents of some collections of one area as they were at a
 // seq of its log, in order of id.
 func All(ctx context.Context, st Store, area inspection.Area, seq int64, collections []inspection.Collection) ([]Document, error) {
-	s := New(st, &Position{Seqs: map[inspection.Area]int64{area: seq}}, collections...)
 	docs := map[inspection.DocID]Document{}
 	past := map[int64]bool{}
 	q := store.ChangesQuery{Area: area, Collections: collections, Limit: pageSize}
@@ -369,7 +423,7 @@ func All(ctx context.Context, st Store, area inspection.Area, seq int64, collect
 		}
 		for i := range page.Records {
 			r := &page.Records[i]
-			if !s.unchanged(r) {
+			if r.Rev == 0 || r.Deleted || r.Seq > seq {
 				past[seqAt(r, seq)] = true
 			} else if docs[r.ID], err = documentOf(r); err != nil {
 				return nil, err

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store"
 	"gridpatrol/store/asof"
 )
 
@@ -38,6 +40,77 @@ type Change struct {
 	What       []string         `json:"what,omitempty"`
 }
 
+// closingServed returns the closing that answers the query: the window is
+// closed, and asked for as of now or as of its closing.
+func (s *Service) closingServed(ctx context.Context, rc *Context, asOf string) (*Closing, error) {
+	if asOf == "" || len(rc.Scope) != 1 {
+		return rc.closing, nil
+	}
+	// The closing itself came after the position that it names.
+	id := inspection.DocID(string(inspection.Closings) + "/" + closingID(rc.Window, rc.Scope[0]))
+	records, err := s.store.Records(ctx, []inspection.DocID{id})
+	record := records[id]
+	if err != nil || record.Rev == 0 {
+		return nil, err
+	}
+	doc, err := inspection.ParseObject(record.Doc)
+	if err != nil {
+		return nil, err
+	}
+	c, err := readClosing(doc)
+	if err != nil || !c.AsOf.Same(rc.Position) {
+		return nil, err
+	}
+	return c, nil
+}
+
+// kept returns the report as it was when the window was closed.
+func (s *Service) kept(ctx context.Context, c *Closing) (*Joint, error) {
+	j := &Joint{}
+	return j, s.readKept(ctx, c.Files[JSON], j)
+}
+
+// readKept reads a kept file in JSON.
+func (s *Service) readKept(ctx context.Context, mark *FileMark, into any) error {
+	f, err := s.openKept(ctx, mark)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if err := json.NewDecoder(f).Decode(into); err != nil {
+		return fmt.Errorf("kept file %s: %w", mark.SHA256, err)
+	}
+	return nil
+}
+
+// openKept copies a kept file into a scratch file and checks it on the way: what
+// is served is what was closed, or nothing.
+func (s *Service) openKept(ctx context.Context, mark *FileMark) (*Scratch, error) {
+	if mark == nil {
+		return nil, inspection.Errorf(inspection.CodeInternal, "A closing names no file in a format that every closing keeps.")
+	}
+	f, err := NewScratch(s.scratch)
+	if err != nil {
+		return nil, err
+	}
+	for part := int64(0); part*partBytes < mark.Bytes && err == nil; part++ {
+		var row store.Row
+		if row, err = s.store.Get(ctx, store.TableFiles, partKey(mark.SHA256, part)); err == nil {
+			_, err = f.Write(row.Value)
+		}
+	}
+	if err == nil && f.sum() != mark.SHA256 {
+		err = inspection.Errorf(inspection.CodeInternal, "A kept file is not what it was when the window was closed.")
+	}
+	if err == nil {
+		err = f.rewind()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("kept file %s: %w", mark.SHA256, err), f.Close())
+	}
+	return f, nil
+}
+
 // manifest lists the documents that a window's report rests on: all its
 // sessions, those of their inspections that could count, and all violations. A
 // closing keeps it, and it is what the closing is compared with later.
@@ -56,22 +129,22 @@ type member struct {
 // Check implements Lines.
 func (m *manifest) Check(_ *Session, c *Check, o Outcome) error {
 	if o == Counted || o == SameVehicle || o == OfExcluded || c.Violates() {
-		return m.Violation(c)
+		return m.WithoutSession(c)
 	}
 	return nil
 }
 
-// Violation implements Lines.
-func (m *manifest) Violation(c *Check) error {
+// WithoutSession implements Lines.
+func (m *manifest) WithoutSession(c *Check) error {
 	m.members = append(m.members, member{
-		id: c.ID, area: c.Area, seq: c.Seq, session: c.Session, isCheck: true, received: c.Server().Time("received_at"),
+		id: c.ID, area: c.Area, seq: c.Seq, session: c.Session, isCheck: true, received: c.Doc.Object("server").Time("received_at"),
 	})
 	return nil
 }
 
 // Session implements Lines.
 func (m *manifest) Session(s *Session, _ Count) error {
-	m.members = append(m.members, member{id: s.ID, area: s.Area, seq: s.Seq, received: s.Server().Time("received_at")})
+	m.members = append(m.members, member{id: s.ID, area: s.Area, seq: s.Seq, received: s.Doc.Object("server").Time("received_at")})
 	return nil
 }
 
@@ -88,7 +161,7 @@ func (manifestFormat) Name() string { return manifestName }
 func (manifestFormat) MediaType() string { return "application/json" }
 
 // Joint implements Format.
-func (manifestFormat) Joint(_ *Context, _ Window, out io.Writer) (Writer, error) {
+func (manifestFormat) Joint(_ *Context, out io.Writer) (Writer, error) {
 	return &manifestWriter{out: out}, nil
 }
 
@@ -124,15 +197,22 @@ func (*manifestWriter) Close() error { return nil }
 
 // compare adds to a report what changed between the closing of its window and
 // the context, where these topics are counted and these documents are.
-func (s *Service) compare(ctx context.Context, rc *Context, j *Joint, closing *Closing, topics []Topic, now *manifest) error {
-	then, err := s.keptManifest(ctx, closing)
-	if err != nil {
+func (s *Service) compare(ctx context.Context, rc *Context, j *Joint, topics []Topic, now *manifest) error {
+	var kept manifestJSON
+	if err := s.readKept(ctx, rc.closing.Files[manifestName], &kept); err != nil {
 		return err
 	}
-	j.Closed, j.SinceClose = closing, &SinceClose{
+	then := make(map[inspection.DocID]bool, len(kept.Sessions)+len(kept.Inspections)) // whether it is an inspection
+	for _, id := range kept.Sessions {
+		then[id] = false
+	}
+	for _, id := range kept.Inspections {
+		then[id] = true
+	}
+	j.Closed, j.SinceClose = rc.closing, &SinceClose{
 		AsOf: rc.Position, Topics: topics, Added: []Change{}, Removed: []Change{}, Changed: []Change{},
 	}
-	d := &difference{rc: rc, closing: closing, out: j.SinceClose}
+	d := &difference{rc: rc, out: j.SinceClose}
 	if err := d.run(ctx, then, now.members); err != nil {
 		return err
 	}
@@ -140,32 +220,10 @@ func (s *Service) compare(ctx context.Context, rc *Context, j *Joint, closing *C
 	return nil
 }
 
-// keptManifest returns the members; the value tells whether it is an inspection.
-func (s *Service) keptManifest(ctx context.Context, c *Closing) (map[inspection.DocID]bool, error) {
-	f, err := s.openKept(ctx, c.Files[manifestName])
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	var in manifestJSON
-	if err := json.NewDecoder(f).Decode(&in); err != nil {
-		return nil, fmt.Errorf("the manifest of a closed window: %w", err)
-	}
-	all := make(map[inspection.DocID]bool, len(in.Sessions)+len(in.Inspections))
-	for _, id := range in.Sessions {
-		all[id] = false
-	}
-	for _, id := range in.Inspections {
-		all[id] = true
-	}
-	return all, nil
-}
-
 // difference compares a closing's manifest with what there is now.
 type difference struct {
-	rc      *Context
-	closing *Closing
-	out     *SinceClose
+	rc  *Context
+	out *SinceClose
 }
 
 func (d *difference) run(ctx context.Context, then map[inspection.DocID]bool, now []member) error {
@@ -181,7 +239,7 @@ func (d *difference) run(ctx context.Context, then map[inspection.DocID]bool, no
 				c.ReceivedAt = Stamp(m.received)
 			}
 			d.out.Added = append(d.out.Added, c)
-		case m.seq > d.closing.AsOf.Seqs[m.area]:
+		case m.seq > d.rc.closing.AsOf.Seqs[m.area]:
 			edited = append(edited, m)
 		}
 	}
@@ -244,7 +302,7 @@ func (d *difference) pairs(ctx context.Context, members []member) (map[inspectio
 	for i, m := range members {
 		ids[i] = m.id
 	}
-	return asof.Pairs(ctx, d.rc.store, ids, d.closing.AsOf, d.rc.Position)
+	return asof.Pairs(ctx, d.rc.store, ids, d.rc.closing.AsOf, d.rc.Position)
 }
 
 // withFields adds what changed, unless the document lies outside of the
