@@ -57,10 +57,3 @@ func (i ids) document() string {
 
 // china is the zone of all work days.
 var china = time.FixedZone("", 8*60*60)
-
-// firstDay is the first of the month before now, so that a month of work lies
-// behind the server's clock.
-func firstDay(now time.Time) time.Time {
-	y, m, _ := now.In(china).Date()
-	return time.Date(y, m-1, 1, 0, 0, 0, 0, china)
-}

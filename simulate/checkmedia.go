@@ -2,16 +2,10 @@ package simulate
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 )
-
-func hashOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
 
 func (s *simulation) checkEvidence(_ context.Context, f *final) {
 	for _, h := range f.docs {
@@ -45,13 +39,13 @@ func (s *simulation) evidenceOf(f *final, h held, t *tally) {
 	for _, x := range list(evidence["missing"]) {
 		missing[text(x)] = true
 	}
-	t.look(checkEvidence)
+	t.checked(checkEvidence)
 	if !maps.Equal(missing, lacking) {
-		t.broke(checkEvidence, "%s of area %s: the photos that lack are %v, by its evidence %v", h.id, h.area, sorted(lacking), sorted(missing))
+		t.violated(checkEvidence, "%s of area %s: the photos that lack are %v, by its evidence %v", h.id, h.area, sorted(lacking), sorted(missing))
 	}
 	complete := len(lacking) == 0 && len(list(evidence["missing_fields"])) == 0
 	if evidence["complete"] != complete {
-		t.broke(checkEvidence, "%s: its evidence says complete: %v and should say %t", h.id, evidence["complete"], complete)
+		t.violated(checkEvidence, "%s: its evidence says complete: %v and should say %t", h.id, evidence["complete"], complete)
 	}
 	s.reuseOf(f, h, evidence, named, lacking, t)
 }
@@ -62,13 +56,13 @@ func (s *simulation) reuseOf(f *final, h held, evidence object, named, lacking m
 		if lacking[sha] || len(f.showing(sha)) < 2 {
 			continue
 		}
-		t.look(checkEvidence)
+		t.checked(checkEvidence)
 		flagged := slices.ContainsFunc(list(evidence["flags"]), func(x any) bool {
 			flag := members(x)
 			return flag["flag"] == "reused" && flag["sha256"] == sha
 		})
 		if !flagged {
-			t.broke(checkEvidence, "%s shows photo %s, which is on another record, and isn't flagged", h.id, sha)
+			t.violated(checkEvidence, "%s shows photo %s, which is on another record, and isn't flagged", h.id, sha)
 		}
 	}
 }
@@ -84,7 +78,7 @@ func (f *final) showing(sha string) []string {
 func (f *final) indexPhotos() {
 	f.photos = map[string][]string{}
 	for _, h := range f.docs {
-		if h.collection != inspections || h.deleted || !contains(h.doc.Value(), `"sha256"`) {
+		if h.collection != inspections || h.deleted || !strings.Contains(h.doc.Value(), `"sha256"`) {
 			continue
 		}
 		shown := map[string]bool{}

@@ -66,7 +66,7 @@ func (s *simulation) checkReport(ctx context.Context, f *final, month time.Time,
 		} `json:"excluded"`
 	}
 	if a.status != http.StatusOK || json.Unmarshal(a.body, &told) != nil {
-		s.tally.broke(checkCounts, "the report of %s is answered %d %.200s", name, a.status, a.body)
+		s.tally.violated(checkCounts, "the report of %s is answered %d %.200s", name, a.status, a.body)
 		return
 	}
 	if told.Closed != nil { // it stays as it was closed
@@ -84,12 +84,12 @@ func (s *simulation) checkReport(ctx context.Context, f *final, month time.Time,
 	for _, x := range told.Excluded {
 		reasons[x.Session] = x.Reason
 	}
-	s.tally.looks(checkCounts, len(told.Streets)+len(excluded))
+	s.tally.checkedMany(checkCounts, len(told.Streets)+len(excluded))
 	if hand, report := fmt.Sprint(counts), fmt.Sprint(reported); hand != report {
-		s.tally.broke(checkCounts, "%s: by hand %s, by the report %s", name, hand, report)
+		s.tally.violated(checkCounts, "%s: by hand %s, by the report %s", name, hand, report)
 	}
 	if hand, report := fmt.Sprint(excluded), fmt.Sprint(reasons); hand != report {
-		s.tally.broke(checkCounts, "%s: by hand excluded %s, by the report %s", name, hand, report)
+		s.tally.violated(checkCounts, "%s: by hand excluded %s, by the report %s", name, hand, report)
 	}
 }
 
@@ -107,28 +107,28 @@ func (c countedBy) add(area, topic string, n counted) {
 
 // living returns the documents of a collection that are not deleted: those of
 // the ledger as their stories end, others as they are served.
-func (f *final) living(collection string) map[string]told {
-	out := map[string]told{}
+func (f *final) living(collection string) map[string]reviewedDoc {
+	out := map[string]reviewedDoc{}
 	for k, h := range f.docs {
 		if h.collection != collection {
 			continue
 		}
 		if st := f.stories[k]; st != nil {
 			if !st.now().deleted {
-				out[h.id] = told{st.now().fields, st.review}
+				out[h.id] = reviewedDoc{st.now().fields, st.review}
 			}
 			continue
 		}
 		if !h.deleted {
 			doc := h.decode()
-			out[h.id] = told{flatten(doc), text(members(members(doc["server"])["review"])["state"])}
+			out[h.id] = reviewedDoc{flatten(doc), text(members(members(doc["server"])["review"])["state"])}
 		}
 	}
 	return out
 }
 
-// told is a document with the state of its review.
-type told struct {
+// reviewedDoc is a document with the state of its review.
+type reviewedDoc struct {
 	flat
 	review string
 }
@@ -170,7 +170,7 @@ func notJoint(session flat) string {
 
 // countChecks counts the inspections of a session that are handed in and not
 // rejected; a vehicle counts once.
-func countChecks(id string, session flat, checks map[string]told) int {
+func countChecks(id string, session flat, checks map[string]reviewedDoc) int {
 	n := 0
 	vehicles := map[string]bool{}
 	for _, c := range checks {

@@ -16,7 +16,6 @@
 package simulate
 
 import (
-	"context"
 	"errors"
 	"io"
 	"time"
@@ -71,47 +70,3 @@ type Progress struct {
 // ErrViolated is what the report of a simulation returns that found a promise
 // broken.
 var ErrViolated = errors.New("a promise was broken")
-
-func (c Config) complete() (Config, error) {
-	if c.Phones == 0 {
-		c.Phones = 20
-	}
-	if c.Days == 0 {
-		c.Days = 5
-	}
-	if c.Patience == 0 {
-		c.Patience = 90 * time.Second
-	}
-	switch {
-	case c.Phones < 2:
-		return c, errors.New("at least two phones are needed: one alone meets nobody")
-	case c.Days < 1:
-		return c, errors.New("at least one day is needed")
-	case c.Loss < 0 || c.Loss > 0.9:
-		return c, errors.New("the loss must be from 0 to 0.9")
-	case c.KillEvery > 0 && len(c.Servers) == 0:
-		return c, errors.New("only a server that the simulation started can be killed")
-	case c.URL == "" && len(c.Servers) == 0, c.Now == nil, c.Random == nil:
-		return c, errors.New("the simulation lacks a server, a clock or a source of ids")
-	}
-	return c, nil
-}
-
-// Run simulates and checks. The error tells that it couldn't be done; what
-// was found is in the report.
-func Run(ctx context.Context, cfg Config) (*Report, error) {
-	cfg, err := cfg.complete()
-	if err != nil {
-		return nil, err
-	}
-	s := newSimulation(cfg)
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	s.live(ctx)
-	s.end(ctx)
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return s.report(), nil
-}

@@ -91,8 +91,8 @@ func newLedger() *ledger {
 	}
 }
 
-// made notes an edit.
-func (l *ledger) made(m *mutation) {
+// noteMutation notes an edit.
+func (l *ledger) noteMutation(m *mutation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	device := m.phone.device
@@ -109,23 +109,23 @@ func (l *ledger) find(device string, n int64) *mutation {
 	return l.mutations[device][n]
 }
 
-// answers notes the answer to a batch and checks that it says the same as all
+// noteAnswers notes the answer to a batch and checks that it says the same as all
 // earlier ones did.
-func (l *ledger) answers(t *tally, batch []*mutation, results []result) {
+func (l *ledger) noteAnswers(t *tally, batch []*mutation, results []result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, m := range batch {
 		r := results[i]
-		t.look(checkReceipts)
+		t.checked(checkReceipts)
 		if r.N != m.n || r.ID != m.id {
-			t.broke(checkReceipts, "%s: result %d is that of n %d, id %s", m, i, r.N, r.ID)
+			t.violated(checkReceipts, "%s: result %d is that of n %d, id %s", m, i, r.N, r.ID)
 			continue
 		}
 		if !r.Replayed {
 			m.fresh++
 		}
 		if m.fresh > 1 {
-			t.broke(checkOnce, "%s was carried out again: %s, rev %d, seq %d", m, r.Status, r.Rev, r.Seq)
+			t.violated(checkOnce, "%s was carried out again: %s, rev %d, seq %d", m, r.Status, r.Rev, r.Seq)
 		}
 		now := verdict{r.Status, r.Rev, r.Seq}
 		if m.answer == nil {
@@ -133,7 +133,7 @@ func (l *ledger) answers(t *tally, batch []*mutation, results []result) {
 			l.answered++
 			l.statuses[r.Status]++
 		} else if *m.answer != now {
-			t.broke(checkReceipts, "%s was answered %v at first, %v later", m, *m.answer, now)
+			t.violated(checkReceipts, "%s was answered %v at first, %v later", m, *m.answer, now)
 		}
 	}
 }
@@ -171,15 +171,15 @@ func (m *mutation) String() string {
 // docs/contract.md lets a server remember rights for 5 s.
 const rightsLag = 6 * time.Second
 
-// came is how much the server has acknowledged: mutations and photos.
-func (l *ledger) came() int64 {
+// acknowledged is how much the server has acknowledged: mutations and photos.
+func (l *ledger) acknowledged() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.answered + int64(len(l.uploaded))
 }
 
-// loses notes that the server acknowledged the loss of an area.
-func (l *ledger) loses(user, area string, at time.Time) {
+// noteLoss notes that the server acknowledged the loss of an area.
+func (l *ledger) noteLoss(user, area string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lost[user] == nil {
@@ -188,8 +188,8 @@ func (l *ledger) loses(user, area string, at time.Time) {
 	l.lost[user][area] = at
 }
 
-// gets notes that an area is about to be granted.
-func (l *ledger) gets(user, area string) {
+// noteGrant notes that an area is about to be granted.
+func (l *ledger) noteGrant(user, area string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.lost[user], area)
@@ -218,22 +218,22 @@ func (l *ledger) lastLoss() (last time.Time) {
 	return last
 }
 
-// takes notes a photo that was taken.
-func (l *ledger) takes(sha string) {
+// notePhoto notes a photo that was taken.
+func (l *ledger) notePhoto(sha string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.taken[sha] = true
 }
 
-// has notes that a photo was acknowledged to its last byte.
-func (l *ledger) has(sha string, sender *phone) {
+// noteUpload notes that a photo was acknowledged to its last byte.
+func (l *ledger) noteUpload(sha string, sender *phone) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.uploaded[sha] = sender
 }
 
-// settles notes that the office ends a conflict.
-func (l *ledger) settles(id string, c object) {
+// noteSettlement notes that the office ends a conflict.
+func (l *ledger) noteSettlement(id string, c object) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, k := range conflictKeys(id, c) {
@@ -241,8 +241,8 @@ func (l *ledger) settles(id string, c object) {
 	}
 }
 
-// conflictKeys are what a parked conflict is found by: the field that it names
-// and, where a whole list is parked, its items.
+// conflictKeys are what a conflict is found by: the field that it names
+// and, where a whole list is one, its items.
 func conflictKeys(id string, c object) []string {
 	pointer, device := text(c["pointer"]), text(c["device"])
 	keys := []string{conflictKey(id, pointer, device, c["offered"])}

@@ -116,7 +116,7 @@ func (n *network) send(ctx context.Context, r *rand.Rand, q *request, heard func
 		return []reply{first, second}
 	case strayed:
 		n.strays.Go(func() {
-			if rest(ctx, 4*f.pause) {
+			if sleep(ctx, 4*f.pause) {
 				heard(n.call(ctx, q))
 			}
 		})
@@ -198,7 +198,7 @@ func exchange(ctx context.Context, conn net.Conn, req *http.Request, raw []byte,
 	if _, err := conn.Write(raw[:middle]); err != nil || f.kind == cutRequest {
 		return reply{}
 	}
-	if f.kind == slow && !rest(ctx, f.pause) {
+	if f.kind == slow && !sleep(ctx, f.pause) {
 		return reply{}
 	}
 	if _, err := conn.Write(raw[middle:]); err != nil {
@@ -216,8 +216,8 @@ func exchange(ctx context.Context, conn net.Conn, req *http.Request, raw []byte,
 	return whole(res)
 }
 
-// rest waits and reports whether the context goes on.
-func rest(ctx context.Context, d time.Duration) bool {
+// sleep waits and reports whether the context goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

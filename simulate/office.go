@@ -2,11 +2,9 @@ package simulate
 
 import (
 	"context"
-	"encoding/json"
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -33,11 +31,11 @@ func (o *office) granted(user string, areas []string) {
 	o.areas[user] = areas
 }
 
-// calm stands for the source of faults where there are none.
-func (s *simulation) calm() *rand.Rand { return nil }
+// noFaults stands for the source of faults where there are none.
+func (s *simulation) noFaults() *rand.Rand { return nil }
 
 func (o *office) pull(ctx context.Context) bool {
-	return o.phone.pull(ctx, true, 2000, o.s.calm())
+	return o.phone.pull(ctx, true, 2000, o.s.noFaults())
 }
 
 // day does a day's office work, beside the phones.
@@ -54,7 +52,7 @@ func (o *office) day(ctx context.Context, day int) {
 			o.review(ctx, r)
 		}
 		o.settle(ctx, r)
-		rest(ctx, time.Duration(r.IntN(200))*time.Millisecond)
+		sleep(ctx, time.Duration(r.IntN(200))*time.Millisecond)
 	}
 }
 
@@ -71,27 +69,27 @@ func (o *office) move(ctx context.Context, r *rand.Rand) {
 		after = slices.DeleteFunc(after, func(a string) bool { return a == area })
 	} else {
 		after = append(after, area)
-		o.s.ledger.gets(user, area)
+		o.s.ledger.noteGrant(user, area)
 	}
 	q := &request{method: http.MethodPatch, path: "/v1/users/" + user, body: mustJSON(object{"areas": after})}
 	if a := o.act(ctx, q); a.status != http.StatusOK {
-		o.s.tally.broke(checkAnswered, "the office can't change areas: %d %.200s", a.status, a.body)
+		o.s.tally.violated(checkAnswered, "the office can't change areas: %d %.200s", a.status, a.body)
 		return
 	}
 	o.granted(user, after)
 	o.moves++
 	if loses {
-		o.s.ledger.loses(user, area, o.s.cfg.Now())
+		o.s.ledger.noteLoss(user, area, o.s.cfg.Now())
 	}
 }
 
 // act sends a request of the office until it is answered.
 func (o *office) act(ctx context.Context, q *request) reply {
 	q.token = o.token(ctx, "")
-	a := o.s.insist(ctx, q)
+	a := o.s.callUntilAnswered(ctx, q)
 	if a.status == http.StatusUnauthorized {
 		q.token = o.token(ctx, q.token)
-		a = o.s.insist(ctx, q)
+		a = o.s.callUntilAnswered(ctx, q)
 	}
 	return a
 }
@@ -110,7 +108,7 @@ func (o *office) token(ctx context.Context, refused string) string {
 // review decides on some inspection. That someone edited it meanwhile is no
 // failure.
 func (o *office) review(ctx context.Context, r *rand.Rand) {
-	h, ok := o.some(r, inspections)
+	h, ok := o.randomDocument(r, inspections)
 	if !ok {
 		return
 	}
@@ -121,23 +119,23 @@ func (o *office) review(ctx context.Context, r *rand.Rand) {
 	q := &request{method: http.MethodPost, path: "/v1/inspections/" + h.id + "/review", body: mustJSON(object{
 		"decision": decision, "comment": "simulated " + decision, "rev": h.rev,
 	})}
-	o.took(h, o.act(ctx, q))
+	o.noteAct(h, o.act(ctx, q))
 }
 
-// took takes the document that an act was answered with.
-func (o *office) took(h held, a reply) {
+// noteAct takes the document that an act was answered with.
+func (o *office) noteAct(h held, a reply) {
 	switch a.status {
 	case http.StatusOK:
 		o.acts++
 		o.phone.offer(change{Collection: h.collection, ID: h.id, Deleted: deletedIn(a.body), Doc: a.body})
 	case 0, http.StatusConflict, http.StatusNotFound:
 	default:
-		o.s.tally.broke(checkAnswered, "an act on %s was answered %d %.200s", h.id, a.status, a.body)
+		o.s.tally.violated(checkAnswered, "an act on %s was answered %d %.200s", h.id, a.status, a.body)
 	}
 }
 
-// some returns one of the documents that the office knows.
-func (o *office) some(r *rand.Rand, collection string) (held, bool) {
+// randomDocument returns one of the documents that the office knows.
+func (o *office) randomDocument(r *rand.Rand, collection string) (held, bool) {
 	for range 10 {
 		if len(o.phone.known) == 0 {
 			break
@@ -160,88 +158,11 @@ func (o *office) settle(ctx context.Context, r *rand.Rand) {
 		}
 		c := members(conflicts[r.IntN(len(conflicts))])
 		// Whatever comes of it: from here on the conflict may be gone.
-		o.s.ledger.settles(h.id, c)
+		o.s.ledger.noteSettlement(h.id, c)
 		q := &request{
 			method: http.MethodPost, path: "/v1/" + h.collection + "/" + h.id + "/conflicts/" + text(c["k"]),
 			body: mustJSON(object{"take": pick(r, "kept", "offered"), "rev": h.rev}),
 		}
-		o.took(h, o.act(ctx, q))
-	}
-}
-
-// revision is one line of a document's history.
-type revision struct {
-	Rev     int64       `json:"rev"`
-	Seq     int64       `json:"seq"`
-	Device  string      `json:"device"`
-	N       int64       `json:"n"`
-	Base    int64       `json:"base"`
-	Kind    string      `json:"kind"`
-	Status  string      `json:"status"`
-	Deleted bool        `json:"deleted"`
-	Changes []fieldNews `json:"changes"`
-	Offered []fieldNews `json:"offered"`
-}
-
-// fieldNews is a field before and after.
-type fieldNews struct {
-	Pointer string `json:"pointer"`
-	Before  any    `json:"before"`
-	After   any    `json:"after"`
-}
-
-// history reads all revisions of a document, the oldest first, and the text in
-// which they came.
-func (o *office) history(ctx context.Context, h held) ([]revision, string, bool) {
-	var all []revision
-	var raw string
-	path := "/v1/" + h.collection + "/" + h.id + "/history?limit=200"
-	for before := int64(0); ; {
-		q := &request{method: http.MethodGet, path: path}
-		if before > 0 {
-			q.path += "&before=" + strconv.FormatInt(before, 10)
-		}
-		a := o.act(ctx, q)
-		var body struct {
-			Revisions []revision `json:"revisions"`
-			Before    *int64     `json:"before"`
-		}
-		if a.status != http.StatusOK || !decodeInto(a.body, &body) {
-			return nil, "", false
-		}
-		all, raw = append(all, body.Revisions...), raw+string(a.body)
-		if body.Before == nil {
-			slices.Reverse(all)
-			return all, raw, true
-		}
-		before = *body.Before
-	}
-}
-
-// quarantined is a mutation in quarantine.
-type quarantined struct {
-	Device   string          `json:"device"`
-	N        int64           `json:"n"`
-	Mutation json.RawMessage `json:"mutation"`
-}
-
-// quarantine lists all that was ever held.
-func (o *office) quarantine(ctx context.Context) ([]quarantined, bool) {
-	var all []quarantined
-	cursor := ""
-	for {
-		a := o.act(ctx, &request{method: http.MethodGet, path: "/v1/quarantine?limit=200&cursor=" + cursor})
-		var body struct {
-			Documents []quarantined `json:"documents"`
-			Cursor    *string       `json:"cursor"`
-		}
-		if a.status != http.StatusOK || json.Unmarshal(a.body, &body) != nil {
-			return nil, false
-		}
-		all = append(all, body.Documents...)
-		if body.Cursor == nil {
-			return all, true
-		}
-		cursor = *body.Cursor
+		o.noteAct(h, o.act(ctx, q))
 	}
 }

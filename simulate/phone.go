@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"encoding/json"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -61,8 +62,8 @@ const (
 	longestAway  = 12
 )
 
-// wakes gives the phone its character.
-func (s *simulation) wakes(number int, a *account) *phone {
+// newPhone gives the phone its character.
+func (s *simulation) newPhone(number int, a *account) *phone {
 	r := s.chance.of(forCharacter, number, 0)
 	p := &phone{
 		s: s, number: number, account: a, device: s.ids.document(),
@@ -116,6 +117,16 @@ func (p *phone) sync(ctx context.Context, r, faults *rand.Rand) {
 	}
 }
 
+// pushAgain sends a batch that was answered long ago.
+func (p *phone) pushAgain(ctx context.Context, faults *rand.Rand, batch []*mutation) {
+	began := p.s.cfg.Now()
+	q := &request{method: http.MethodPost, path: "/v1/sync/push", body: p.batch(batch), stray: true}
+	heard := func(a reply) { p.results(batch, a, began) }
+	for _, a := range p.call(ctx, faults, q, heard) {
+		heard(a)
+	}
+}
+
 // reinstall loses all but the device's id.
 func (p *phone) reinstall(ctx context.Context) {
 	p.replica, p.checkpoint, p.confirm, p.known = replica{}, "", nil, nil
@@ -131,7 +142,7 @@ func (p *phone) call(ctx context.Context, faults *rand.Rand, q *request, heard f
 		return replies
 	}
 	if age := p.s.cfg.Now().Sub(p.signedIn); age < tokenLife {
-		p.s.tally.broke(checkSignIn, "phone %d: a token of %s was refused: %.200s", p.number, age.Round(time.Second), replies[0].body)
+		p.s.tally.violated(checkSignIn, "phone %d: a token of %s was refused: %.200s", p.number, age.Round(time.Second), replies[0].body)
 	}
 	p.signIn(ctx)
 	q.token = p.access
@@ -151,4 +162,78 @@ func refused(replies []reply, status int) bool {
 // again later: none, or one that isn't the phone's fault.
 func (a reply) later() bool {
 	return a.status == 0 || a.status >= http.StatusInternalServerError || a.status == http.StatusTooManyRequests
+}
+
+// tokenLife is how long an access token is surely good. docs/contract.md says 15
+// minutes.
+const tokenLife = 14 * time.Minute
+
+// tokens is the answer to a sign-in.
+type tokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+	NextN   int64  `json:"next_n"`
+}
+
+func (p *phone) setTokens(t tokens) {
+	p.access, p.refresh, p.signedIn = t.Access, t.Refresh, p.s.cfg.Now()
+}
+
+// signIn signs in with the password, over a good connection, and goes on from
+// the number that the server tells, as a phone does that was reinstalled.
+func (p *phone) signIn(ctx context.Context) bool {
+	q := &request{method: http.MethodPost, path: "/v1/auth/login", body: mustJSON(object{
+		"username": p.account.Username, "password": p.account.Password,
+		"device": object{"id": p.device, "name": "simulated", "platform": "go", "app_version": "1"},
+	})}
+	answer := p.s.callUntilAnswered(ctx, q)
+	var t tokens
+	if answer.status != http.StatusOK || json.Unmarshal(answer.body, &t) != nil {
+		if ctx.Err() == nil {
+			p.s.tally.violated(checkSignIn, "phone %d can't sign in: %d %.200s", p.number, answer.status, answer.body)
+		}
+		return false
+	}
+	p.setTokens(t)
+	p.s.tally.checked(checkSignIn)
+	if t.NextN <= p.lastAnswered() {
+		p.s.tally.violated(checkSignIn, "phone %d is told to go on with number %d, and %d was answered before", p.number, t.NextN, p.lastAnswered())
+	}
+	p.n = max(p.n, t.NextN-1)
+	return true
+}
+
+// lastAnswered is the highest number that was answered.
+func (p *phone) lastAnswered() int64 {
+	var last int64
+	for _, batch := range p.past {
+		last = max(last, batch[len(batch)-1].n)
+	}
+	return last
+}
+
+// renew rotates the refresh token through the bad network. A phone that lost
+// the reply keeps the old token and uses it again.
+func (p *phone) renew(ctx context.Context, faults *rand.Rand) {
+	q := &request{method: http.MethodPost, path: "/v1/auth/refresh", body: mustJSON(object{"refresh_token": p.refresh})}
+	var got []tokens
+	for _, a := range p.s.network.send(ctx, faults, q, nil) {
+		var t tokens
+		switch {
+		case a.later():
+		case a.status == http.StatusOK && json.Unmarshal(a.body, &t) == nil:
+			got = append(got, t)
+		default:
+			p.s.tally.violated(checkSignIn, "phone %d: its refresh token was refused: %d %.200s", p.number, a.status, a.body)
+			p.signIn(ctx)
+			return
+		}
+	}
+	for _, t := range got {
+		p.s.tally.checked(checkSignIn)
+		if t.Refresh != got[0].Refresh {
+			p.s.tally.violated(checkSignIn, "phone %d: one refresh token has two successors", p.number)
+		}
+		p.setTokens(t)
+	}
 }

@@ -80,7 +80,7 @@ func freeAddress(ctx context.Context) (string, error) {
 func (p *Process) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for rest(ctx, 20*time.Millisecond) {
+	for sleep(ctx, 20*time.Millisecond) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.listen+"/readyz", nil)
 		if err != nil {
 			return err

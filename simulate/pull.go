@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unique"
 )
 
 // page is the answer to a pull.
@@ -66,7 +67,7 @@ func (p *phone) pullPage(ctx context.Context, limit int, faults *rand.Rand) *pag
 		case a.later() || a.status == http.StatusUnauthorized:
 			continue
 		case a.status != http.StatusOK || json.Unmarshal(a.body, got) != nil:
-			p.s.tally.broke(checkAnswered, "phone %d: a pull was answered %d %.300s", p.number, a.status, a.body)
+			p.s.tally.violated(checkAnswered, "phone %d: a pull was answered %d %.300s", p.number, a.status, a.body)
 			continue
 		}
 		p.takePage(got, began)
@@ -80,15 +81,15 @@ func (p *phone) pullPage(ctx context.Context, limit int, faults *rand.Rand) *pag
 
 func (p *phone) takePage(got *page, began time.Time) {
 	for _, area := range got.Areas {
-		p.s.tally.look(checkRights)
+		p.s.tally.checked(checkRights)
 		if !p.s.ledger.mayRead(p.account.id, area, began) {
-			p.s.tally.broke(checkRights, "phone %d still reads area %s, which it had lost", p.number, area)
+			p.s.tally.violated(checkRights, "phone %d still reads area %s, which it had lost", p.number, area)
 		}
 	}
 	for _, c := range got.Changes {
 		h := p.offer(c)
 		if slices.Contains(fieldCollections, c.Collection) && !slices.Contains(got.Areas, h.area) {
-			p.s.tally.broke(checkRights, "phone %d got %s/%s of area %s, which is not among its own", p.number, c.Collection, c.ID, h.area)
+			p.s.tally.violated(checkRights, "phone %d got %s/%s of area %s, which is not among its own", p.number, c.Collection, c.ID, h.area)
 		}
 	}
 }
@@ -97,16 +98,48 @@ func (p *phone) takePage(got *page, began time.Time) {
 func (p *phone) offer(c change) held {
 	h, err := heldOf(c)
 	if err != nil {
-		p.s.tally.broke(checkEqual, "phone %d: %s/%s can't be read: %v", p.number, c.Collection, c.ID, err)
+		p.s.tally.violated(checkEqual, "phone %d: %s/%s can't be read: %v", p.number, c.Collection, c.ID, err)
 		return h
 	}
 	k := key(c.Collection, c.ID)
 	_, before := p.replica[k]
 	if p.replica.offer(h) == different {
-		p.s.tally.broke(checkEqual, "phone %d: %s at revision %d is one thing here and another there", p.number, k, h.rev)
+		p.s.tally.violated(checkEqual, "phone %d: %s at revision %d is one thing here and another there", p.number, k, h.rev)
 	}
 	if !before && slices.Contains(fieldCollections, c.Collection) {
 		p.known = append(p.known, k)
 	}
 	return h
+}
+
+// change is one line of a pull.
+type change struct {
+	Collection string          `json:"collection"`
+	ID         string          `json:"id"`
+	Deleted    bool            `json:"deleted"`
+	Doc        json.RawMessage `json:"doc"`
+}
+
+// heldOf reads what the phone files a document by.
+func heldOf(c change) (held, error) {
+	var head struct {
+		Area   string `json:"area"`
+		Server struct {
+			Rev int64 `json:"rev"`
+		} `json:"server"`
+	}
+	err := json.Unmarshal(c.Doc, &head)
+	return held{
+		collection: c.Collection, id: c.ID, area: head.Area, rev: head.Server.Rev, deleted: c.Deleted,
+		doc: unique.Make(string(c.Doc)),
+	}, err
+}
+
+// purge drops everything of an area.
+func (r replica) purge(area string) {
+	for k, h := range r {
+		if h.area == area {
+			delete(r, k)
+		}
+	}
 }

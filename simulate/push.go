@@ -26,7 +26,7 @@ func (p *phone) push(ctx context.Context, r, faults *rand.Rand) bool {
 		}
 		if !p.pushOne(ctx, faults) {
 			tries++
-			rest(ctx, time.Duration(10+r.IntN(60))*time.Millisecond)
+			sleep(ctx, time.Duration(10+r.IntN(60))*time.Millisecond)
 		}
 	}
 	return len(p.queue) == 0
@@ -43,6 +43,13 @@ func (p *phone) batch(list []*mutation) []byte {
 		"backlog":     object{"mutations": len(p.queue) - len(list), "photos": len(p.uploads), "photo_bytes": p.photoBytes()},
 		"mutations":   raw,
 	})
+}
+
+func (p *phone) photoBytes() (n int) {
+	for _, u := range p.uploads {
+		n += len(u.data) - u.offset
+	}
+	return n
 }
 
 // pushOne sends the batch once and reports whether it was answered.
@@ -69,16 +76,6 @@ func (p *phone) pushOne(ctx context.Context, faults *rand.Rand) bool {
 	return answered
 }
 
-// pushAgain sends a batch that was answered long ago.
-func (p *phone) pushAgain(ctx context.Context, faults *rand.Rand, batch []*mutation) {
-	began := p.s.cfg.Now()
-	q := &request{method: http.MethodPost, path: "/v1/sync/push", body: p.batch(batch), stray: true}
-	heard := func(a reply) { p.results(batch, a, began) }
-	for _, a := range p.call(ctx, faults, q, heard) {
-		heard(a)
-	}
-}
-
 // results reads an answer and writes it into the ledger. It may be called from
 // any goroutine.
 func (p *phone) results(batch []*mutation, a reply, began time.Time) ([]result, bool) {
@@ -89,10 +86,10 @@ func (p *phone) results(batch []*mutation, a reply, began time.Time) ([]result, 
 	case a.later() || a.status == http.StatusUnauthorized:
 		return nil, false
 	case a.status != http.StatusOK || json.Unmarshal(a.body, &body) != nil || len(body.Results) != len(batch):
-		p.s.tally.broke(checkAnswered, "phone %d: a push of %d was answered %d %.300s", p.number, len(batch), a.status, a.body)
+		p.s.tally.violated(checkAnswered, "phone %d: a push of %d was answered %d %.300s", p.number, len(batch), a.status, a.body)
 		return nil, false
 	}
-	p.s.ledger.answers(p.s.tally, batch, body.Results)
+	p.s.ledger.noteAnswers(p.s.tally, batch, body.Results)
 	for i := range body.Results {
 		r := &body.Results[i]
 		if string(r.Doc) == "null" {
@@ -113,9 +110,9 @@ func (p *phone) mayHave(doc json.RawMessage, began time.Time) {
 	if doc == nil || json.Unmarshal(doc, &head) != nil {
 		return
 	}
-	p.s.tally.look(checkRights)
+	p.s.tally.checked(checkRights)
 	if !p.s.ledger.mayRead(p.account.id, head.Area, began) {
-		p.s.tally.broke(checkRights, "phone %d was shown %s of area %s, which it had lost", p.number, head.ID, head.Area)
+		p.s.tally.violated(checkRights, "phone %d was shown %s of area %s, which it had lost", p.number, head.ID, head.Area)
 	}
 }
 

@@ -21,29 +21,6 @@ type replica map[string]held // by collection and id
 
 func key(collection, id string) string { return collection + "/" + id }
 
-// change is one line of a pull.
-type change struct {
-	Collection string          `json:"collection"`
-	ID         string          `json:"id"`
-	Deleted    bool            `json:"deleted"`
-	Doc        json.RawMessage `json:"doc"`
-}
-
-// heldOf reads what the phone files a document by.
-func heldOf(c change) (held, error) {
-	var head struct {
-		Area   string `json:"area"`
-		Server struct {
-			Rev int64 `json:"rev"`
-		} `json:"server"`
-	}
-	err := json.Unmarshal(c.Doc, &head)
-	return held{
-		collection: c.Collection, id: c.ID, area: head.Area, rev: head.Server.Rev, deleted: c.Deleted,
-		doc: unique.Make(string(c.Doc)),
-	}, err
-}
-
 // outcome says what became of a document that was offered to a replica.
 type outcome int
 
@@ -76,27 +53,10 @@ func (h held) equals(o held) bool {
 		(h.doc == o.doc || canonicalText(h.doc.Value()) == canonicalText(o.doc.Value()))
 }
 
-// purge drops everything of an area.
-func (r replica) purge(area string) {
-	for k, h := range r {
-		if h.area == area {
-			delete(r, k)
-		}
-	}
-}
-
 // decode returns the document.
 func (h held) decode() object {
 	doc, _ := decode([]byte(h.doc.Value())).(object)
 	return doc
-}
-
-// decodeOr returns the document, as the phone's draft has it if there is one.
-func (h held) decodeOr(d *draft) object {
-	if d != nil {
-		return d.doc
-	}
-	return h.decode()
 }
 
 // decode reads JSON; numbers keep their digits. What can't be read is nil.
@@ -122,3 +82,11 @@ func canonical(v any) string {
 }
 
 func canonicalText(raw string) string { return canonical(decode([]byte(raw))) }
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // what the simulation makes is JSON
+	}
+	return b
+}

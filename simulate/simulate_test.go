@@ -28,7 +28,7 @@ var withoutIDs = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f
 func TestASeedReplays(t *testing.T) {
 	plan := func(seed uint64) (all []byte) {
 		s := newTestSimulation(seed)
-		p := s.wakes(1, &account{})
+		p := s.newPhone(1, &account{})
 		p.areas = []string{"610102001", "610102002"}
 		for number := range 20 {
 			p.edit(s.chance.of(forEdits, p.number, number), s.workTime(number/3, number%3))
@@ -200,9 +200,9 @@ func TestTheLedgerRemembers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			l, ta := newLedger(), &tally{}
 			m := &mutation{phone: &phone{device: "d"}, n: 1, id: "x"}
-			l.made(m)
-			l.answers(ta, []*mutation{m}, []result{{N: 1, ID: "x", Status: applied, Rev: 1, Seq: 5}})
-			l.answers(ta, []*mutation{m}, []result{test.second})
+			l.noteMutation(m)
+			l.noteAnswers(ta, []*mutation{m}, []result{{N: 1, ID: "x", Status: applied, Rev: 1, Seq: 5}})
+			l.noteAnswers(ta, []*mutation{m}, []result{test.second})
 			if ta.broken[test.want] != test.broken {
 				t.Errorf("broken: %v", ta.broken)
 			}

@@ -15,7 +15,7 @@ const (
 	checkOnce
 	checkReceipts
 	checkMerged
-	checkParked
+	checkConflicts
 	checkGapless
 	checkEqual
 	checkRights
@@ -35,7 +35,7 @@ var promises = [checkKinds]struct{ name, promise string }{
 	checkOnce:       {"once", "no mutation is carried out twice"},
 	checkReceipts:   {"receipts", "a mutation sent again is answered as at first"},
 	checkMerged:     {"merged", "status and record are what a merge of one's own makes of the history"},
-	checkParked:     {"parked", "every overlap is parked for a person"},
+	checkConflicts:  {"conflicts", "every overlap is recorded as a conflict for a person"},
 	checkGapless:    {"gapless", "an area's log has no gap and no place that is taken twice"},
 	checkEqual:      {"equal", "after a last pull a phone holds byte for byte what a new one gets"},
 	checkRights:     {"rights", "nothing of an area is told after the right to it was taken away"},
@@ -58,15 +58,15 @@ type tally struct {
 	told   [checkKinds][]string
 }
 
-func (t *tally) look(c check) { t.looks(c, 1) }
+func (t *tally) checked(c check) { t.checkedMany(c, 1) }
 
-func (t *tally) looks(c check, n int) {
+func (t *tally) checkedMany(c check, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.looked[c] += int64(n)
 }
 
-func (t *tally) broke(c check, format string, args ...any) {
+func (t *tally) violated(c check, format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.broken[c]++

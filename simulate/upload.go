@@ -24,9 +24,9 @@ type upload struct {
 	done   bool
 }
 
-// shoot takes a photo for a record, or uses one that the phone has sent
+// takePhoto takes a photo for a record, or uses one that the phone has sent
 // before. Some photos never get sent: their phone fell into a river.
-func (p *phone) shoot(r *rand.Rand, doc object, at time.Time) object {
+func (p *phone) takePhoto(r *rand.Rand, doc object, at time.Time) object {
 	field := pick(r, "before_photo", "after_photo")
 	if doc["template"] == diesel {
 		field = "plate_photo"
@@ -40,18 +40,11 @@ func (p *phone) shoot(r *rand.Rand, doc object, at time.Time) object {
 	data := photo.Draw(photo.Shot{Field: field, Seed: r.Uint64(), Width: 160 + 8*r.IntN(20), Text: plate(r)})
 	sum := sha256.Sum256(data)
 	shot["sha256"], shot["bytes"] = hex.EncodeToString(sum[:]), len(data)
-	p.s.ledger.takes(text(shot["sha256"]))
+	p.s.ledger.notePhoto(text(shot["sha256"]))
 	if !oneIn(r, 7) {
 		p.uploads = append(p.uploads, &upload{sha: text(shot["sha256"]), data: data})
 	}
 	return shot
-}
-
-func (p *phone) photoBytes() (n int) {
-	for _, u := range p.uploads {
-		n += len(u.data) - u.offset
-	}
-	return n
 }
 
 const uploadTries = 6
@@ -62,31 +55,31 @@ func (p *phone) upload(ctx context.Context, r, faults *rand.Rand) {
 	for range min(2, len(p.uploads)) {
 		u := p.uploads[0]
 		for tries := 0; tries < uploadTries && !u.done && ctx.Err() == nil; tries++ {
-			p.goOn(ctx, u, r, faults)
+			p.resumeUpload(ctx, u, r, faults)
 			if !u.done {
-				rest(ctx, time.Duration(5+r.IntN(30))*time.Millisecond)
+				sleep(ctx, time.Duration(5+r.IntN(30))*time.Millisecond)
 			}
 		}
 		if !u.done {
 			return
 		}
-		p.s.ledger.has(u.sha, p)
+		p.s.ledger.noteUpload(u.sha, p)
 		p.uploads = p.uploads[1:]
 	}
 }
 
-// goOn takes the next step of an upload: begin it, or ask how far it is and
+// resumeUpload takes the next step of an upload: begin it, or ask how far it is and
 // send the rest.
-func (p *phone) goOn(ctx context.Context, u *upload, r, faults *rand.Rand) {
+func (p *phone) resumeUpload(ctx context.Context, u *upload, r, faults *rand.Rand) {
 	if u.place == "" {
 		p.begin(ctx, u, faults)
 		return
 	}
-	offset, known := p.ask(ctx, u, faults)
+	offset, known := p.uploadedBytes(ctx, u, faults)
 	switch {
 	case !known:
 	case offset < u.offset:
-		p.s.tally.broke(checkPhotos, "phone %d: of photo %s %d bytes were acknowledged, %d are there", p.number, u.sha, u.offset, offset)
+		p.s.tally.violated(checkPhotos, "phone %d: of photo %s %d bytes were acknowledged, %d are there", p.number, u.sha, u.offset, offset)
 		u.offset = offset
 	case offset == len(u.data):
 		u.offset, u.done = offset, true
@@ -116,13 +109,13 @@ func (p *phone) begin(ctx context.Context, u *upload, faults *rand.Rand) {
 	}
 }
 
-// ask returns how much of the upload is there.
-func (p *phone) ask(ctx context.Context, u *upload, faults *rand.Rand) (offset int, known bool) {
+// uploadedBytes returns how much of the upload is there.
+func (p *phone) uploadedBytes(ctx context.Context, u *upload, faults *rand.Rand) (offset int, known bool) {
 	q := tus(http.MethodHead, u.place, map[string]string{})
 	for _, a := range p.call(ctx, faults, q, nil) {
 		n, err := strconv.Atoi(a.header.Get("Upload-Offset"))
 		if a.status == http.StatusOK && err == nil {
-			p.s.tally.look(checkPhotos)
+			p.s.tally.checked(checkPhotos)
 			offset, known = max(offset, n), true
 		} else {
 			p.refusedUpload(u, q, a)
@@ -153,7 +146,7 @@ func (p *phone) refusedUpload(u *upload, q *request, a reply) {
 	case a.later() && a.status != http.StatusInsufficientStorage:
 	case a.status == http.StatusUnauthorized, a.status == http.StatusLocked, a.status == http.StatusConflict:
 	default:
-		p.s.tally.broke(checkPhotos, "phone %d: %s of photo %s at %d was answered %d %.200s", p.number, q.method, u.sha, u.offset, a.status, strings.TrimSpace(string(a.body)))
+		p.s.tally.violated(checkPhotos, "phone %d: %s of photo %s at %d was answered %d %.200s", p.number, q.method, u.sha, u.offset, a.status, strings.TrimSpace(string(a.body)))
 		u.place, u.offset = "", 0
 	}
 }

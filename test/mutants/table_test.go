@@ -40,7 +40,7 @@ var mutants = []mutant{
 		edits: []edit{{"inspection/merge.go", "	m.taken = true\n	return t.mine, true\n}", "	m.taken = true\n	return t.mine, path[len(path)-1] != \"note\" || t.theirs == nil\n}"}},
 	},
 	{
-		bug: "an overlap is not parked", caught: []string{"parked"},
+		bug: "an overlap is not recorded as a conflict", caught: []string{"conflicts"},
 		edits: []edit{{"sync/conflicts.go", "		list, room = append(list, conflict), room-size\n", "		room -= size\n"}},
 	},
 	{

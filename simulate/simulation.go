@@ -36,11 +36,62 @@ type simulation struct {
 	verify  string // what verify said
 }
 
+// Run simulates and checks. The error tells that it couldn't be done; what
+// was found is in the report.
+func Run(ctx context.Context, cfg Config) (*Report, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	s := newSimulation(cfg)
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	s.live(ctx)
+	s.end(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.report(), nil
+}
+
+func (c Config) complete() (Config, error) {
+	if c.Phones == 0 {
+		c.Phones = 20
+	}
+	if c.Days == 0 {
+		c.Days = 5
+	}
+	if c.Patience == 0 {
+		c.Patience = 90 * time.Second
+	}
+	switch {
+	case c.Phones < 2:
+		return c, errors.New("at least two phones are needed: one alone meets nobody")
+	case c.Days < 1:
+		return c, errors.New("at least one day is needed")
+	case c.Loss < 0 || c.Loss > 0.9:
+		return c, errors.New("the loss must be from 0 to 0.9")
+	case c.KillEvery > 0 && len(c.Servers) == 0:
+		return c, errors.New("only a server that the simulation started can be killed")
+	case c.URL == "" && len(c.Servers) == 0, c.Now == nil, c.Random == nil:
+		return c, errors.New("the simulation lacks a server, a clock or a source of ids")
+	}
+	return c, nil
+}
+
 func newSimulation(cfg Config) *simulation {
 	return &simulation{
 		cfg: cfg, chance: chance(cfg.Seed), ids: ids{cfg.Random}, ledger: newLedger(), tally: &tally{},
 		first: firstDay(cfg.Now()), began: cfg.Now(),
 	}
+}
+
+// firstDay is the first of the month before now, so that a month of work lies
+// behind the server's clock.
+func firstDay(now time.Time) time.Time {
+	y, m, _ := now.In(china).Date()
+	return time.Date(y, m-1, 1, 0, 0, 0, 0, china)
 }
 
 // workTime is when a round of a day begins.
@@ -91,13 +142,13 @@ func (s *simulation) begin(ctx context.Context) error {
 	return s.hire(ctx)
 }
 
-// insist sends a request over a good connection until an answer comes that is
+// callUntilAnswered sends a request over a good connection until an answer comes that is
 // not for later, or patience ends.
-func (s *simulation) insist(ctx context.Context, q *request) reply {
+func (s *simulation) callUntilAnswered(ctx context.Context, q *request) reply {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	a := s.network.call(ctx, q)
-	for a.later() && rest(ctx, 50*time.Millisecond) {
+	for a.later() && sleep(ctx, 50*time.Millisecond) {
 		a = s.network.call(ctx, q)
 	}
 	return a
@@ -105,7 +156,7 @@ func (s *simulation) insist(ctx context.Context, q *request) reply {
 
 // openOffice signs the administrator in and learns the streets.
 func (s *simulation) openOffice(ctx context.Context) error {
-	p := s.wakes(-1, &account{Credentials: s.cfg.Admin})
+	p := s.newPhone(-1, &account{Credentials: s.cfg.Admin})
 	if !p.signIn(ctx) {
 		return fmt.Errorf("%s can't sign in to %s: name an administrator with --username and --password", s.cfg.Admin.Username, s.network.bases[0])
 	}
@@ -155,9 +206,9 @@ func (s *simulation) hire(ctx context.Context) error {
 		if a == nil {
 			a = accounts[i-1]
 		}
-		s.phones[i] = s.wakes(i, a)
+		s.phones[i] = s.newPhone(i, a)
 		group.Go(func() error {
-			if !s.phones[i].signIn(ctx) || !s.phones[i].pull(ctx, true, 500, s.calm()) {
+			if !s.phones[i].signIn(ctx) || !s.phones[i].pull(ctx, true, 500, s.noFaults()) {
 				return fmt.Errorf("phone %d can't begin", i)
 			}
 			return nil
@@ -178,7 +229,7 @@ func (s *simulation) addAccount(ctx context.Context, username string, number int
 	q := &request{method: http.MethodPost, path: "/v1/users", token: s.office.phone.access, body: mustJSON(object{
 		"username": username, "name": "Simulated " + username, "password": a.Password, "role": "inspector", "areas": granted,
 	})}
-	answer := s.insist(ctx, q)
+	answer := s.callUntilAnswered(ctx, q)
 	var made struct {
 		ID string `json:"id"`
 	}
@@ -197,4 +248,97 @@ func sorted(set map[string]bool) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// live lets the days pass, while a server is killed now and then.
+func (s *simulation) live(ctx context.Context) {
+	killing, stop := context.WithCancel(ctx)
+	var killer sync.WaitGroup
+	if s.cfg.KillEvery > 0 {
+		killer.Go(func() { s.kill(killing) })
+	}
+	for day := range s.cfg.Days {
+		s.tell(Progress{Step: "living", Day: day})
+		var phones sync.WaitGroup
+		for _, p := range s.phones {
+			phones.Go(func() {
+				for round := range roundsPerDay {
+					p.round(ctx, day, round)
+					s.tell(Progress{Step: "living", Day: day})
+				}
+			})
+		}
+		phones.Go(func() { s.office.day(ctx, day) })
+		phones.Wait()
+	}
+	stop()
+	killer.Wait()
+	s.network.strays.Wait()
+}
+
+// kill kills one of the servers again and again and starts it each time.
+func (s *simulation) kill(ctx context.Context) {
+	r := s.chance.of(forKills, 0, 0)
+	for sleep(ctx, time.Duration((0.5+r.Float64())*float64(s.cfg.KillEvery))) {
+		p := s.cfg.Servers[r.IntN(len(s.cfg.Servers))]
+		p.Kill()
+		s.kills.Add(1)
+		// Whoever stops the killing gets a server that runs.
+		if err := p.Start(context.WithoutCancel(ctx)); err != nil {
+			s.tally.violated(checkAnswered, "after a kill: %v", err)
+			return
+		}
+	}
+}
+
+// end drains the phones over a good network, lets evidence settle, and checks.
+func (s *simulation) end(ctx context.Context) {
+	s.drain(ctx)
+	s.tell(Progress{Step: "checking", Day: s.cfg.Days})
+	s.checkAll(ctx)
+	s.took = s.cfg.Now().Sub(s.began)
+}
+
+// drain lets every phone sync until nothing is left on it, or nothing has come
+// off any of them for as long as patience lasts.
+func (s *simulation) drain(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var watch, phones sync.WaitGroup
+	for _, p := range s.phones {
+		phones.Go(func() {
+			for !p.drained(ctx) && sleep(ctx, 50*time.Millisecond) {
+				s.tell(Progress{Step: "draining", Day: s.cfg.Days})
+			}
+		})
+	}
+	watch.Go(func() { s.standstill(ctx, cancel) })
+	phones.Wait()
+	cancel()
+	watch.Wait()
+}
+
+// standstill calls give up when nothing was taken for too long.
+func (s *simulation) standstill(ctx context.Context, giveUp func()) {
+	seen, since := s.ledger.acknowledged(), s.cfg.Now()
+	for sleep(ctx, 200*time.Millisecond) {
+		if now := s.ledger.acknowledged(); now != seen {
+			seen, since = now, s.cfg.Now()
+		}
+		if s.cfg.Now().Sub(since) > s.cfg.Patience {
+			giveUp()
+			return
+		}
+	}
+}
+
+// drained syncs once and reports whether nothing is left.
+func (p *phone) drained(ctx context.Context) bool {
+	calm := p.s.noFaults()
+	r := p.s.chance.of(forRound, p.number, -1)
+	pushed := p.push(ctx, r, calm)
+	for n := len(p.uploads); n > 0; n-- {
+		p.upload(ctx, r, calm)
+	}
+	return p.pull(ctx, pushed, 2000, calm) && pushed && len(p.uploads) == 0
 }
