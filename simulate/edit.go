@@ -2,12 +2,13 @@ package simulate
 
 import (
 	"fmt"
-	"gridpatrol/seeds"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
+
+	"gridpatrol/seeds"
 )
 
 // edit makes none to two edits. What is edited depends on what the phone knows
