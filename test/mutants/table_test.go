@@ -78,8 +78,8 @@ var mutants = []mutant{
 	},
 	{
 		bug: "a photo that comes late changes no evidence", caught: []string{"evidence"},
-		edits: []edit{{"media/finish.go", "		err := s.naming(ctx, sha, func(rec *store.Record) error { return s.judge(ctx, rec.Area, rec.ID) })\n",
-			"		err := s.naming(ctx, sha, func(*store.Record) error { return nil })\n"}},
+		edits: []edit{{"media/finish.go", "		err := s.eachNaming(ctx, sha, func(rec *store.Record) error { return s.refreshEvidence(ctx, rec.Area, rec.ID) })\n",
+			"		err := s.eachNaming(ctx, sha, func(*store.Record) error { return nil })\n"}},
 	},
 	{
 		bug: "an upload that breaks off is given up", caught: []string{"photos"},
@@ -87,11 +87,11 @@ var mutants = []mutant{
 	},
 	{
 		bug: "a deleted record counts", caught: []string{"counts"}, args: []string{"--phones", "12", "--days", "16"},
-		edits: []edit{{"report/view.go", "r.Rev > 0 && r.Seq <= seq && !r.Deleted\n", "r.Rev > 0 && r.Seq <= seq\n"}},
+		edits: []edit{{"store/asof/snapshot.go", "r.Rev > 0 && r.Seq <= seq && !r.Deleted\n", "r.Rev > 0 && r.Seq <= seq\n"}},
 	},
 	{
 		bug: "a vehicle that is checked twice in one session counts twice", caught: []string{"counts"},
-		edits: []edit{{"report/tally.go", "		return SecondInCheck\n", "		g.count.Checks++\n		return SecondInCheck\n"}},
+		edits: []edit{{"report/count.go", "		return SameVehicle\n", "		t.sum.Checks++\n		return SameVehicle\n"}},
 	},
 	{
 		bug: "a refresh token works once only", caught: []string{"sign-in"},
