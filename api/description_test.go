@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"gridpatrol/inspection"
+	"gridpatrol/rxdb"
 )
 
 type operation struct {
@@ -98,7 +99,7 @@ func TestDescriptionHasAllCodesAndCollections(t *testing.T) {
 	}
 	known := slices.Concat(inspection.FieldCollections, inspection.ReferenceCollections)
 	for _, c := range known {
-		current, _ := inspection.SchemaVersion(c)
+		current, _ := rxdb.SchemaVersion(c)
 		if v := d.Collections[c]; v.SchemaVersion == nil || *v.SchemaVersion != current || v.Writable != c.Writable() {
 			t.Errorf("collection %s: %+v", c, v)
 		}

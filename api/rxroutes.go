@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"gridpatrol/inspection"
+	"gridpatrol/rxdb"
 	"gridpatrol/sync"
 )
 
@@ -35,7 +36,7 @@ func (s *Server) rxRoutes() []route {
 // schema. Returns CodeNotFound.
 func (c *call) rxCollection() (inspection.Collection, int, error) {
 	collection := inspection.Collection(c.Params("collection"))
-	version, ok := inspection.SchemaVersion(collection)
+	version, ok := rxdb.SchemaVersion(collection)
 	if !ok {
 		return "", 0, inspection.Errorf(inspection.CodeNotFound, "There is no collection of this name to replicate.")
 	}
@@ -68,7 +69,7 @@ func (s *Server) rxSchema(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.sendJSON(inspection.AppendJSON(nil, inspection.RxSchema(collection)))
+	return c.sendJSON(inspection.AppendJSON(nil, rxdb.Schema(collection)))
 }
 
 // rxPull answers with documents and the checkpoint after them. Fewer than

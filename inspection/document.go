@@ -13,65 +13,6 @@ const (
 	MaxDocumentDepth = 32
 )
 
-// memberType is the type of a top-level member. null is fine everywhere.
-type memberType int
-
-const (
-	textMember memberType = iota
-	timeMember
-	dateMember
-	integerMember
-	objectMember
-	textsMember
-	locationMember
-	photosMember
-	rectificationMember
-)
-
-// memberTypes lists the typed members of each collection that phones write.
-// Members that aren't listed are kept, whatever they are.
-var memberTypes = map[Collection]map[string]memberType{
-	Inspections: {
-		"template": textMember, "template_version": integerMember, "grid": textMember,
-		"site": textMember, "session": textMember, "task": textMember, "status": textMember,
-		"started_at": timeMember, "finished_at": timeMember, "location": locationMember,
-		memberAnswers: objectMember, memberPhotos: photosMember,
-	},
-	Sessions: {
-		"topic": textMember, "kind": textMember, "point": textMember, "lead_unit": textMember,
-		"participants": textsMember, "leader": textMember, "started_at": timeMember,
-		"ended_at": timeMember, "location": locationMember, "note": textMember,
-	},
-	Tasks: {
-		"inspection": textMember, "title": textMember, "unit": textMember, "assignee": textMember,
-		"due": dateMember, memberRectification: rectificationMember,
-	},
-	Sites: {
-		"name": textMember, "kind": textMember, "address": textMember, "location": locationMember,
-		"grid": textMember, "note": textMember,
-	},
-}
-
-var (
-	locationTypes = map[string]memberType{
-		"lat": numberMember, "lon": numberMember, "accuracy_m": numberMember,
-		"crs": textMember, "mock": booleanMember,
-	}
-	photoTypes = map[string]memberType{
-		"field": textMember, "sha256": textMember, "taken_at": timeMember,
-		"bytes": integerMember, "media_type": textMember,
-	}
-	rectificationTypes = map[string]memberType{
-		"note": textMember, "done_at": timeMember, memberPhotos: photosMember,
-	}
-)
-
-const (
-	numberMember memberType = iota + 100
-	booleanMember
-	listMember // of anything; in reference data only
-)
-
 // CheckShape tells whether doc can be a document of the collection: its typed
 // top-level members have their JSON types. It returns a CodeBadDocument error
 // naming the first member that has not, in order of names.
@@ -88,7 +29,7 @@ func CheckShape(c Collection, doc Object) error {
 	return nil
 }
 
-func wrongMember(pointer string, types map[string]memberType, doc Object) string {
+func wrongMember(pointer string, types map[string]MemberType, doc Object) string {
 	for _, name := range union(doc) {
 		t, typed := types[name]
 		if !typed || doc[name] == nil {
@@ -102,27 +43,27 @@ func wrongMember(pointer string, types map[string]memberType, doc Object) string
 }
 
 // wrong returns the pointer of what has the wrong type, or "".
-func (t memberType) wrong(pointer string, v any) string {
+func (t MemberType) wrong(pointer string, v any) string {
 	ok := false
 	switch t {
-	case textMember, timeMember, dateMember:
+	case TextMember, TimeMember, DateMember:
 		_, ok = v.(string)
-	case integerMember:
+	case IntegerMember:
 		ok = isInteger(v) || becameText(v)
-	case numberMember:
+	case NumberMember:
 		_, number := v.(json.Number)
 		ok = number || becameText(v)
-	case booleanMember:
+	case BooleanMember:
 		_, ok = v.(bool)
-	case objectMember:
+	case ObjectMember:
 		_, ok = v.(Object)
-	case textsMember:
-		return eachItem(pointer, v, textMember.wrong)
-	case photosMember:
+	case TextsMember:
+		return eachItem(pointer, v, TextMember.wrong)
+	case PhotosMember:
 		return eachItem(pointer, v, membersWrong(photoTypes))
-	case locationMember:
+	case LocationMember:
 		return membersWrong(locationTypes)(pointer, v)
-	case rectificationMember:
+	case RectificationMember:
 		return membersWrong(rectificationTypes)(pointer, v)
 	}
 	if ok {
@@ -131,7 +72,7 @@ func (t memberType) wrong(pointer string, v any) string {
 	return pointer
 }
 
-func membersWrong(types map[string]memberType) func(string, any) string {
+func membersWrong(types map[string]MemberType) func(string, any) string {
 	return func(pointer string, v any) string {
 		o, ok := v.(Object)
 		if !ok {
@@ -198,20 +139,20 @@ func TopLevelProblems(c Collection, doc Object) []Problem {
 	return out
 }
 
-func badValues(pointer string, types map[string]memberType, doc Object) []Problem {
+func badValues(pointer string, types map[string]MemberType, doc Object) []Problem {
 	var out []Problem
 	for _, name := range union(doc) {
 		at := pointer + "/" + name
 		switch types[name] {
-		case timeMember:
+		case TimeMember:
 			out = append(out, badTime(at, doc[name], time.RFC3339)...)
-		case dateMember:
+		case DateMember:
 			out = append(out, badTime(at, doc[name], time.DateOnly)...)
-		case locationMember:
+		case LocationMember:
 			out = append(out, badLocation(at, doc[name])...)
-		case photosMember:
+		case PhotosMember:
 			out = append(out, badPhotos(at, doc[name])...)
-		case rectificationMember:
+		case RectificationMember:
 			o, _ := doc[name].(Object)
 			out = append(out, badValues(at, rectificationTypes, o)...)
 		}

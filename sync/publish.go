@@ -195,7 +195,7 @@ var periods = []string{"month", "half_month"}
 // from and how far that is to be trusted.
 func checkRow(c inspection.Collection, row inspection.Object) error {
 	for name := range row {
-		if !inspection.InRxSchema(c, name) { // a misspelt one would be without effect
+		if !inspection.HasMember(c, name) { // a misspelt one would be without effect
 			return badRow(name, "is none of such a row")
 		}
 	}

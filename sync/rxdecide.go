@@ -110,7 +110,7 @@ func (m *Mutation) changed(cur *current, from base) inspection.Object {
 func (m *Mutation) whole(state, doc inspection.Object) inspection.Object {
 	out := inspection.ClientOwned(state)
 	for name, v := range doc {
-		if _, there := out[name]; !there && !inspection.InRxSchema(m.Collection, name) {
+		if _, there := out[name]; !there && !inspection.HasMember(m.Collection, name) {
 			out[name] = v
 		}
 	}

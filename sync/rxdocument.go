@@ -20,7 +20,7 @@ func appendRxDocument(dst []byte, c inspection.Collection, doc []byte, deleted b
 	dst = append(dst, `{"_deleted":`...)
 	dst = inspection.AppendJSON(dst, deleted)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if inspection.InRxSchema(c, name) {
+		if inspection.HasMember(c, name) {
 			dst = append(inspection.AppendString(append(dst, ','), name), ':')
 			dst = append(dst, members[name]...)
 		}

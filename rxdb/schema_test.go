@@ -1,4 +1,4 @@
-package inspection_test
+package rxdb
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 	"gridpatrol/inspection"
 )
 
-func compileRx(t *testing.T, c inspection.Collection) *jsonschema.Schema {
+func compiled(t *testing.T, c inspection.Collection) *jsonschema.Schema {
 	t.Helper()
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(inspection.AppendJSON(nil, inspection.RxSchema(c))))
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(inspection.AppendJSON(nil, Schema(c))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +40,8 @@ func TestRxSchemasTakeWhatIsStored(t *testing.T) {
 		inspection.Object{"note": "x", "photos": []any{inspection.Object{"sha256": "x", "taken_at": nil}}},
 	})
 	for _, c := range inspection.FieldCollections {
-		schema := compileRx(t, c)
-		names := inspection.RxSchema(c)["properties"].(inspection.Object)
+		schema := compiled(t, c)
+		names := Schema(c)["properties"].(inspection.Object)
 		fitting := 0
 		rapid.Check(t, func(rt *rapid.T) {
 			doc := inspection.Object{"id": "0192f3c1-0000-7000-8000-000000000001", "area": "610102003", "server": inspection.Object{"rev": json.Number("1")}}
@@ -74,14 +74,14 @@ func TestRxSchemasNameTheirMembers(t *testing.T) {
 		inspection.Areas:       {"id": true, "server": true, "name_zh": true, "area": false},
 		inspection.Targets:     {"area": true, "topic": true, "answers": false},
 	} {
-		properties := inspection.RxSchema(c)["properties"].(inspection.Object)
+		properties := Schema(c)["properties"].(inspection.Object)
 		for name, there := range members {
-			if _, ok := properties[name]; ok != there || inspection.InRxSchema(c, name) != there {
-				t.Errorf("%s/%s: in the schema %t, said to be %t, want %t", c, name, ok, inspection.InRxSchema(c, name), there)
+			if _, ok := properties[name]; ok != there || knows(c)(name) != there {
+				t.Errorf("%s/%s: in the schema %t, said to be %t, want %t", c, name, ok, knows(c)(name), there)
 			}
 		}
 	}
-	if _, ok := inspection.SchemaVersion(inspection.Users); ok {
+	if _, ok := SchemaVersion(inspection.Users); ok {
 		t.Error("accounts can be replicated")
 	}
 }
