@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -29,35 +30,26 @@ const headerAfresh = "X-Made-Afresh"
 
 func (s *Server) reportRoutes() []route {
 	return []route{
-		{Method: fiber.MethodGet, Path: "/v1/reports/joint", Proof: bearer, Action: inspection.ActionReports, Timeout: reportTimeout, Handler: s.joint},
+		{Method: fiber.MethodGet, Path: "/v1/reports/joint", Proof: bearer, Action: inspection.ActionReports, Timeout: reportTimeout, Handler: exported(s.cfg.Reports.Export)},
 		{Method: fiber.MethodPost, Path: "/v1/reports/joint/close", Proof: bearer, Action: inspection.ActionReports, Cap: closingCap, Timeout: reportTimeout, Handler: s.closeWindow},
-		{Method: fiber.MethodGet, Path: "/v1/reports/dispatch", Proof: bearer, Action: inspection.ActionReports, Timeout: reportTimeout, Handler: s.dispatch},
+		{Method: fiber.MethodGet, Path: "/v1/reports/dispatch", Proof: bearer, Action: inspection.ActionReports, Timeout: reportTimeout, Handler: exported(s.cfg.Reports.ExportDispatch)},
 		{Method: fiber.MethodGet, Path: "/v1/calendar", Proof: bearer, Action: inspection.ActionRead, Handler: s.calendar},
 	}
 }
 
-func (s *Server) joint(c *call) error {
-	q, format, err := c.reportQuery()
-	if err != nil {
-		return err
+// exported answers with a report as a file.
+func exported(export func(context.Context, report.JointQuery, string) (*report.File, error)) func(c *call) error {
+	return func(c *call) error {
+		q, format, err := c.reportQuery()
+		if err != nil {
+			return err
+		}
+		f, err := export(c.ctx, q, format)
+		if err != nil {
+			return err
+		}
+		return c.sendFile(f)
 	}
-	f, err := s.cfg.Reports.Export(c.ctx, q, format)
-	if err != nil {
-		return err
-	}
-	return c.sendFile(f)
-}
-
-func (s *Server) dispatch(c *call) error {
-	q, format, err := c.reportQuery()
-	if err != nil {
-		return err
-	}
-	f, err := s.cfg.Reports.ExportDispatch(c.ctx, q, format)
-	if err != nil {
-		return err
-	}
-	return c.sendFile(f)
 }
 
 // reportQuery reads what both reports take. Returns CodeBadParameter, and

@@ -137,14 +137,14 @@ func (m *manifest) Check(_ *Session, c *Check, o Outcome) error {
 // WithoutSession implements Lines.
 func (m *manifest) WithoutSession(c *Check) error {
 	m.members = append(m.members, member{
-		id: c.ID, area: c.Area, seq: c.Seq, session: c.Session, isCheck: true, received: c.Doc.Object("server").Time("received_at"),
+		id: c.ID, area: c.Area, seq: c.Seq, session: c.Session, isCheck: true, received: c.Server.ReceivedAt.Time(),
 	})
 	return nil
 }
 
 // Session implements Lines.
 func (m *manifest) Session(s *Session, _ Count) error {
-	m.members = append(m.members, member{id: s.ID, area: s.Area, seq: s.Seq, received: s.Doc.Object("server").Time("received_at")})
+	m.members = append(m.members, member{id: s.ID, area: s.Area, seq: s.Seq, received: s.Server.ReceivedAt.Time()})
 	return nil
 }
 
@@ -329,14 +329,14 @@ func changedFields(p asof.Pair) []string {
 	}
 	differ("/", p.Then, p.Now, "server", "answers")
 	differ("/answers/", p.Then.Object("answers"), p.Now.Object("answers"))
-	then, now := p.Then.Object("server"), p.Now.Object("server")
+	then, now := inspection.ServerOf(p.Then), inspection.ServerOf(p.Now)
 	if p.Deleted {
 		what = append(what, "/deleted")
 	}
-	if !inspection.Equal(then.Object("review")["state"], now.Object("review")["state"]) {
+	if then.ReviewState() != now.ReviewState() {
 		what = append(what, "/server/review/state")
 	}
-	if !inspection.Equal(then["verdict"], now["verdict"]) {
+	if then.Verdict != now.Verdict {
 		what = append(what, "/server/verdict")
 	}
 	return what

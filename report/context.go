@@ -55,12 +55,7 @@ func (s *Service) contextOf(ctx context.Context, q JointQuery) (*Context, error)
 	if err != nil {
 		return nil, err
 	}
-	scope := q.Scope
-	if len(scope) == 0 {
-		scope = ref.roots()
-	}
-	areas, districts := ref.under(scope), ref.under(districtsOf(scope))
-	scope = outermost(scope)
+	scope, areas, districts := ref.areasOf(q.Scope)
 	snapshot, err := asof.New(ctx, s.store, p, districts, inspection.Inspections, inspection.Sessions, inspection.Tasks)
 	if err != nil {
 		return nil, err

@@ -28,9 +28,10 @@ const (
 // Session is one joint inspection, or what was meant as one.
 type Session struct {
 	asof.Document
-	Topic string
-	Kind  string
-	Lead  string
+	Server inspection.Server
+	Topic  string
+	Kind   string
+	Lead   string
 	// Units are lead and participants, each once, the lead first.
 	Units []string
 	// Excluded is "" if the session is joint.
@@ -38,7 +39,10 @@ type Session struct {
 }
 
 func sessionOf(d asof.Document) Session {
-	s := Session{Document: d, Topic: d.Doc.Text("topic"), Kind: d.Doc.Text("kind"), Lead: d.Doc.Text("lead_unit")}
+	s := Session{
+		Document: d, Server: inspection.ServerOf(d.Doc),
+		Topic: d.Doc.Text("topic"), Kind: d.Doc.Text("kind"), Lead: d.Doc.Text("lead_unit"),
+	}
 	for _, unit := range append([]string{s.Lead}, d.Doc.Texts("participants")...) {
 		if unit != "" && !slices.Contains(s.Units, unit) {
 			s.Units = append(s.Units, unit)
@@ -53,20 +57,10 @@ func sessionOf(d asof.Document) Session {
 	return s
 }
 
-// clockTolerance is how far a phone's clock may be off before its session is
-// listed. Source: docs/contract.md, section 6.
-const clockTolerance = 10 * 60 // seconds
-
-// clockSuspect tells whether the session came from a phone whose clock was off,
-// and by how much: server minus device in seconds.
-func (s *Session) clockSuspect() (offset int64, suspect bool) {
-	offset, known := s.Doc.Object("server").Int("clock_offset_s")
-	return offset, known && (offset > clockTolerance || offset < -clockTolerance)
-}
-
 // Check is one inspection, as far as counting goes.
 type Check struct {
 	asof.Document
+	Server   inspection.Server
 	Template string
 	Session  inspection.DocID
 	Verdict  inspection.Verdict
@@ -81,13 +75,13 @@ type Check struct {
 }
 
 func checkOf(d asof.Document) Check {
-	server := d.Doc.Object("server")
+	server := inspection.ServerOf(d.Doc)
 	c := Check{
-		Document: d, Template: d.Doc.Text("template"),
-		Verdict: inspection.Verdict(server.Text("verdict")), LeadUnit: server.Text("lead_unit"),
+		Document: d, Server: server, Template: d.Doc.Text("template"),
+		Verdict: server.Verdict, LeadUnit: server.LeadUnit.Value(),
 	}
 	c.Session, _ = inspection.ParseDocID(d.Doc.Text("session")) // what is no id names no session
-	c.Valid = d.Doc.Text("status") == "submitted" && inspection.ReviewOf(server) != inspection.ReviewRejected
+	c.Valid = d.Doc.Text("status") == "submitted" && server.ReviewState() != inspection.ReviewRejected
 	if c.Template == TopicVehicles {
 		c.Vehicle = vehicleOf(d.Doc.Object("answers"))
 	}
@@ -258,7 +252,7 @@ func (rc *Context) withheld(c *Check) *Check {
 		return c
 	}
 	bare := *c
-	bare.Withheld = true
+	bare.Withheld, bare.Server = true, inspection.Server{}
 	bare.Doc = inspection.Object{"area": string(c.Area), "template": c.Template, "session": string(c.Session)}
 	return &bare
 }
@@ -325,7 +319,7 @@ func (t *totals) add(s *Session, n Count) {
 	if s.Excluded != "" {
 		t.excluded = append(t.excluded, *s)
 	}
-	if _, suspect := s.clockSuspect(); suspect {
+	if inspection.ClockIsOff(s.Server.ClockOffsetS.Value()) {
 		t.suspect = append(t.suspect, *s)
 	}
 	if n.Sessions == 0 {

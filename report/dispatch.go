@@ -144,18 +144,18 @@ func (t *unitTally) countTasks(ctx context.Context) error {
 
 // add counts one task.
 func (p *TaskProgress) add(d *asof.Document, w Window, end time.Time) {
-	server := d.Doc.Object("server")
+	server := inspection.ServerOf(d.Doc)
 	if due := dayOf(d.Doc.Text("due")); !due.IsZero() && w.Holds(due) {
 		p.Due++
 	}
-	if server.Text("state") == string(inspection.TaskClosed) {
-		if w.Holds(server.Object("act").Time("at")) {
+	if server.State == inspection.TaskClosed {
+		if server.Act != nil && w.Holds(server.Act.At.Time()) {
 			p.Closed++
 		}
 		return
 	}
 	p.Open++
-	if due := server.Time("due_at"); !due.IsZero() && !due.After(end) {
+	if due := server.DueAt.Time(); !due.IsZero() && !due.After(end) {
 		p.Overdue++
 	}
 }

@@ -177,8 +177,7 @@ func (rc *Context) report(ctx context.Context, found *totals) (*Joint, error) {
 	}
 	for i := range found.suspect {
 		x := &found.suspect[i]
-		offset, _ := x.clockSuspect()
-		j.SuspectClock = append(j.SuspectClock, Suspect{x.ID, x.Area, offset})
+		j.SuspectClock = append(j.SuspectClock, Suspect{x.ID, x.Area, x.Server.ClockOffsetS.Value()})
 	}
 	return j, nil
 }

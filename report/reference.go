@@ -107,36 +107,39 @@ func (r *Reference) addArea(a inspection.Area, name string) {
 	}
 }
 
-// under lists the known areas in one of the scope's, sorted.
-func (r *Reference) under(scope []inspection.Area) []inspection.Area {
-	var list []inspection.Area
-	for _, a := range scope {
-		list = append(list, r.below[a]...)
+// areasOf resolves a scope: those of its areas that lie in no other one of it,
+// sorted; the known areas in it; and the known areas of the districts that it lies
+// in, since inspections count in sessions of their own district only. No scope
+// means all areas that are known.
+func (r *Reference) areasOf(asked []inspection.Area) (scope, areas, districts []inspection.Area) {
+	if len(asked) == 0 {
+		asked = slices.Collect(maps.Keys(r.areas))
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	scope = outermost(asked)
+	const districtDigits = 6
+	of := make([]inspection.Area, len(scope))
+	for i, a := range scope {
+		of[i] = a[:min(len(a), districtDigits)]
+	}
+	return scope, r.under(scope), r.under(of)
 }
 
-// roots lists the known areas that lie in no other known one.
-func (r *Reference) roots() []inspection.Area { return outermost(slices.Collect(maps.Keys(r.areas))) }
-
 // outermost drops areas that lie in another one of the list, and sorts it.
-func outermost(scope []inspection.Area) []inspection.Area {
-	list := slices.Compact(slices.Sorted(slices.Values(scope)))
+func outermost(list []inspection.Area) []inspection.Area {
+	list = slices.Compact(slices.Sorted(slices.Values(list)))
 	return slices.DeleteFunc(slices.Clone(list), func(a inspection.Area) bool {
 		return slices.ContainsFunc(list, func(b inspection.Area) bool { return a != b && b.Covers(a) })
 	})
 }
 
-// districtsOf are the districts that the areas lie in, of a larger one itself:
-// inspections count in sessions of their own district only.
-func districtsOf(scope []inspection.Area) []inspection.Area {
-	const districtDigits = 6
-	list := make([]inspection.Area, len(scope))
-	for i, a := range scope {
-		list[i] = a[:min(len(a), districtDigits)]
+// under lists the known areas in one of the list, sorted.
+func (r *Reference) under(list []inspection.Area) []inspection.Area {
+	var known []inspection.Area
+	for _, a := range list {
+		known = append(known, r.below[a]...)
 	}
-	return list
+	slices.Sort(known)
+	return slices.Compact(known)
 }
 
 // Area words an area; of what is not known, the code.

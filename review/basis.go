@@ -5,6 +5,7 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
+	"gridpatrol/store/asof"
 	"gridpatrol/sync"
 )
 
@@ -24,19 +25,18 @@ func (s *Service) basis(ctx context.Context, r store.Record, rev int64) (basis, 
 	if rev > r.Rev {
 		return basis{}, stale()
 	}
-	bytes, deleted := r.Doc, r.Deleted
 	if rev < r.Rev {
-		entries, err := s.cfg.Store.Entries(ctx, r.Area, r.Revisions[rev-1:rev])
+		before, err := asof.Revisions(ctx, s.cfg.Store, r.Area, r.Revisions[rev-1:rev])
 		if err != nil {
 			return basis{}, err
 		}
-		bytes, deleted = entries[0].Doc, entries[0].Deleted
+		return basis{rev: rev, doc: before[0].Object, deleted: before[0].Deleted}, nil
 	}
-	doc, err := inspection.ParseObject(bytes)
+	doc, err := inspection.ParseObject(r.Doc)
 	if err != nil {
 		return basis{}, inspection.Errorf(inspection.CodeInternal, "The stored document is not readable.")
 	}
-	return basis{rev: rev, doc: doc, deleted: deleted}, nil
+	return basis{rev: rev, doc: doc, deleted: r.Deleted}, nil
 }
 
 // decisive are the server's members that acts rest on. Evidence is none: it

@@ -8,6 +8,7 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
+	"gridpatrol/store/asof"
 )
 
 // Bounds of a page of history.
@@ -72,22 +73,18 @@ func (s *Service) History(ctx context.Context, principal *inspection.Principal, 
 	}
 	// The revision before the first is needed to tell what that changed.
 	from := max(first-1, 1)
-	entries, err := s.cfg.Store.Entries(ctx, r.Area, r.Revisions[from-1:end])
+	revisions, err := asof.Revisions(ctx, s.cfg.Store, r.Area, r.Revisions[from-1:end])
 	if err != nil {
 		return History{}, err
 	}
 	h := History{Revisions: make([]Revision, 0, end-first+1)}
 	var earlier inspection.Object
-	for i := range entries {
-		e := &entries[i]
-		doc, err := inspection.ParseObject(e.Doc)
-		if err != nil {
-			return History{}, inspection.Errorf(inspection.CodeInternal, "A revision of the document is not readable.")
-		}
+	for i := range revisions {
+		e := &revisions[i]
 		if e.Rev >= first {
-			h.Revisions = append(h.Revisions, revisionOf(e, earlier, doc))
+			h.Revisions = append(h.Revisions, revisionOf(&e.Entry, earlier, e.Object))
 		}
-		earlier = doc
+		earlier = e.Object
 	}
 	slices.Reverse(h.Revisions)
 	if first > 1 {

@@ -93,11 +93,18 @@ func sessionColumns(rc *report.Context) []column {
 		{"疑似问题", 7, asNumber, func(l *line) any { return l.count.Verdicts[inspection.Fail] }},
 		words("是否计入", 7, func(l *line) string { return yesNo(l.session.Excluded == "") }),
 		texts("未计入原因", 21, func(l *line) string { return wordOf(reasonWords, l.session.Excluded) }),
-		{"手机时钟偏差（秒）", 9, asNumber, func(l *line) any { return l.session.Doc.Object("server")["clock_offset_s"] }},
+		{"手机时钟偏差（秒）", 9, asNumber, func(l *line) any { return clockOffset(l.session) }},
 		{"检查备注", 16, asWrapped, func(l *line) any { return orNil(l.session.Doc.Text("note")) }},
-		moments("接收时间", func(l *line) time.Time { return l.session.Doc.Object("server").Time("received_at") }),
+		moments("接收时间", func(l *line) time.Time { return l.session.Server.ReceivedAt.Time() }),
 		texts("记录编号", idWidth, func(l *line) string { return string(l.session.ID) }),
 	}
+}
+
+func clockOffset(s *report.Session) any {
+	if offset, known := s.Server.ClockOffsetS.Get(); known {
+		return int(offset)
+	}
+	return nil
 }
 
 func unitNames(rc *report.Context, ids []string) string {
@@ -115,19 +122,21 @@ func yesNo(yes bool) string {
 	return "否"
 }
 
+func messageOf(f *inspection.Finding) string { return f.Message }
+
 func verdictColumns() []column {
 	return []column{
 		words("判定", 10, func(l *line) string { return verdictWord(l.check) }),
-		{"判定说明", 34, asWrapped, func(l *line) any { return orNil(joined(l.check, "message")) }},
+		{"判定说明", 34, asWrapped, func(l *line) any { return orNil(joined(l.check, messageOf)) }},
 	}
 }
 
 // stateColumns tell what became of a check.
 func stateColumns(rc *report.Context) []column {
 	return []column{
-		words("检查员", 9, func(l *line) string { return rc.Reference.Person(l.check.Doc.Object("server").Text("inspector")) }),
+		words("检查员", 9, func(l *line) string { return rc.Reference.Person(string(l.check.Server.Inspector)) }),
 		words("审核状态", 9, func(l *line) string {
-			return wordOf(reviewWords, l.check.Doc.Object("server").Object("review").Text("state"))
+			return wordOf(reviewWords, l.check.Server.ReviewState())
 		}),
 		words("证据", 8, func(l *line) string { return evidenceWord(l.check) }),
 	}
@@ -136,7 +145,7 @@ func stateColumns(rc *report.Context) []column {
 var recordColumn = texts("记录编号", idWidth, func(l *line) string { return string(l.check.ID) })
 
 func evidenceWord(c *report.Check) string {
-	complete, known := c.Doc.Object("server").Object("evidence").Bool("complete")
+	complete, known := c.Server.EvidenceComplete()
 	switch {
 	case c.Withheld:
 		return "辖区外"

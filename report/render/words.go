@@ -33,7 +33,7 @@ func verdictWord(c *report.Check) string {
 		return wordOf(verdictWords, c.Verdict)
 	}
 	says := func(word string) bool {
-		return slices.ContainsFunc(findings(c), func(f inspection.Object) bool { return strings.HasPrefix(f.Text("message"), word) })
+		return slices.ContainsFunc(findings(c), func(f inspection.Finding) bool { return strings.HasPrefix(f.Message, word) })
 	}
 	switch {
 	case says(exceeds):
@@ -50,7 +50,7 @@ var reasonWords = map[report.Reason]string{report.SingleUnit: "参加单位不�
 
 var kindWords = map[string]string{"roadside": "路检路查", "parking": "集中停放地", "site": "入户检查"}
 
-var reviewWords = map[string]string{
+var reviewWords = map[inspection.ReviewState]string{
 	"received": "待审核", "has_issues": "已退回", "edited": "已修改", "approved": "已通过", "rejected": "已驳回",
 }
 
@@ -94,20 +94,20 @@ func windowTitle(w report.Window) string {
 func momentWord(t time.Time) string { return t.In(inspection.China).Format("2006-01-02 15:04") }
 
 // findings lists what made a check fail, or wait for a laboratory or an answer.
-func findings(c *report.Check) []inspection.Object {
+func findings(c *report.Check) []inspection.Finding {
 	if c.Verdict == inspection.Pass || c.Verdict == inspection.NotApplicable {
 		return nil
 	}
-	return slices.DeleteFunc(c.Doc.Object("server").Objects("findings"), func(f inspection.Object) bool {
-		return f.Text("result") != string(c.Verdict) || f.Text("level") == "warn"
+	return slices.DeleteFunc(c.Server.Findings(), func(f inspection.Finding) bool {
+		return f.Result != c.Verdict || f.Level == inspection.LevelWarn
 	})
 }
 
-// joined joins one member of each of a check's findings, each text once.
-func joined(c *report.Check, member string) string {
+// joined joins one text of each of a check's findings, each once.
+func joined(c *report.Check, pick func(*inspection.Finding) string) string {
 	var parts []string
 	for _, f := range findings(c) {
-		if s := f.Text(member); s != "" && !slices.Contains(parts, s) {
+		if s := pick(&f); s != "" && !slices.Contains(parts, s) {
 			parts = append(parts, s)
 		}
 	}

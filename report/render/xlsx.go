@@ -118,8 +118,10 @@ func violationColumns(rc *report.Context) []column {
 		moments("检查时间", func(l *line) time.Time { return l.check.Started }),
 		texts("检查对象", 18, func(l *line) string { return subject(rc, l.check) }),
 		words("判定", 10, func(l *line) string { return verdictWord(l.check) }),
-		{"判定说明", 36, asWrapped, func(l *line) any { return orNil(joined(l.check, "message")) }},
-		{"依据", 30, asWrapped, func(l *line) any { return orNil(joined(l.check, "basis")) }},
+		{"判定说明", 36, asWrapped, func(l *line) any { return orNil(joined(l.check, messageOf)) }},
+		{"依据", 30, asWrapped, func(l *line) any {
+			return orNil(joined(l.check, func(f *inspection.Finding) string { return f.Basis }))
+		}},
 		texts("牵头单位", 15, func(l *line) string { return rc.Reference.Unit(l.check.LeadUnit) }),
 	}, stateColumns(rc), []column{
 		words("是否计入", 12, countedWord),
