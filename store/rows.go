@@ -10,10 +10,6 @@ import (
 // ErrUnchanged is what the edit of ChangeRow returns to leave a row alone.
 var ErrUnchanged = errors.New("store: unchanged")
 
-// rowTries bounds how often a row that others keep overtaking is edited
-// again. Each lost try means that someone else's edit went in.
-const rowTries = 64
-
 // ReadRow decodes a row that holds JSON. Returns ErrNotFound.
 func ReadRow[T any](ctx context.Context, t Tables, table Table, key string) (T, error) {
 	v, _, err := readRow[T](ctx, t, table, key)
@@ -32,33 +28,37 @@ func readRow[T any](ctx context.Context, t Tables, table Table, key string) (v T
 }
 
 // ChangeRow lets edit rewrite a row of JSON, the zero value if there is none,
-// again from the start whenever another writer was first. An error of edit
-// ends it with nothing written: ErrUnchanged is no failure, others are
-// returned as they are. Returns ErrStale if others were first again and again.
+// again from the start whenever another writer was first, and returns it as it
+// is then. An error of edit ends it with nothing written: ErrUnchanged is no
+// failure, others are returned as they are. See RetryStale for how often and
+// how long, and for the errors of who loses again and again.
 func ChangeRow[T any](ctx context.Context, t Tables, table Table, key string, edit func(v *T, found bool) error) (T, error) {
-	for range rowTries {
-		v, row, err := readRow[T](ctx, t, table, key)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return v, err
-		}
-		if edited := edit(&v, err == nil); errors.Is(edited, ErrUnchanged) {
-			return v, nil
-		} else if edited != nil {
-			return v, edited
-		}
-		row.Key = key
-		if row.Value, err = json.Marshal(v); err != nil {
-			return v, fmt.Errorf("encoding a row of %s: %w", table, err)
-		}
-		if _, err = t.Put(ctx, table, row); err == nil {
-			return v, nil
-		}
-		if !errors.Is(err, ErrStale) {
-			return v, fmt.Errorf("writing a row of %s: %w", table, err)
-		}
+	var v T
+	err := RetryStale(ctx, func(ctx context.Context) (err error) {
+		v, err = tryChangeRow(ctx, t, table, key, edit)
+		return err
+	})
+	return v, err
+}
+
+func tryChangeRow[T any](ctx context.Context, t Tables, table Table, key string, edit func(v *T, found bool) error) (T, error) {
+	v, row, err := readRow[T](ctx, t, table, key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return v, err
 	}
-	var none T
-	return none, fmt.Errorf("writing a row of %s: %w", table, ErrStale)
+	if edited := edit(&v, err == nil); errors.Is(edited, ErrUnchanged) {
+		return v, nil
+	} else if edited != nil {
+		return v, edited
+	}
+	row.Key = key
+	if row.Value, err = json.Marshal(v); err != nil {
+		return v, fmt.Errorf("encoding a row of %s: %w", table, err)
+	}
+	if _, err = t.Put(ctx, table, row); err != nil {
+		return v, fmt.Errorf("writing a row of %s: %w", table, err)
+	}
+	return v, nil
 }
 
 // scanPage is how many rows ScanRows asks for at once.

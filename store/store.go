@@ -171,6 +171,15 @@ type Head struct {
 	At   time.Time
 }
 
+// Next returns the seq of the entry after the head, and its time if the clock
+// says now: a log's times never run backwards, whatever a server's clock does.
+func (h Head) Next(now time.Time) (seq int64, at time.Time) {
+	if now.Before(h.At) {
+		return h.Seq + 1, h.At
+	}
+	return h.Seq + 1, now
+}
+
 // Record is a document's latest state.
 type Record struct {
 	Area       inspection.Area

@@ -2,13 +2,11 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
 	"strings"
 	gosync "sync"
-	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -19,11 +17,9 @@ import (
 // What a commit's items need is held in memory, which bounds their number:
 // each may be about a document of 1 MiB.
 const (
-	commitBytes    = 4 << 20
-	commitItems    = 256
-	gatheredItems  = 2000
-	commitDeadline = 30 * time.Second
-	commitTries    = 100
+	commitBytes   = 4 << 20
+	commitItems   = 256
+	gatheredItems = 2000
 )
 
 // commitQueues holds one queue per area. While a commit is being made, the
@@ -149,7 +145,7 @@ func (s *Service) commitItems(area inspection.Area, items []*item) (err error) {
 			err = fmt.Errorf("committing to %s: %v", area, r)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), commitDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), store.WriteDeadline)
 	defer cancel()
 	for len(items) > 0 {
 		n, err := s.commitSome(ctx, area, items[:min(len(items), commitItems)])
@@ -171,64 +167,34 @@ func (it *item) weigh() {
 	}
 }
 
-// commitSome decides a prefix of the items and appends it as one commit,
-// again from the start whenever another writer was first.
+// commitSome decides a prefix of the items and appends it as one commit. What
+// was decided without anything to append, as long as it isn't a mere replay,
+// rests on the head that was read: receipts hold in any case.
 func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []*item) (int, error) {
-	for try := range commitTries {
-		n, err := s.tryCommit(ctx, area, items)
-		if !errors.Is(err, store.ErrStale) {
-			return n, err
+	var d *decider
+	var n int
+	commit, err := store.AppendDecided(ctx, s.store, area, func(ctx context.Context) (_ store.Decision, err error) {
+		if d, err = s.prepare(ctx, area, items); err != nil {
+			return store.Decision{}, err
 		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(time.Duration(min(try, 10)) * time.Millisecond):
+		for n = 0; n < len(items) && d.bytes < commitBytes; n++ {
+			d.decideItem(items[n])
 		}
-	}
-	return 0, fmt.Errorf("area %s: %w for %d tries", area, store.ErrStale, commitTries)
-}
-
-func (s *Service) tryCommit(ctx context.Context, area inspection.Area, items []*item) (int, error) {
-	d, err := s.prepare(ctx, area, items)
+		fresh := slices.ContainsFunc(items[:n], func(it *item) bool { return !it.result.replayed })
+		return store.Decision{Head: d.head, Entries: d.entries, Before: d.before, Recheck: fresh}, nil
+	})
 	if err != nil {
 		return 0, err
 	}
-	n := 0
-	for n < len(items) && d.bytes < commitBytes {
-		d.decideItem(items[n])
-		n++
+	if commit != nil {
+		s.hub.committed(area, commit.Last)
+		s.announcePhotos(area, d)
 	}
-	if len(d.entries) == 0 {
-		return n, s.stillTrue(ctx, d, items[:n])
-	}
-	commit, err := store.Seal(area, d.head, d.entries)
-	if err != nil {
-		return 0, err
-	}
-	commit.Before = d.before
-	if err := s.store.Append(ctx, commit); err != nil {
-		return 0, err
-	}
-	s.hub.committed(area, commit.Last)
-	s.announcePhotos(area, d)
 	return n, nil
 }
 
-// stillTrue stands in for the append where nothing is to be appended: what was
-// decided holds if the head is still the newest. Receipts hold in any case.
-func (s *Service) stillTrue(ctx context.Context, d *decider, items []*item) error {
-	if !slices.ContainsFunc(items, func(it *item) bool { return !it.result.replayed }) {
-		return nil
-	}
-	head, err := s.store.Head(ctx, d.area)
-	if err == nil && head.Seq != d.head.Seq {
-		err = store.ErrStale
-	}
-	return err
-}
-
-// announcePhotos tells of documents that were put, or whose fields an act changed, and
-// that name photos.
+// announcePhotos tells of documents that were put, or whose fields an act
+// changed, and that name photos.
 func (s *Service) announcePhotos(area inspection.Area, d *decider) {
 	if s.onPhotos == nil {
 		return

@@ -354,10 +354,8 @@ func (d *decider) entry(it *item, cur *current, kind store.Kind, status store.St
 
 // at never runs backwards within an area, whatever the server's clock does.
 func (d *decider) at() time.Time {
-	if d.now.Before(d.head.At) {
-		return d.head.At
-	}
-	return d.now
+	_, at := d.head.Next(d.now)
+	return at
 }
 
 // commit finishes the entry: the server's part is made anew, the whole

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -111,10 +110,10 @@ func (s *Service) publish(ctx context.Context, by inspection.UserID, c inspectio
 	draft func(*Reference) (string, inspection.Object, error), allowed func(before, doc inspection.Object) error,
 ) (Published, error) {
 	var out Published
-	err := store.ErrStale
-	for try := 0; errors.Is(err, store.ErrStale) && try < commitTries; try++ {
-		out, err = s.tryPublish(ctx, by, c, draft, allowed)
-	}
+	_, err := store.AppendDecided(ctx, s.store, inspection.ReferenceArea, func(ctx context.Context) (d store.Decision, err error) {
+		d, out, err = s.decidePublish(ctx, by, c, draft, allowed)
+		return d, err
+	})
 	s.catalog.forget()
 	var wrong *inspection.Error
 	if asFault(err, &wrong) && wrong.Code == inspection.CodeBadDocument {
@@ -123,60 +122,61 @@ func (s *Service) publish(ctx context.Context, by inspection.UserID, c inspectio
 	return out, err
 }
 
-func (s *Service) tryPublish(ctx context.Context, by inspection.UserID, c inspection.Collection,
+func (s *Service) decidePublish(ctx context.Context, by inspection.UserID, c inspection.Collection,
 	draft func(*Reference) (string, inspection.Object, error), allowed func(before, doc inspection.Object) error,
-) (Published, error) {
-	head, err := s.store.Head(ctx, inspection.ReferenceArea)
-	if err != nil {
-		return Published{}, err
+) (d store.Decision, out Published, err error) {
+	if d.Head, err = s.store.Head(ctx, inspection.ReferenceArea); err != nil {
+		return d, out, err
 	}
-	ref, err := s.catalog.upTo(ctx, head.Seq)
+	ref, err := s.catalog.upTo(ctx, d.Head.Seq)
 	if err != nil {
-		return Published{}, err
+		return d, out, err
 	}
 	id, doc, err := draft(ref)
 	if err != nil {
-		return Published{}, err
+		return d, out, err
 	}
-	known, err := s.store.Records(ctx, []inspection.DocID{referenceID(c, id)})
-	if err != nil {
-		return Published{}, err
-	}
-	r := known[referenceID(c, id)]
-	if r.Seq > head.Seq {
-		return Published{}, store.ErrStale // another was first
-	}
-	var before inspection.Object
-	if r.Rev > 0 && !r.Deleted {
-		if before, err = inspection.ParseObject(r.Doc); err != nil {
-			return Published{}, inspection.Errorf(inspection.CodeInternal, "The stored document is not readable.")
-		}
-	}
-	if before != nil && inspection.SameFields(before, doc) {
-		return Published{Doc: r.Doc}, nil
+	r, before, err := s.published(ctx, referenceID(c, id))
+	switch {
+	case err != nil:
+		return d, out, err
+	case r.Seq > d.Head.Seq:
+		return d, out, store.ErrStale // another was first
+	case before != nil && inspection.SameFields(before, doc):
+		return d, Published{Doc: r.Doc}, nil
 	}
 	if err := allowed(before, doc); err != nil {
-		return Published{}, err
+		return d, out, err
 	}
-	return s.appendReference(ctx, by, head, c, id, r.Rev+1, doc)
+	e, err := s.nextReference(by, d.Head, c, id, r.Rev+1, doc)
+	d.Entries = []store.Entry{e}
+	return d, Published{Doc: e.Doc, Changed: true}, err
 }
 
-func (s *Service) appendReference(ctx context.Context, by inspection.UserID, head store.Head, c inspection.Collection, id string, rev int64, doc inspection.Object) (Published, error) {
-	at := s.now().UTC()
-	if at.Before(head.At) {
-		at = head.At
+// published reads a reference document; nil if there is none.
+func (s *Service) published(ctx context.Context, id inspection.DocID) (store.Record, inspection.Object, error) {
+	known, err := s.store.Records(ctx, []inspection.DocID{id})
+	r := known[id]
+	if err != nil || r.Rev == 0 || r.Deleted {
+		return r, nil, err
 	}
-	e := seedEntry(ReferenceDocument{c, id, doc}, head.Seq+1, at)
+	doc, err := inspection.ParseObject(r.Doc)
+	if err != nil {
+		err = inspection.Errorf(inspection.CodeInternal, "The stored document is not readable.")
+	}
+	return r, doc, err
+}
+
+// nextReference makes the entry of a reference document's next revision.
+func (s *Service) nextReference(by inspection.UserID, head store.Head, c inspection.Collection, id string, rev int64, doc inspection.Object) (store.Entry, error) {
+	seq, at := head.Next(s.now().UTC())
+	e := seedEntry(ReferenceDocument{c, id, doc}, seq, at)
 	server := inspection.Server{Rev: rev, Seq: e.Seq, ChangedAt: inspection.StampOf(at), ChangedBy: inspection.Some(by)}
 	e.Rev, e.Actor, e.Doc = rev, by, server.AppendWith(nil, doc)
 	if len(e.Doc) > inspection.MaxDocumentBytes {
-		return Published{}, inspection.Errorf(inspection.CodeBadDocument, "The document is larger than 1 MiB.")
+		return e, inspection.Errorf(inspection.CodeBadDocument, "The document is larger than 1 MiB.")
 	}
-	commit, err := store.Seal(inspection.ReferenceArea, head, []store.Entry{e})
-	if err == nil {
-		err = s.store.Append(ctx, commit)
-	}
-	return Published{Doc: e.Doc, Changed: true}, err
+	return e, nil
 }
 
 func validRowID(id string) bool {

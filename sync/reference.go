@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -41,49 +40,35 @@ type ReferenceDocument struct {
 // administrator changed or removed stays as it is, and a published version of
 // a template never changes.
 func (s *Service) SeedReference(ctx context.Context, docs []ReferenceDocument) (added int, err error) {
-	for range commitTries {
-		added, err = s.trySeed(ctx, docs)
-		if !errors.Is(err, store.ErrStale) {
-			break
-		}
-	}
-	if err == nil && added > 0 {
-		s.catalog.forget()
-	}
-	return added, err
-}
-
-func (s *Service) trySeed(ctx context.Context, docs []ReferenceDocument) (int, error) {
-	head, err := s.store.Head(ctx, inspection.ReferenceArea)
-	if err != nil {
+	commit, err := store.AppendDecided(ctx, s.store, inspection.ReferenceArea, func(ctx context.Context) (store.Decision, error) {
+		return s.decideSeed(ctx, docs)
+	})
+	if commit == nil {
 		return 0, err
 	}
+	s.catalog.forget()
+	return len(commit.Entries), nil
+}
+
+func (s *Service) decideSeed(ctx context.Context, docs []ReferenceDocument) (d store.Decision, err error) {
+	if d.Head, err = s.store.Head(ctx, inspection.ReferenceArea); err != nil {
+		return d, err
+	}
 	ids := make([]inspection.DocID, len(docs))
-	for i, d := range docs {
-		ids[i] = referenceID(d.Collection, d.ID)
+	for i, doc := range docs {
+		ids[i] = referenceID(doc.Collection, doc.ID)
 	}
 	known, err := s.store.Records(ctx, ids)
 	if err != nil {
-		return 0, err
+		return d, err
 	}
-	at := s.now().UTC()
-	if at.Before(head.At) {
-		at = head.At
-	}
-	var entries []store.Entry
-	for i, d := range docs {
+	seq, at := d.Head.Next(s.now().UTC())
+	for i, doc := range docs {
 		if known[ids[i]].Rev == 0 {
-			entries = append(entries, seedEntry(d, head.Seq+1+int64(len(entries)), at))
+			d.Entries = append(d.Entries, seedEntry(doc, seq+int64(len(d.Entries)), at))
 		}
 	}
-	if len(entries) == 0 {
-		return 0, nil
-	}
-	commit, err := store.Seal(inspection.ReferenceArea, head, entries)
-	if err != nil {
-		return 0, err
-	}
-	return len(entries), s.store.Append(ctx, commit)
+	return d, nil
 }
 
 func seedEntry(d ReferenceDocument, seq int64, at time.Time) store.Entry {

@@ -2,9 +2,7 @@ package sync
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	gosync "sync"
@@ -112,7 +110,7 @@ func (r *reports) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for device, report := range batch {
-		err := updateReport(ctx, r.tables, device, func(row *reportRow) { row.merge(report) })
+		_, err := updateReport(ctx, r.tables, device, func(row *reportRow) { row.merge(report) })
 		if err == nil {
 			continue
 		}
@@ -133,40 +131,26 @@ func (r *reports) pending() map[inspection.Device]Report {
 
 func reportKey(d inspection.Device) string { return string(d.User) + "/" + string(d.ID) }
 
-func readReport(ctx context.Context, t store.Tables, d inspection.Device) (reportRow, int64, error) {
-	var row reportRow
-	stored, err := t.Get(ctx, store.TableReports, reportKey(d))
+// readReport reads a phone's row, the zero row if there is none.
+func readReport(ctx context.Context, t store.Tables, d inspection.Device) (reportRow, error) {
+	row, err := store.ReadRow[reportRow](ctx, t, store.TableReports, reportKey(d))
 	if errors.Is(err, store.ErrNotFound) {
-		return row, 0, nil
+		err = nil
 	}
-	if err != nil {
-		return row, 0, fmt.Errorf("reading a device report: %w", err)
-	}
-	return row, stored.Version, json.Unmarshal(stored.Value, &row)
+	return row, err
 }
 
-func updateReport(ctx context.Context, t store.Tables, d inspection.Device, change func(*reportRow)) error {
-	for {
-		row, version, err := readReport(ctx, t, d)
-		if err != nil {
-			return err
-		}
-		change(&row)
-		value, err := json.Marshal(row)
-		if err != nil {
-			return err
-		}
-		_, err = t.Put(ctx, store.TableReports, store.Row{Key: reportKey(d), Version: version, Value: value})
-		if !errors.Is(err, store.ErrStale) {
-			return err
-		}
-	}
+func updateReport(ctx context.Context, t store.Tables, d inspection.Device, change func(*reportRow)) (reportRow, error) {
+	return store.ChangeRow(ctx, t, store.TableReports, reportKey(d), func(row *reportRow, _ bool) error {
+		change(row)
+		return nil
+	})
 }
 
 // Confirmed returns which areas that were taken away the phone has purged, for
 // its Principal.
 func (s *Service) Confirmed(ctx context.Context, device inspection.Device) ([]inspection.Confirmation, error) {
-	row, _, err := readReport(ctx, s.store, device)
+	row, err := readReport(ctx, s.store, device)
 	return row.Confirmed, err
 }
 
@@ -183,16 +167,17 @@ func (s *Service) confirm(ctx context.Context, principal *inspection.Principal, 
 		return principal, nil
 	}
 	now := *principal
-	return &now, updateReport(ctx, s.store, principal.Device, func(row *reportRow) {
+	row, err := updateReport(ctx, s.store, principal.Device, func(row *reportRow) {
 		row.Confirmed = append(row.Confirmed, given...)
-		now.Confirmed = row.Confirmed
 	})
+	now.Confirmed = row.Confirmed
+	return &now, err
 }
 
 // Report returns what the phone last told of itself; the zero Report if it
 // never did.
 func (s *Service) Report(ctx context.Context, device inspection.Device) (Report, error) {
-	row, _, err := readReport(ctx, s.store, device)
+	row, err := readReport(ctx, s.store, device)
 	if err != nil {
 		return Report{}, err
 	}

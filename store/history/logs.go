@@ -156,9 +156,6 @@ func follow(area inspection.Area, head store.Head, c *store.StoredCommit) (Link,
 	return Link{Area: area, First: c.First, Last: c.Last, Previous: head.Hash, Hash: hash}, nil
 }
 
-// appendTries bounds how often an append whose outcome is unknown is tried.
-const appendTries = 10
-
 // Write implements Part. Returns ErrNotEmpty if the log holds another history.
 func (l *logs) Write(ctx context.Context, item Item) error {
 	head, known := l.heads[item.Area]
@@ -209,10 +206,10 @@ func otherHistory(area inspection.Area) error {
 // append appends a commit as it is. After an append of unknown outcome the
 // head tells whether it went in.
 func (l *logs) append(ctx context.Context, c *store.Commit) error {
-	for range appendTries {
-		err := l.st.Append(ctx, c)
-		if !errors.Is(err, store.ErrStale) {
-			return err
+	return store.RetryStale(ctx, func(ctx context.Context) error {
+		stale := l.st.Append(ctx, c)
+		if !errors.Is(stale, store.ErrStale) {
+			return stale
 		}
 		head, err := l.st.Head(ctx, c.Area)
 		switch {
@@ -223,6 +220,6 @@ func (l *logs) append(ctx context.Context, c *store.Commit) error {
 		case head.Seq != c.First-1 || head.Hash != c.Previous:
 			return otherHistory(c.Area)
 		}
-	}
-	return fmt.Errorf("area %s: %w for %d tries", c.Area, store.ErrStale, appendTries)
+		return stale
+	})
 }

@@ -63,6 +63,47 @@ func testSeveralAreasContended(l *lab) {
 	l.checkContended(st, areas...)
 }
 
+// testDecidedContended: eight writers revise one document, through two stores,
+// by the one optimistic write. Each decision is there once, on the one before.
+func testDecidedContended(l *lab) {
+	stores := []store.Store{l.open(), l.open()}
+	shared, revisions := l.id(), l.scaled(commitsPerWriter)
+	errs := make([]error, writers)
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			for n := range int64(revisions) {
+				errs[w] = errors.Join(errs[w], revise(l.Context(), stores[w%2], put(shared, writerPhone(w), n+1)))
+			}
+		})
+	}
+	group.Wait()
+	l.must("writers", errors.Join(errs...))
+	if r := l.record(stores[0], shared); r.Rev != int64(writers*revisions) || len(r.Marks) != writers {
+		l.Errorf("after %d edits the document is at revision %d, with marks of %d phones", writers*revisions, r.Rev, len(r.Marks))
+	}
+	Verify(l, stores[1])
+}
+
+// revise appends the entry as its document's next revision, unless it was
+// received.
+func revise(ctx context.Context, st store.Store, e store.Entry) error {
+	_, err := store.AppendDecided(ctx, st, street, func(ctx context.Context) (store.Decision, error) {
+		snap, err := store.ReadSnapshot(ctx, st, store.ReadSet{
+			Area: street, IDs: []inspection.DocID{e.ID}, Receipts: map[inspection.Device][]int64{e.By(): {e.N}},
+		})
+		d := store.Decision{Head: snap.Head, Before: snap.Records}
+		if _, received := snap.Receipts[e.By()][e.N]; err != nil || received {
+			return d, err
+		}
+		e.Seq, e.At = d.Head.Next(receivedAt(d.Head.Seq + 1))
+		e.Rev = snap.Records[e.ID].Rev + 1
+		d.Entries = []store.Entry{e}
+		return d, nil
+	})
+	return err
+}
+
 // checkContended: no mutation was lost, none is there twice, and each writer's
 // are in the order in which it was answered.
 func (l *lab) checkContended(st store.Store, areas ...inspection.Area) {

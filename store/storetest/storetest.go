@@ -64,6 +64,7 @@ var suites = []struct {
 	{"SeqBefore", testSeqBefore},
 	{"OneAreaContended", testOneAreaContended},
 	{"SeveralAreasContended", testSeveralAreasContended},
+	{"DecidedContended", testDecidedContended},
 	{"PullerRacesWriters", testPullerRacesWriters},
 	{"Receipts", testReceipts},
 	{"Records", testRecords},

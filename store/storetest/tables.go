@@ -2,11 +2,9 @@ package storetest
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -118,7 +116,11 @@ func testTableContended(l *lab) {
 	for w := range writers {
 		group.Go(func() {
 			for range l.scaled(commitsPerWriter) {
-				errs[w] = errors.Join(errs[w], count(l.Context(), stores[w%2]))
+				_, err := store.ChangeRow(l.Context(), stores[w%2], store.TableMeta, "count", func(n *int, _ bool) error {
+					*n++
+					return nil
+				})
+				errs[w] = errors.Join(errs[w], err)
 			}
 		})
 	}
@@ -128,25 +130,5 @@ func testTableContended(l *lab) {
 	l.must("Get", err)
 	if want := int64(writers * l.scaled(commitsPerWriter)); row.Version != want || string(row.Value) != fmt.Sprint(want) {
 		l.Errorf("after %d increments the row is %d at version %d", want, row.Value, row.Version)
-	}
-}
-
-func count(ctx context.Context, st store.Store) error {
-	for {
-		row, err := st.Get(ctx, store.TableMeta, "count")
-		if errors.Is(err, store.ErrNotFound) {
-			row, err = store.Row{Key: "count", Value: []byte("0")}, nil
-		}
-		if err != nil {
-			return err
-		}
-		n, err := strconv.Atoi(string(row.Value))
-		if err != nil {
-			return err
-		}
-		row.Value = []byte(strconv.Itoa(n + 1))
-		if _, err = st.Put(ctx, store.TableMeta, row); !errors.Is(err, store.ErrStale) {
-			return err
-		}
 	}
 }

@@ -32,8 +32,8 @@ var mutants = []mutant{
 	},
 	{
 		bug: "an answer goes out before the write is durable", caught: []string{"kept", "once"},
-		edits: []edit{{"sync/commitqueue.go", "	if err := s.store.Append(ctx, commit); err != nil {\n		return 0, err\n	}\n",
-			"	go func() {\n		time.Sleep(30 * time.Millisecond)\n		_ = s.store.Append(context.WithoutCancel(ctx), commit)\n	}()\n"}},
+		edits: []edit{{"store/optimistic.go", "		return log.Append(ctx, commit)\n",
+			"		if area == inspection.ReferenceArea {\n			return log.Append(ctx, commit)\n		}\n		go func() {\n			time.Sleep(30 * time.Millisecond)\n			_ = log.Append(context.WithoutCancel(ctx), commit)\n		}()\n		return nil\n"}},
 	},
 	{
 		bug: "a merge drops a field", quick: true, caught: []string{"merged"},

@@ -1,0 +1,4 @@
+package store
+
+// RetryStaleWith is RetryStale with pauses of the test's.
+var RetryStaleWith = retryStale
