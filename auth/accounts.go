@@ -199,47 +199,36 @@ type slot struct {
 // and decides again when another writer was first. decide returns
 // store.ErrUnchanged if nothing is to be appended.
 func (s *Service) amend(ctx context.Context, actor inspection.UserID, decide func(slot) (userDoc, error)) (userDoc, error) {
-	for range writeTries {
-		head, err := s.store.Head(ctx, inspection.ReferenceArea)
-		if err != nil {
-			return userDoc{}, fmt.Errorf("reading the reference log's head: %w", err)
+	var u userDoc
+	_, err := store.AppendDecided(ctx, s.store, inspection.ReferenceArea, func(ctx context.Context) (d store.Decision, err error) {
+		if d.Head, err = s.store.Head(ctx, inspection.ReferenceArea); err != nil {
+			return d, fmt.Errorf("reading the reference log's head: %w", err)
 		}
-		p := slot{seq: head.Seq + 1, at: s.now()}
-		if p.at.Before(head.At) {
-			p.at = head.At // a log's times never run backwards
-		}
-		u, err := decide(p)
-		if errors.Is(err, store.ErrUnchanged) {
-			return u, nil
-		}
-		if err != nil {
-			return userDoc{}, err
+		var p slot
+		p.seq, p.at = d.Head.Next(s.now())
+		if u, err = decide(p); err != nil {
+			return d, err
 		}
 		u.Server = userServer{Rev: u.Server.Rev + 1, Seq: p.seq}
-		err = s.appendUser(ctx, actor, head, p, u)
-		if !errors.Is(err, store.ErrStale) {
-			return u, err
-		}
+		e, err := userEntry(actor, p, u)
+		d.Entries = []store.Entry{e}
+		return d, err
+	})
+	if err != nil {
+		return userDoc{}, err
 	}
-	return userDoc{}, busy()
+	return u, nil
 }
 
-func (s *Service) appendUser(ctx context.Context, actor inspection.UserID, head store.Head, p slot, u userDoc) error {
+func userEntry(actor inspection.UserID, p slot, u userDoc) (store.Entry, error) {
 	doc, err := json.Marshal(u)
 	if err != nil {
-		return fmt.Errorf("encoding a user: %w", err)
+		return store.Entry{}, fmt.Errorf("encoding a user: %w", err)
 	}
-	commit, err := store.Seal(inspection.ReferenceArea, head, []store.Entry{{
+	return store.Entry{
 		Seq: p.seq, Collection: inspection.Users, ID: inspection.DocID(u.ID), Rev: u.Server.Rev,
 		Kind: store.KindReference, Actor: actor, At: p.at, Doc: doc,
-	}})
-	if err != nil {
-		return fmt.Errorf("sealing a user: %w", err)
-	}
-	if err := s.store.Append(ctx, commit); err != nil {
-		return fmt.Errorf("appending a user: %w", err)
-	}
-	return nil
+	}, nil
 }
 
 func (s *Service) user(ctx context.Context, id inspection.UserID) (userDoc, error) {

@@ -8,10 +8,6 @@ import (
 	"gridpatrol/store"
 )
 
-// writeTries bounds how often a write that others keep overtaking is decided
-// again. Each lost try means that someone else's write went in.
-const writeTries = 64
-
 // readRow decodes a row; it is the zero value if there is none.
 func readRow[T any](ctx context.Context, t store.Tables, table store.Table, key string) (v T, found bool, err error) {
 	v, err = store.ReadRow[T](ctx, t, table, key)
@@ -21,17 +17,10 @@ func readRow[T any](ctx context.Context, t store.Tables, table store.Table, key 
 	return v, err == nil, err
 }
 
-// changeRow is store.ChangeRow for an answer that somebody waits for.
+// changeRow is store.ChangeRow for who needs nothing of the row afterwards.
 func changeRow[T any](ctx context.Context, t store.Tables, table store.Table, key string, edit func(v *T, found bool) error) error {
 	_, err := store.ChangeRow(ctx, t, table, key, edit)
-	if errors.Is(err, store.ErrStale) {
-		return busy()
-	}
 	return err
-}
-
-func busy() error {
-	return inspection.Errorf(inspection.CodeUnavailable, "Many others are changing the same thing. Send the request again.")
 }
 
 // deviceKey is the key of a device's rows.

@@ -81,9 +81,6 @@ type Decision struct {
 	// Before may hold the records of the entries' documents as they were read
 	// with Head: see Commit.
 	Before map[inspection.DocID]Record
-	// Recheck: should there be no entries, that rests on Head being the newest.
-	// Without it, no entries hold whatever has come since.
-	Recheck bool
 }
 
 // Appender is what AppendDecided needs of a log.
@@ -93,9 +90,11 @@ type Appender interface {
 }
 
 // AppendDecided makes what decide returns durable as one commit of the area,
-// and returns it; nil if there were no entries. decide reads and decides anew
-// whenever another writer was first, so it changes nothing outside of what it
-// makes. It may return ErrStale itself, if what it read doesn't fit together;
+// and returns it. decide reads and decides anew whenever another writer was
+// first, so it changes nothing outside of what it makes. If it makes no entries,
+// that holds as long as its head is the newest; if it returns ErrUnchanged,
+// there is nothing to append whatever has come since. AppendDecided returns nil
+// then. decide may return ErrStale itself, if what it read doesn't fit together;
 // its other errors end the write, with nothing written, and are returned as
 // they are. See RetryStale for how often and how long, and for the errors of
 // who loses again and again.
@@ -104,11 +103,13 @@ func AppendDecided(ctx context.Context, log Appender, area inspection.Area, deci
 	err := RetryStale(ctx, func(ctx context.Context) error {
 		commit = nil
 		d, err := decide(ctx)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrUnchanged):
+			return nil
+		case err != nil:
 			return err
-		}
-		if len(d.Entries) == 0 {
-			return d.recheck(ctx, log, area)
+		case len(d.Entries) == 0:
+			return d.stillNewest(ctx, log, area)
 		}
 		if commit, err = Seal(area, d.Head, d.Entries); err != nil {
 			return err
@@ -122,11 +123,8 @@ func AppendDecided(ctx context.Context, log Appender, area inspection.Area, deci
 	return commit, nil
 }
 
-// recheck stands in for the append where nothing is to be appended.
-func (d *Decision) recheck(ctx context.Context, log Appender, area inspection.Area) error {
-	if !d.Recheck {
-		return nil
-	}
+// stillNewest stands in for the append where nothing is to be appended.
+func (d *Decision) stillNewest(ctx context.Context, log Appender, area inspection.Area) error {
 	head, err := log.Head(ctx, area)
 	if err == nil && head.Seq != d.Head.Seq {
 		err = ErrStale

@@ -191,7 +191,7 @@ func TestAppendDecidedOnce(t *testing.T) {
 			decided++
 			head, err := r.Head(ctx, street)
 			if err != nil || slices.ContainsFunc(r.log, mine) {
-				return store.Decision{Head: head}, err
+				return store.Decision{Head: head}, errors.Join(err, store.ErrUnchanged)
 			}
 			e := entry(0)
 			e.Actor = "me"
@@ -256,9 +256,10 @@ func TestChangeRowLosesNothing(t *testing.T) {
 	})
 }
 
-// TestDecisionsWithoutEntries: they rest on the head only if they say so.
+// TestDecisionsWithoutEntries rest on the head, unless they say that nothing is
+// to change whatever comes.
 func TestDecisionsWithoutEntries(t *testing.T) {
-	for _, recheck := range []bool{false, true} {
+	for result, want := range map[error]int{nil: 2, store.ErrUnchanged: 1} {
 		r := &rivals{}
 		decided := 0
 		commit, err := store.AppendDecided(t.Context(), r, street, func(ctx context.Context) (store.Decision, error) {
@@ -271,10 +272,10 @@ func TestDecisionsWithoutEntries(t *testing.T) {
 				}
 				r.log = append(r.log, c)
 			}
-			return store.Decision{Head: head, Recheck: recheck}, err
+			return store.Decision{Head: head}, errors.Join(err, result)
 		})
-		if want := map[bool]int{false: 1, true: 2}[recheck]; err != nil || commit != nil || decided != want || r.tries != 0 {
-			t.Errorf("recheck %v: decided %d times, %v, %v", recheck, decided, commit, err)
+		if err != nil || commit != nil || decided != want || r.tries != 0 {
+			t.Errorf("%v: decided %d times, %v, %v", result, decided, commit, err)
 		}
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"fmt"
 )
 
-// ErrUnchanged is what the edit of ChangeRow returns to leave a row alone.
+// ErrUnchanged is what the edit of ChangeRow returns to leave a row alone, and
+// the decide of AppendDecided to append nothing.
 var ErrUnchanged = errors.New("store: unchanged")
 
 // ReadRow decodes a row that holds JSON. Returns ErrNotFound.

@@ -167,9 +167,9 @@ func (it *item) weigh() {
 	}
 }
 
-// commitSome decides a prefix of the items and appends it as one commit. What
-// was decided without anything to append, as long as it isn't a mere replay,
-// rests on the head that was read: receipts hold in any case.
+// commitSome decides a prefix of the items and appends it as one commit. Where
+// nothing is to be appended, what was decided rests on the head that was read,
+// unless all are replays: receipts hold in any case.
 func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []*item) (int, error) {
 	var d *decider
 	var n int
@@ -180,8 +180,10 @@ func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []
 		for n = 0; n < len(items) && d.bytes < commitBytes; n++ {
 			d.decideItem(items[n])
 		}
-		fresh := slices.ContainsFunc(items[:n], func(it *item) bool { return !it.result.replayed })
-		return store.Decision{Head: d.head, Entries: d.entries, Before: d.before, Recheck: fresh}, nil
+		if !slices.ContainsFunc(items[:n], func(it *item) bool { return !it.result.replayed }) {
+			return store.Decision{}, store.ErrUnchanged
+		}
+		return store.Decision{Head: d.head, Entries: d.entries, Before: d.before}, nil
 	})
 	if err != nil {
 		return 0, err

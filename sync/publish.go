@@ -143,7 +143,7 @@ func (s *Service) decidePublish(ctx context.Context, by inspection.UserID, c ins
 	case r.Seq > d.Head.Seq:
 		return d, out, store.ErrStale // another was first
 	case before != nil && inspection.SameFields(before, doc):
-		return d, Published{Doc: r.Doc}, nil
+		return d, Published{Doc: r.Doc}, store.ErrUnchanged
 	}
 	if err := allowed(before, doc); err != nil {
 		return d, out, err

@@ -68,6 +68,9 @@ func (s *Service) decideSeed(ctx context.Context, docs []ReferenceDocument) (d s
 			d.Entries = append(d.Entries, seedEntry(doc, seq+int64(len(d.Entries)), at))
 		}
 	}
+	if len(d.Entries) == 0 {
+		return d, store.ErrUnchanged
+	}
 	return d, nil
 }
 

@@ -93,13 +93,13 @@ func revise(ctx context.Context, st store.Store, e store.Entry) error {
 			Area: street, IDs: []inspection.DocID{e.ID}, Receipts: map[inspection.Device][]int64{e.By(): {e.N}},
 		})
 		d := store.Decision{Head: snap.Head, Before: snap.Records}
-		if _, received := snap.Receipts[e.By()][e.N]; err != nil || received {
-			return d, err
+		if _, received := snap.Receipts[e.By()][e.N]; received {
+			return d, store.ErrUnchanged
 		}
 		e.Seq, e.At = d.Head.Next(receivedAt(d.Head.Seq + 1))
 		e.Rev = snap.Records[e.ID].Rev + 1
 		d.Entries = []store.Entry{e}
-		return d, nil
+		return d, err
 	})
 	return err
 }
