@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+
+	"github.com/gofiber/fiber/v2"
 )
 
 // clientAddress returns where a request comes from: the peer, or, if that is
@@ -51,4 +53,13 @@ func peerAddress(addr net.Addr) netip.Addr {
 	}
 	peer, _ := parseHop(addr.String())
 	return peer
+}
+
+// address is where the request comes from.
+func (c *call) address() netip.Addr {
+	var forwarded []string
+	for _, v := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+		forwarded = append(forwarded, string(v))
+	}
+	return clientAddress(peerAddress(c.Context().RemoteAddr()), forwarded, c.server.cfg.TrustedProxies)
 }

@@ -48,15 +48,13 @@ func (s *Server) users(c *call) error {
 
 func (s *Server) addUser(c *call) error {
 	c.private()
-	m, err := c.members()
+	in, err := decodeBody(c, func(m members) auth.NewUser {
+		return auth.NewUser{
+			Username: m.text("username"), Name: m.text("name"), Password: m.text("password"),
+			Role: inspection.Role(m.text("role")), Areas: areasOf(m.texts("areas")),
+		}
+	})
 	if err != nil {
-		return err
-	}
-	in := auth.NewUser{
-		Username: m.text("/username", "username"), Name: m.text("/name", "name"), Password: m.text("/password", "password"),
-		Role: inspection.Role(m.text("/role", "role")), Areas: areasOf(m.texts("/areas", "areas")),
-	}
-	if err := m.err(); err != nil {
 		return err
 	}
 	u, err := s.cfg.Auth.AddManaged(c.ctx, c.principal, in)
@@ -77,20 +75,8 @@ func areasOf(codes []string) []inspection.Area {
 
 func (s *Server) patchUser(c *call) error {
 	c.private()
-	m, err := c.members()
+	patch, err := decodeBody(c, userPatch)
 	if err != nil {
-		return err
-	}
-	patch := auth.UserPatch{Name: m.perhaps("/name", "name"), Password: m.perhaps("/password", "password"), Disabled: m.flag("/disabled", "disabled")}
-	if role := m.perhaps("/role", "role"); role != nil {
-		r := inspection.Role(*role)
-		patch.Role = &r
-	}
-	if m.values["areas"] != nil {
-		areas := areasOf(m.texts("/areas", "areas"))
-		patch.Areas = &areas
-	}
-	if err := m.err(); err != nil {
 		return err
 	}
 	u, err := s.cfg.Auth.UpdateManaged(c.ctx, c.principal, inspection.UserID(c.Params("id")), patch)
@@ -98,6 +84,19 @@ func (s *Server) patchUser(c *call) error {
 		return err
 	}
 	return c.json(accountOf(u))
+}
+
+func userPatch(m members) auth.UserPatch {
+	patch := auth.UserPatch{Name: m.textIfGiven("name"), Password: m.textIfGiven("password"), Disabled: m.flag("disabled")}
+	if role := m.textIfGiven("role"); role != nil {
+		r := inspection.Role(*role)
+		patch.Role = &r
+	}
+	if m.values["areas"] != nil {
+		areas := areasOf(m.texts("areas"))
+		patch.Areas = &areas
+	}
+	return patch
 }
 
 func (s *Server) quarantine(c *call) error {
@@ -112,18 +111,11 @@ func (s *Server) quarantine(c *call) error {
 	if err != nil {
 		return err
 	}
-	dst := []byte(`{"documents":[`)
-	for i := range page.Records {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, page.Records[i].Doc...)
-	}
-	return c.sendPacked(append(appendCursor(append(dst, ']'), page.Cursor), '}'))
+	return c.sendPacked(append(appendCursor(appendRecords(nil, page), page.Cursor), '}'))
 }
 
-// held returns the id in the address, if it is the caller's to see to.
-func (c *call) held() (inspection.DocID, error) {
+// heldID returns the id in the address, if it is the caller's to see to.
+func (c *call) heldID() (inspection.DocID, error) {
 	id, err := c.docID()
 	if err != nil {
 		return "", err
@@ -134,7 +126,7 @@ func (c *call) held() (inspection.DocID, error) {
 
 func (s *Server) release(c *call) error {
 	c.private()
-	id, err := c.held()
+	id, err := c.heldID()
 	if err != nil {
 		return err
 	}
@@ -148,23 +140,16 @@ func (s *Server) release(c *call) error {
 
 func (s *Server) discard(c *call) error {
 	c.private()
-	m, err := c.members()
+	comment, err := decodeBody(c, func(m members) string { return m.optional("comment") })
 	if err != nil {
 		return err
 	}
-	comment := m.optional("/comment", "comment")
-	if err := m.err(); err != nil {
-		return err
-	}
-	id, err := c.held()
+	id, err := c.heldID()
 	if err != nil {
 		return err
 	}
 	doc, err := s.cfg.Sync.Discard(c.ctx, c.principal, id, comment)
-	if err != nil {
-		return err
-	}
-	return c.sendPacked(doc)
+	return c.sendDoc(doc, err)
 }
 
 func (s *Server) putTemplate(c *call) error {
@@ -174,10 +159,7 @@ func (s *Server) putTemplate(c *call) error {
 		return err
 	}
 	p, err := s.cfg.Sync.PublishTemplate(c.ctx, c.principal.Device.User, c.Params("name"), body)
-	if err != nil {
-		return err
-	}
-	return c.sendPacked(p.Doc)
+	return c.sendDoc(p.Doc, err)
 }
 
 type publish func(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) (sync.Published, error)
@@ -190,9 +172,6 @@ func (s *Server) putRow(put publish) func(*call) error {
 			return err
 		}
 		p, err := put(c.ctx, c.principal.Device.User, c.Params("id"), m.values)
-		if err != nil {
-			return err
-		}
-		return c.sendPacked(p.Doc)
+		return c.sendDoc(p.Doc, err)
 	}
 }

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"net/netip"
-
 	"github.com/gofiber/fiber/v2"
 
 	"gridpatrol/auth"
@@ -125,15 +123,15 @@ func decodeLogin(body []byte) (auth.LoginRequest, error) {
 	if err != nil {
 		return auth.LoginRequest{}, err
 	}
-	req := auth.LoginRequest{Username: m.text("/username", "username"), Password: m.text("/password", "password")}
-	device := m.object("/device", "device")
+	req := auth.LoginRequest{Username: m.text("username"), Password: m.text("password")}
+	device := m.object("device")
 	req.Device = auth.DeviceInfo{
-		ID: device.text("/device/id", "id"), Name: device.optional("/device/name", "name"),
-		Platform:   device.optional("/device/platform", "platform"),
-		AppVersion: device.optional("/device/app_version", "app_version"),
+		ID: device.text("id"), Name: device.optional("name"),
+		Platform:   device.optional("platform"),
+		AppVersion: device.optional("app_version"),
 	}
 	if id, ok := device.values["id"].(string); ok && !inspection.ValidDeviceID(id) {
-		device.fault("/device/id", inspection.CodeBadID, "Make the device's id a UUID, once, and keep it.")
+		device.fault("id", inspection.CodeBadID, "Make the device's id a UUID, once, and keep it.")
 	}
 	return req, m.err()
 }
@@ -143,14 +141,5 @@ func decodeRefresh(body []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return m.text("/refresh_token", "refresh_token"), m.err()
-}
-
-// address is where the request comes from.
-func (c *call) address() netip.Addr {
-	var forwarded []string
-	for _, v := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
-		forwarded = append(forwarded, string(v))
-	}
-	return clientAddress(peerAddress(c.Context().RemoteAddr()), forwarded, c.server.cfg.TrustedProxies)
+	return m.text("refresh_token"), m.err()
 }

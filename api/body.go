@@ -22,9 +22,9 @@ import (
 // someone who only keeps a connection busy doesn't.
 const slowestClient = 1 << 10
 
-// drained is how much of an unread body is left to the server to skip, so
-// that the connection can be used on.
-const drained = 64 << 10
+// smallBody is up to what size an unread body is left to the server to skip, so
+// that the connection can be used on, and an answer needs no time of its own.
+const smallBody = 64 << 10
 
 // body reads a JSON body within the route's cap. Returns CodeMediaType,
 // CodeTooLarge, CodeBadRequest for a body that was cut off or isn't gzip where
@@ -115,7 +115,7 @@ func (c *call) raw(length int) ([]byte, error) {
 	_, err := buf.ReadFrom(io.LimitReader(patient, int64(c.route.Cap)+1))
 	switch {
 	case isTimeout(err):
-		return nil, late(c.server.cfg.ReadTimeout)
+		return nil, bodyTimeout(c.server.cfg.ReadTimeout)
 	case err != nil || length > 0 && buf.Len() < length:
 		return nil, fmt.Errorf("body ends after %d bytes: %w", buf.Len(), badBody("The body is cut off or wrongly framed. Send it again."))
 	case buf.Len() > c.route.Cap:
@@ -177,17 +177,4 @@ func inflate(zipped []byte, limit int) ([]byte, error) {
 		return nil, notGzip
 	}
 	return buf.Bytes(), nil
-}
-
-// settle decides, once the answer is known, what becomes of a body that
-// nobody read. A short one is skipped; else, and when the body was too large,
-// the connection is closed after the answer, without taking in the rest.
-func (c *call) settle() {
-	length := c.Request().Header.ContentLength()
-	short := 0 <= length && length <= drained && c.Response().StatusCode() != fiber.StatusRequestEntityTooLarge
-	if c.bodyRead || c.Context().RequestBodyStream() == nil || short {
-		return
-	}
-	c.Response().SetConnectionClose()
-	lingerOn(c.Context().Conn())
 }

@@ -12,17 +12,11 @@ package api
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"net/netip"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/report"
-	"gridpatrol/review"
 	"gridpatrol/sync"
 )
 
@@ -75,68 +69,4 @@ type Reports interface {
 // Health tells whether the store can be reached and written.
 type Health interface {
 	Ping(ctx context.Context) error
-}
-
-// Config holds what a Server is made with. Zero durations take the values in
-// brackets.
-type Config struct {
-	Auth    Auth
-	Sync    Sync
-	Media   Media
-	Reports Reports
-	Review  *review.Service
-	Health  Health
-	Log     *slog.Logger
-	// Now is the clock by which tokens expire and requests are timed. Sockets
-	// keep to the machine's own clock.
-	Now func() time.Time
-	// NewID makes the id of a request that brings none.
-	NewID func() string
-	// TrustedProxies are the peers whose X-Forwarded-For counts.
-	TrustedProxies []netip.Prefix
-	// Metrics takes the server's metrics; nil means a registry of its own.
-	Metrics *prometheus.Registry
-
-	// Heartbeat is the pause between comment lines on a stream (25 s).
-	Heartbeat time.Duration
-	// Recheck is how often an open stream's rights are read again (5 s, which
-	// is also the most by docs/contract.md, section 1).
-	Recheck time.Duration
-	// ReadTimeout bounds a request's headers and each silence within its body
-	// (30 s). A body may take longer as a whole, as long as it keeps coming.
-	ReadTimeout time.Duration
-	// WriteTimeout bounds the writing of an answer (30 s, and more for large
-	// ones) and of each event of a stream.
-	WriteTimeout time.Duration
-	// Demo: the accounts are public, so the server listens on loopback only.
-	Demo bool
-}
-
-const (
-	defaultHeartbeat = 25 * time.Second
-	maxRecheck       = 5 * time.Second
-	defaultTimeout   = 30 * time.Second
-	// requestTimeout bounds what a request may ask of the services.
-	requestTimeout = 60 * time.Second
-	readyTimeout   = 3 * time.Second
-)
-
-func (c Config) complete() (Config, error) {
-	if c.Auth == nil || c.Sync == nil || c.Media == nil || c.Reports == nil || c.Review == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
-		return c, errors.New("api: the config lacks a service, a log, a clock or a maker of ids")
-	}
-	if c.Metrics == nil {
-		c.Metrics = prometheus.NewRegistry()
-	}
-	orDefault := func(d *time.Duration, value time.Duration) {
-		if *d <= 0 {
-			*d = value
-		}
-	}
-	orDefault(&c.Heartbeat, defaultHeartbeat)
-	orDefault(&c.Recheck, maxRecheck)
-	orDefault(&c.ReadTimeout, defaultTimeout)
-	orDefault(&c.WriteTimeout, defaultTimeout)
-	c.Recheck = min(c.Recheck, maxRecheck)
-	return c, nil
 }

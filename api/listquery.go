@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gridpatrol/inspection"
-	"gridpatrol/review"
 )
 
 // query reads the parameters of a list and keeps the first thing that is
@@ -40,7 +39,7 @@ func (q *query) choice(name string, words ...string) string {
 
 func (q *query) areas() []inspection.Area {
 	var list []inspection.Area
-	for _, code := range listed(q.values("area")) {
+	for _, code := range splitLists(q.values("area")) {
 		area := inspection.Area(code)
 		if !area.Valid() {
 			q.fail(badParameter("area", "it must list codes of areas."))
@@ -100,36 +99,4 @@ func (q *query) number(name string, otherwise, most int) int {
 		return otherwise
 	}
 	return min(n, most)
-}
-
-var (
-	verdicts = []string{"pass", "fail", "pending_lab", "indeterminate", "not_applicable"}
-	states   = []string{"received", "has_issues", "edited", "approved", "rejected"}
-	flags    = []string{"time_mismatch", "place_mismatch", "mock_location", "reused", "edited_software", "no_exif"}
-	progress = []string{"assigned", "rectified", "verified", "closed"}
-)
-
-// decodeInspections reads the query of a list of inspections. Returns
-// CodeBadParameter.
-func decodeInspections(values func(string) []string) (review.ListRequest, error) {
-	q := query{values: values}
-	req := review.ListRequest{
-		Areas: q.areas(), Template: q.text("template"), Verdict: q.choice("verdict", verdicts...),
-		State: q.choice("state", states...), Evidence: q.choice("evidence", "complete", "incomplete"),
-		From: q.moment("from", false), To: q.moment("to", true), Search: q.text("q"),
-		Session: q.id("session"), Site: q.id("site"), Flag: inspection.FlagKind(q.choice("flag", flags...)),
-		Cursor: q.text("cursor"), Limit: q.number("limit", review.DefaultLimit, review.MaxLimit),
-	}
-	return req, q.err
-}
-
-// decodeTasks reads the query of a list of tasks. Returns CodeBadParameter.
-func decodeTasks(values func(string) []string) (review.TasksRequest, error) {
-	q := query{values: values}
-	req := review.TasksRequest{
-		Areas: q.areas(), State: inspection.TaskState(q.choice("state", progress...)), Unit: q.text("unit"),
-		Assignee: inspection.UserID(q.text("assignee")), Inspection: q.id("inspection"), Overdue: q.flag("overdue"),
-		Cursor: q.text("cursor"), Limit: q.number("limit", review.DefaultLimit, review.MaxLimit),
-	}
-	return req, q.err
 }

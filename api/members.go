@@ -19,8 +19,22 @@ func (c *call) members() (members, error) {
 	return readMembers(body)
 }
 
-// members reads typed members of an object and gathers what is wrong.
+// decodeBody reads the call's body by its members. Returns what body returns,
+// and CodeBadRequest with all members that are missing or wrong.
+func decodeBody[T any](c *call, read func(members) T) (T, error) {
+	m, err := c.members()
+	if err != nil {
+		var none T
+		return none, err
+	}
+	in := read(m)
+	return in, m.err()
+}
+
+// members reads typed members of an object and gathers what is wrong. at is
+// where the object stands in the body, as a JSON pointer.
 type members struct {
+	at     string
 	values inspection.Object
 	faults *[]problemInMember
 }
@@ -33,53 +47,53 @@ func readMembers(body []byte) (members, error) {
 	return members{values: o, faults: &[]problemInMember{}}, nil
 }
 
-func (m members) fault(pointer string, code inspection.Code, detail string) {
-	*m.faults = append(*m.faults, problemInMember{pointer, code, detail})
+func (m members) fault(name string, code inspection.Code, detail string) {
+	*m.faults = append(*m.faults, problemInMember{m.at + "/" + name, code, detail})
 }
 
-func (m members) text(pointer, name string) string {
+func (m members) text(name string) string {
 	if m.values[name] == nil {
-		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+		m.fault(name, inspection.CodeRequired, "This member is required.")
 	}
-	return m.optional(pointer, name)
+	return m.optional(name)
 }
 
-func (m members) optional(pointer, name string) string {
+func (m members) optional(name string) string {
 	s, ok := m.values[name].(string)
 	if !ok && m.values[name] != nil {
-		m.fault(pointer, inspection.CodeWrongType, "This member must be a text.")
+		m.fault(name, inspection.CodeWrongType, "This member must be a text.")
 	}
 	return s
 }
 
-// perhaps tells a member that isn't there from an empty one; null is the
+// textIfGiven tells a member that isn't there from an empty one; null is the
 // empty text.
-func (m members) perhaps(pointer, name string) *string {
+func (m members) textIfGiven(name string) *string {
 	if _, given := m.values[name]; !given {
 		return nil
 	}
-	s := m.optional(pointer, name)
+	s := m.optional(name)
 	return &s
 }
 
 // integer reads a whole number; it is 0 where there is none.
-func (m members) integer(pointer, name string) int64 {
+func (m members) integer(name string) int64 {
 	n, ok := m.values[name].(json.Number)
 	i, err := n.Int64()
 	switch {
 	case m.values[name] == nil:
-		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+		m.fault(name, inspection.CodeRequired, "This member is required.")
 	case !ok || err != nil:
-		m.fault(pointer, inspection.CodeWrongType, "This member must be a whole number.")
+		m.fault(name, inspection.CodeWrongType, "This member must be a whole number.")
 	}
 	return i
 }
 
 // flag reads true or false; nil where there is neither.
-func (m members) flag(pointer, name string) *bool {
+func (m members) flag(name string) *bool {
 	b, ok := m.values[name].(bool)
 	if !ok && m.values[name] != nil {
-		m.fault(pointer, inspection.CodeWrongType, "This member must be true or false.")
+		m.fault(name, inspection.CodeWrongType, "This member must be true or false.")
 	}
 	if !ok {
 		return nil
@@ -87,18 +101,18 @@ func (m members) flag(pointer, name string) *bool {
 	return &b
 }
 
-func (m members) texts(pointer, name string) []string {
+func (m members) texts(name string) []string {
 	list, ok := m.values[name].([]any)
 	if m.values[name] == nil {
-		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+		m.fault(name, inspection.CodeRequired, "This member is required.")
 	} else if !ok {
-		m.fault(pointer, inspection.CodeWrongType, "This member must be a list of texts.")
+		m.fault(name, inspection.CodeWrongType, "This member must be a list of texts.")
 	}
 	out := make([]string, 0, len(list))
 	for _, v := range list {
 		s, ok := v.(string)
 		if !ok {
-			m.fault(pointer, inspection.CodeWrongType, "This member must be a list of texts.")
+			m.fault(name, inspection.CodeWrongType, "This member must be a list of texts.")
 			break
 		}
 		out = append(out, s)
@@ -108,15 +122,15 @@ func (m members) texts(pointer, name string) []string {
 
 // object returns a member's members. Where it is none, that is the one fault
 // told: what it should have held is not asked for any more.
-func (m members) object(pointer, name string) members {
+func (m members) object(name string) members {
 	o, ok := m.values[name].(inspection.Object)
 	switch {
 	case ok:
-		return members{values: o, faults: m.faults}
+		return members{at: m.at + "/" + name, values: o, faults: m.faults}
 	case m.values[name] == nil:
-		m.fault(pointer, inspection.CodeRequired, "This member is required.")
+		m.fault(name, inspection.CodeRequired, "This member is required.")
 	default:
-		m.fault(pointer, inspection.CodeWrongType, "This member must be an object.")
+		m.fault(name, inspection.CodeWrongType, "This member must be an object.")
 	}
 	return members{faults: &[]problemInMember{}}
 }
@@ -126,7 +140,7 @@ func (m members) err() error {
 		return nil
 	}
 	return &memberErrors{
-		told:    inspection.Errorf(inspection.CodeBadRequest, "Some members of the body are missing or wrong; errors says which."),
+		cause:   inspection.Errorf(inspection.CodeBadRequest, "Some members of the body are missing or wrong; errors says which."),
 		members: slices.Clone(*m.faults),
 	}
 }

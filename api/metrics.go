@@ -15,7 +15,6 @@ import (
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
 	"gridpatrol/media"
-	"gridpatrol/sync"
 )
 
 // metrics is what the server counts.
@@ -95,10 +94,4 @@ func (m *metrics) answered(route, method string, status int, took time.Duration)
 	}
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
 	m.duration.WithLabelValues(route, method).Observe(took.Seconds())
-}
-
-func (m *metrics) results(answer *sync.PushAnswer) {
-	for i := range answer.Results {
-		m.pushed.WithLabelValues(string(answer.Results[i].Status)).Inc()
-	}
 }

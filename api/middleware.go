@@ -1,9 +1,12 @@
 package api
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"gridpatrol/auth"
 	"gridpatrol/inspection"
 )
 
@@ -20,6 +24,27 @@ type callKey struct{}
 func callOf(fc *fiber.Ctx) *call {
 	c, _ := fc.Locals(callKey{}).(*call)
 	return c
+}
+
+// mount registers the table with the router.
+func (s *Server) mount() error {
+	s.routes = s.table()
+	s.app.Use(s.observe)
+	for i := range s.routes {
+		r := &s.routes[i]
+		if r.Proof == nil || (r.Proof == none) != (r.Action == "") || r.Handler == nil {
+			return fmt.Errorf("api: the route %s %s lacks a proof, a permission or a handler", r.Method, r.Path)
+		}
+		s.app.Add(r.Method, r.Path, s.enter(r))
+		if r.Method == fiber.MethodGet {
+			s.app.Add(fiber.MethodHead, r.Path, s.enter(r))
+		}
+	}
+	server := s.app.Server()
+	server.CloseOnShutdown = true
+	inner := s.app.Handler()
+	server.Handler = func(fc *fasthttp.RequestCtx) { s.outer(fc, inner) }
+	return nil
 }
 
 // observe stands around every request: id, log, metrics, and the one place
@@ -34,8 +59,8 @@ func (s *Server) observe(fc *fiber.Ctx) error {
 	if err := c.proceed(); err != nil {
 		c.fail(err)
 	}
-	c.settle()
-	c.account(s.cfg.Now().Sub(began))
+	c.dropUnread()
+	c.logAnswer(s.cfg.Now().Sub(began))
 	return nil
 }
 
@@ -60,6 +85,51 @@ func (c *call) proceed() (err error) {
 		return c.unrouted()
 	}
 	return err
+}
+
+// enter makes the handler of a route: sign-in and role first.
+func (s *Server) enter(r *route) fiber.Handler {
+	return func(fc *fiber.Ctx) error {
+		c := callOf(fc)
+		c.route = r
+		ctx, cancel := context.WithTimeout(s.base, cmp.Or(r.Timeout, requestTimeout))
+		defer cancel()
+		c.ctx = ctx
+		if err := c.authorize(); err != nil {
+			return err
+		}
+		return r.Handler(c)
+	}
+}
+
+// authorize fills the session and the principal, where the route wants a proof.
+func (c *call) authorize() (err error) {
+	if c.route.Proof == none {
+		return nil
+	}
+	if c.session, err = c.route.Proof.session(c); err != nil {
+		return err
+	}
+	if c.principal, err = c.server.principalOf(c.ctx, c.session); err != nil {
+		return err
+	}
+	if c.route.Action == signedIn {
+		return nil
+	}
+	return c.principal.Role.Require(c.route.Action)
+}
+
+// principalOf makes the principal of a request, here and nowhere else. Hardly
+// anyone has lost an area, so what was confirmed is hardly ever read.
+func (s *Server) principalOf(ctx context.Context, session auth.Session) (*inspection.Principal, error) {
+	p := &inspection.Principal{
+		Device: session.Device, Role: session.User.Role, Rights: session.Rights, FirstSeen: session.FirstSeen,
+	}
+	var err error
+	if len(p.Rights.Revoked) > 0 {
+		p.Confirmed, err = s.cfg.Sync.Confirmed(ctx, p.Device)
+	}
+	return p, err
 }
 
 // panicked is a panic on its way to the log.
@@ -107,8 +177,8 @@ func (c *call) pattern() string {
 	return c.route.Path
 }
 
-// account writes the access log's line and the metrics.
-func (c *call) account(took time.Duration) {
+// logAnswer writes the access log's line and the metrics.
+func (c *call) logAnswer(took time.Duration) {
 	status, size := c.Response().StatusCode(), max(c.Response().Header.ContentLength(), 0) // what a stream is to be
 	if !c.Response().IsBodyStream() {
 		size = len(c.Response().Body())
@@ -119,6 +189,29 @@ func (c *call) account(took time.Duration) {
 		slog.Int("status", status), slog.Int64("ms", took.Milliseconds()), slog.Int("bytes", size),
 		slog.String("request", c.id),
 		slog.String("user", string(c.session.Device.User)), slog.String("device", string(c.session.Device.ID)))
+}
+
+// dropUnread decides, once the answer is known, what becomes of a body that
+// nobody read. A short one is skipped; else, and when the body was too large,
+// the connection is closed after the answer, without taking in the rest.
+func (c *call) dropUnread() {
+	length := c.Request().Header.ContentLength()
+	short := 0 <= length && length <= smallBody && c.Response().StatusCode() != fiber.StatusRequestEntityTooLarge
+	if c.bodyRead || c.Context().RequestBodyStream() == nil || short {
+		return
+	}
+	c.Response().SetConnectionClose()
+	lingerOn(c.Context().Conn())
+}
+
+// lingerOn marks the connection under a request, through TLS as well.
+func lingerOn(nc net.Conn) {
+	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		nc = t.NetConn()
+	}
+	if c, ok := nc.(*conn); ok {
+		c.linger.Store(true)
+	}
 }
 
 // unserved answers what never reached a route: requests that are no HTTP,

@@ -91,18 +91,18 @@ type problemInMember struct {
 
 // memberErrors is a fault with the members that caused it.
 type memberErrors struct {
-	told    *inspection.Error
+	cause   *inspection.Error
 	members []problemInMember
 }
 
-func (e *memberErrors) Error() string { return e.told.Error() }
+func (e *memberErrors) Error() string { return e.cause.Error() }
 
-func (e *memberErrors) Unwrap() error { return e.told }
+func (e *memberErrors) Unwrap() error { return e.cause }
 
 // badParameter names a query parameter whose value isn't taken.
 func badParameter(name, detail string) error {
 	return &memberErrors{
-		told:    inspection.Errorf(inspection.CodeBadParameter, "The parameter %s has a value that is not taken here: %s", name, detail),
+		cause:   inspection.Errorf(inspection.CodeBadParameter, "The parameter %s has a value that is not taken here: %s", name, detail),
 		members: []problemInMember{{"?" + name, inspection.CodeBadParameter, detail}},
 	}
 }
@@ -115,12 +115,12 @@ func problemOf(err error) (p problem, hidden bool) {
 	if errors.As(err, &routing) {
 		return problemOfRouter(routing), false
 	}
-	var told *inspection.Error
-	if !errors.As(err, &told) {
-		told, hidden = inspection.Errorf(inspection.CodeUnavailable, "%s", inspection.Codes[inspection.CodeUnavailable]), true
+	var cause *inspection.Error
+	if !errors.As(err, &cause) {
+		cause, hidden = inspection.Errorf(inspection.CodeUnavailable, "%s", inspection.Codes[inspection.CodeUnavailable]), true
 	}
-	p, known := problemWith(told.Code, told.Detail)
-	if !known || told.Code == inspection.CodeInternal {
+	p, known := problemWith(cause.Code, cause.Detail)
+	if !known || cause.Code == inspection.CodeInternal {
 		p, _ = problemWith(inspection.CodeInternal, "")
 		hidden = true
 	}
@@ -136,7 +136,7 @@ func problemOf(err error) (p problem, hidden bool) {
 	if errors.As(err, &throttled) {
 		p.retryAfter = max(1, int(math.Ceil(throttled.RetryAfter.Seconds())))
 	}
-	return p, hidden || told.Err != nil
+	return p, hidden || cause.Err != nil
 }
 
 func problemWith(code inspection.Code, detail string) (problem, bool) {
@@ -202,7 +202,7 @@ func (p problem) send(fc *fiber.Ctx) {
 	fc.Response().SetBodyRaw(body)
 }
 
-// late is the answer to a body that stopped coming.
-func late(after time.Duration) error {
+// bodyTimeout is the answer to a body that stopped coming.
+func bodyTimeout(after time.Duration) error {
 	return &fiber.Error{Code: fiber.StatusRequestTimeout, Message: "nothing came for " + after.String()}
 }

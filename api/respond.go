@@ -36,6 +36,14 @@ func (c *call) packed(v any) error {
 	return c.sendPacked(body)
 }
 
+// sendDoc answers with a document, unless err kept it from being there.
+func (c *call) sendDoc(doc []byte, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.sendPacked(doc)
+}
+
 // sendJSON answers 200, unless another status was set, with encoded JSON.
 func (c *call) sendJSON(body []byte) error {
 	c.Set(fiber.HeaderContentType, jsonType)
@@ -96,7 +104,7 @@ type leasedKey struct{}
 
 // allowFor gives a slow client time in proportion to the answer's size.
 func (c *call) allowFor(size int) {
-	if size < drained {
+	if size < smallBody {
 		return
 	}
 	deadline := time.Now().Add(patience(c.server.cfg.WriteTimeout, int64(size)))

@@ -10,14 +10,14 @@ import (
 func (s *Server) reviewRoutes() []route {
 	routes := []route{
 		{Method: fiber.MethodGet, Path: "/v1/inspections", Proof: bearer, Action: inspection.ActionRead, Handler: s.inspections},
-		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Proof: bearer, Action: inspection.ActionReview, Cap: actCap, Handler: s.decide},
+		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Proof: bearer, Action: inspection.ActionReview, Cap: actCap, Handler: s.decideReview},
 	}
 	for _, c := range inspection.FieldCollections {
 		base := "/v1/" + string(c) + "/:id"
 		routes = append(routes,
 			route{Method: fiber.MethodGet, Path: base, Proof: bearer, Action: inspection.ActionRead, Handler: s.document(c)},
 			route{Method: fiber.MethodGet, Path: base + "/history", Proof: bearer, Action: inspection.ActionRead, Handler: s.history(c)},
-			route{Method: fiber.MethodPost, Path: base + "/conflicts/:k", Proof: bearer, Action: inspection.ActionReview, Cap: actCap, Handler: s.settle(c)},
+			route{Method: fiber.MethodPost, Path: base + "/conflicts/:k", Proof: bearer, Action: inspection.ActionReview, Cap: actCap, Handler: s.settleConflict(c)},
 		)
 	}
 	return routes
@@ -45,9 +45,39 @@ func (s *Server) inspections(c *call) error {
 	return c.sendPacked(appendPage(nil, page))
 }
 
-// appendPage writes a page of a list. Documents are copied as they are
-// stored.
+// The words that filters of a list of inspections take.
+var (
+	verdicts = []string{"pass", "fail", "pending_lab", "indeterminate", "not_applicable"}
+	states   = []string{"received", "has_issues", "edited", "approved", "rejected"}
+	flags    = []string{"time_mismatch", "place_mismatch", "mock_location", "reused", "edited_software", "no_exif"}
+)
+
+// decodeInspections reads the query of a list of inspections. Returns
+// CodeBadParameter.
+func decodeInspections(values func(string) []string) (review.ListRequest, error) {
+	q := query{values: values}
+	req := review.ListRequest{
+		Areas: q.areas(), Template: q.text("template"), Verdict: q.choice("verdict", verdicts...),
+		State: q.choice("state", states...), Evidence: q.choice("evidence", "complete", "incomplete"),
+		From: q.moment("from", false), To: q.moment("to", true), Search: q.text("q"),
+		Session: q.id("session"), Site: q.id("site"), Flag: inspection.FlagKind(q.choice("flag", flags...)),
+		Cursor: q.text("cursor"), Limit: q.number("limit", review.DefaultLimit, review.MaxLimit),
+	}
+	return req, q.err
+}
+
+// appendPage writes a page of a list.
 func appendPage(dst []byte, page review.Page) []byte {
+	dst = append(appendRecords(dst, page), `,"total":`...)
+	dst = inspection.AppendJSON(dst, page.Total)
+	dst = append(dst, `,"total_capped":`...)
+	dst = inspection.AppendJSON(dst, page.Capped)
+	return append(appendCursor(dst, page.Cursor), '}')
+}
+
+// appendRecords begins a page of a list with its documents, copied as they are
+// stored.
+func appendRecords(dst []byte, page review.Page) []byte {
 	dst = append(dst, `{"documents":[`...)
 	for i := range page.Records {
 		if i > 0 {
@@ -55,11 +85,7 @@ func appendPage(dst []byte, page review.Page) []byte {
 		}
 		dst = append(dst, page.Records[i].Doc...)
 	}
-	dst = append(dst, `],"total":`...)
-	dst = inspection.AppendJSON(dst, page.Total)
-	dst = append(dst, `,"total_capped":`...)
-	dst = inspection.AppendJSON(dst, page.Capped)
-	return append(appendCursor(dst, page.Cursor), '}')
+	return append(dst, ']')
 }
 
 func appendCursor(dst []byte, cursor string) []byte {
@@ -78,57 +104,44 @@ func (s *Server) document(collection inspection.Collection) func(*call) error {
 			return err
 		}
 		r, err := s.cfg.Review.Document(c.ctx, c.principal, collection, id)
-		if err != nil {
-			return err
-		}
-		return c.sendPacked(r.Doc)
+		return c.sendDoc(r.Doc, err)
 	}
 }
 
-func (s *Server) decide(c *call) error {
+func (s *Server) decideReview(c *call) error {
 	c.private()
 	id, err := c.docID()
 	if err != nil {
 		return err
 	}
-	m, err := c.members()
+	in, err := decodeBody(c, func(m members) review.Decision {
+		return review.Decision{
+			Event:   inspection.ReviewEvent(m.text("decision")),
+			Comment: m.optional("comment"), Rev: m.integer("rev"),
+		}
+	})
 	if err != nil {
-		return err
-	}
-	in := review.Decision{
-		Event:   inspection.ReviewEvent(m.text("/decision", "decision")),
-		Comment: m.optional("/comment", "comment"), Rev: m.integer("/rev", "rev"),
-	}
-	if err := m.err(); err != nil {
 		return err
 	}
 	r, err := s.cfg.Review.Decide(c.ctx, c.principal, id, in)
-	if err != nil {
-		return err
-	}
-	return c.sendPacked(r.Doc)
+	return c.sendDoc(r.Doc, err)
 }
 
-func (s *Server) settle(collection inspection.Collection) func(*call) error {
+func (s *Server) settleConflict(collection inspection.Collection) func(*call) error {
 	return func(c *call) error {
 		c.private()
 		id, err := c.docID()
 		if err != nil {
 			return err
 		}
-		m, err := c.members()
+		in, err := decodeBody(c, func(m members) review.Settlement {
+			return review.Settlement{Take: m.text("take"), Rev: m.integer("rev")}
+		})
 		if err != nil {
-			return err
-		}
-		in := review.Settlement{Take: m.text("/take", "take"), Rev: m.integer("/rev", "rev")}
-		if err := m.err(); err != nil {
 			return err
 		}
 		r, err := s.cfg.Review.Settle(c.ctx, c.principal, collection, id, c.Params("k"), in)
-		if err != nil {
-			return err
-		}
-		return c.sendPacked(r.Doc)
+		return c.sendDoc(r.Doc, err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -62,51 +61,6 @@ type call struct {
 	principal *inspection.Principal
 	// bodyRead: the request's body was read to its end.
 	bodyRead bool
-}
-
-// enter makes the handler of a route: sign-in and role first.
-func (s *Server) enter(r *route) fiber.Handler {
-	return func(fc *fiber.Ctx) error {
-		c := callOf(fc)
-		c.route = r
-		ctx, cancel := context.WithTimeout(s.base, cmp.Or(r.Timeout, requestTimeout))
-		defer cancel()
-		c.ctx = ctx
-		if err := c.authorize(); err != nil {
-			return err
-		}
-		return r.Handler(c)
-	}
-}
-
-// authorize fills the session and the principal, where the route wants a proof.
-func (c *call) authorize() (err error) {
-	if c.route.Proof == none {
-		return nil
-	}
-	if c.session, err = c.route.Proof.session(c); err != nil {
-		return err
-	}
-	if c.principal, err = c.server.principalOf(c.ctx, c.session); err != nil {
-		return err
-	}
-	if c.route.Action == signedIn {
-		return nil
-	}
-	return c.principal.Role.Require(c.route.Action)
-}
-
-// principalOf makes the principal of a request, here and nowhere else. Hardly
-// anyone has lost an area, so what was confirmed is hardly ever read.
-func (s *Server) principalOf(ctx context.Context, session auth.Session) (*inspection.Principal, error) {
-	p := &inspection.Principal{
-		Device: session.Device, Role: session.User.Role, Rights: session.Rights, FirstSeen: session.FirstSeen,
-	}
-	var err error
-	if len(p.Rights.Revoked) > 0 {
-		p.Confirmed, err = s.cfg.Sync.Confirmed(ctx, p.Device)
-	}
-	return p, err
 }
 
 // methodsOf returns the methods that a path takes, for Allow.

@@ -2,19 +2,84 @@ package api
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"net"
+	"gridpatrol/review"
+	"log/slog"
+	"net/netip"
 	gosync "sync"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // maxHeaderBytes bounds a request's line and headers together. Checkpoints
 // travel in the query: one of a whole district takes some 2 kB.
 const maxHeaderBytes = 32 << 10
+
+// Config holds what a Server is made with. Zero durations take the values in
+// brackets.
+type Config struct {
+	Auth    Auth
+	Sync    Sync
+	Media   Media
+	Reports Reports
+	Review  *review.Service
+	Health  Health
+	Log     *slog.Logger
+	// Now is the clock by which tokens expire and requests are timed. Sockets
+	// keep to the machine's own clock.
+	Now func() time.Time
+	// NewID makes the id of a request that brings none.
+	NewID func() string
+	// TrustedProxies are the peers whose X-Forwarded-For counts.
+	TrustedProxies []netip.Prefix
+	// Metrics takes the server's metrics; nil means a registry of its own.
+	Metrics *prometheus.Registry
+
+	// Heartbeat is the pause between comment lines on a stream (25 s).
+	Heartbeat time.Duration
+	// Recheck is how often an open stream's rights are read again (5 s, which
+	// is also the most by docs/contract.md, section 1).
+	Recheck time.Duration
+	// ReadTimeout bounds a request's headers and each silence within its body
+	// (30 s). A body may take longer as a whole, as long as it keeps coming.
+	ReadTimeout time.Duration
+	// WriteTimeout bounds the writing of an answer (30 s, and more for large
+	// ones) and of each event of a stream.
+	WriteTimeout time.Duration
+	// Demo: the accounts are public, so the server listens on loopback only.
+	Demo bool
+}
+
+const (
+	defaultHeartbeat = 25 * time.Second
+	maxRecheck       = 5 * time.Second
+	defaultTimeout   = 30 * time.Second
+	// requestTimeout bounds what a request may ask of the services.
+	requestTimeout = 60 * time.Second
+	readyTimeout   = 3 * time.Second
+)
+
+func (c Config) complete() (Config, error) {
+	if c.Auth == nil || c.Sync == nil || c.Media == nil || c.Reports == nil || c.Review == nil || c.Health == nil || c.Log == nil || c.Now == nil || c.NewID == nil {
+		return c, errors.New("api: the config lacks a service, a log, a clock or a maker of ids")
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	orDefault := func(d *time.Duration, value time.Duration) {
+		if *d <= 0 {
+			*d = value
+		}
+	}
+	orDefault(&c.Heartbeat, defaultHeartbeat)
+	orDefault(&c.Recheck, maxRecheck)
+	orDefault(&c.ReadTimeout, defaultTimeout)
+	orDefault(&c.WriteTimeout, defaultTimeout)
+	c.Recheck = min(c.Recheck, maxRecheck)
+	return c, nil
+}
 
 // Server serves the API. Make it with New.
 type Server struct {
@@ -32,7 +97,7 @@ type Server struct {
 	cancel context.CancelFunc
 
 	mu       gosync.Mutex
-	conns    *conns
+	conns    conns
 	stopped  bool
 	stopping chan struct{}
 	streams  gosync.WaitGroup
@@ -44,7 +109,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, conns: newConns(), stopping: make(chan struct{}), description: described(cfg.Reports.Formats())}
+	s := &Server{cfg: cfg, stopping: make(chan struct{}), description: described(cfg.Reports.Formats())}
 	if s.metrics, err = newMetrics(cfg.Metrics, cfg.Media); err != nil {
 		return nil, err
 	}
@@ -56,88 +121,8 @@ func New(cfg Config) (*Server, error) {
 		ReadBufferSize: maxHeaderBytes, ErrorHandler: s.unserved,
 		DisableStartupMessage: true, AppName: "gridpatrol",
 	})
-	s.routes = s.table()
 	if err := s.mount(); err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-// mount registers the table with the router.
-func (s *Server) mount() error {
-	s.app.Use(s.observe)
-	for i := range s.routes {
-		r := &s.routes[i]
-		if r.Proof == nil || (r.Proof == none) != (r.Action == "") || r.Handler == nil {
-			return fmt.Errorf("api: the route %s %s lacks a proof, a permission or a handler", r.Method, r.Path)
-		}
-		s.app.Add(r.Method, r.Path, s.enter(r))
-		if r.Method == fiber.MethodGet {
-			s.app.Add(fiber.MethodHead, r.Path, s.enter(r))
-		}
-	}
-	server := s.app.Server()
-	server.CloseOnShutdown = true
-	inner := s.app.Handler()
-	server.Handler = func(fc *fasthttp.RequestCtx) { s.outer(fc, inner) }
-	return nil
-}
-
-// Listen serves connections of ln until Shutdown, then returns nil.
-func (s *Server) Listen(ln net.Listener) error { return s.serve(ln, nil) }
-
-// ListenTLS is Listen with TLS. The config must hold a certificate.
-func (s *Server) ListenTLS(ln net.Listener, cfg *tls.Config) error {
-	if cfg == nil {
-		return errors.New("api: TLS needs a config")
-	}
-	return s.serve(ln, cfg)
-}
-
-func (s *Server) serve(ln net.Listener, cfg *tls.Config) error {
-	if s.cfg.Demo && !onLoopback(ln.Addr()) {
-		return fmt.Errorf("api: the demo's passwords are public: it does not listen on %s, only on loopback", ln.Addr())
-	}
-	s.mu.Lock()
-	tracked := s.conns.listen(ln)
-	stopped := s.stopped
-	s.mu.Unlock()
-	if stopped {
-		return ln.Close()
-	}
-	served := net.Listener(tracked)
-	if cfg != nil {
-		cfg = cfg.Clone()
-		cfg.NextProtos = []string{"http/1.1"}
-		served = tls.NewListener(tracked, cfg)
-	}
-	if err := s.app.Listener(served); err != nil && !tracked.closed.Load() {
-		return fmt.Errorf("api: serving %s: %w", ln.Addr(), err)
-	}
-	return nil
-}
-
-func onLoopback(addr net.Addr) bool {
-	tcp, ok := addr.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
-}
-
-// Shutdown stops listening, ends the streams and waits for requests under
-// way. What is left when ctx ends is cut off, and ctx's error returned.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	if !s.stopped {
-		s.stopped = true
-		close(s.stopping)
-	}
-	s.mu.Unlock()
-	s.conns.stop()
-	err := s.app.ShutdownWithContext(ctx)
-	s.cancel()
-	s.conns.closeAll()
-	s.streams.Wait()
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("api: shutting down: %w", err)
-	}
-	return nil
 }

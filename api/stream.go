@@ -5,25 +5,13 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
-	"gridpatrol/sync"
 )
-
-// stream answers with the news that areas have grown.
-func (s *Server) stream(c *call) error {
-	listener, err := s.cfg.Sync.Listen(c.ctx, c.principal)
-	if err != nil {
-		return err
-	}
-	return c.sendEvents(pokes{listener})
-}
 
 // eventSource is where the events of a stream come from.
 type eventSource interface {
@@ -33,15 +21,6 @@ type eventSource interface {
 	// events puts those that there are.
 	events(ctx context.Context, put func([]byte) error) error
 	Close()
-}
-
-// pokes are the events of a stream without documents.
-type pokes struct{ *sync.Stream }
-
-func (p pokes) wake() <-chan struct{} { return p.Ready }
-
-func (p pokes) events(_ context.Context, put func([]byte) error) error {
-	return put(poke(p.TakeGrown()))
 }
 
 // sendEvents answers with Server-Sent Events until the token expires, rights
@@ -55,30 +34,19 @@ func (c *call) sendEvents(source eventSource) error {
 		source.Close()
 		return nil
 	}
-	o, err := c.open()
+	stream, err := c.beginStream()
 	if err != nil {
 		source.Close()
 		return err
 	}
-	p := &eventStream{outlet: o, source: source, session: c.session}
+	p := &eventStream{responseStream: stream, source: source, session: c.session}
 	c.Context().SetBodyStreamWriter(p.run)
 	return nil
 }
 
-// streamBegins counts a stream in, unless the server is stopping.
-func (s *Server) streamBegins() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return false
-	}
-	s.streams.Add(1)
-	return true
-}
-
 // eventStream is one open stream.
 type eventStream struct {
-	*outlet
+	*responseStream
 	source  eventSource
 	session auth.Session
 }
@@ -155,25 +123,4 @@ func (p *eventStream) changed() (reason string) {
 		return "rights changed"
 	}
 	return ""
-}
-
-// poke is the event that areas have grown, keys in order; nothing if none did.
-func poke(grown map[inspection.Area]int64) []byte {
-	if len(grown) == 0 {
-		return nil
-	}
-	areas := make([]inspection.Area, 0, len(grown))
-	for area := range grown {
-		areas = append(areas, area)
-	}
-	slices.Sort(areas)
-	b := []byte("event: poke\ndata: {")
-	for i, area := range areas {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(inspection.AppendString(b, string(area)), ':')
-		b = strconv.AppendInt(b, grown[area], 10)
-	}
-	return append(b, "}\n\n"...)
 }

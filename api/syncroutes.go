@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,51 @@ func (s *Server) push(c *call) error {
 	}
 	s.metrics.results(answer)
 	return c.sendJSON(answer.AppendJSON(nil))
+}
+
+// stream answers with the news that areas have grown.
+func (s *Server) stream(c *call) error {
+	listener, err := s.cfg.Sync.Listen(c.ctx, c.principal)
+	if err != nil {
+		return err
+	}
+	return c.sendEvents(pokes{listener})
+}
+
+// pokes are the events of a stream without documents.
+type pokes struct{ *sync.Stream }
+
+func (p pokes) wake() <-chan struct{} { return p.Ready }
+
+func (p pokes) events(_ context.Context, put func([]byte) error) error {
+	return put(poke(p.TakeGrown()))
+}
+
+// poke is the event that areas have grown, keys in order; nothing if none did.
+func poke(grown map[inspection.Area]int64) []byte {
+	if len(grown) == 0 {
+		return nil
+	}
+	areas := make([]inspection.Area, 0, len(grown))
+	for area := range grown {
+		areas = append(areas, area)
+	}
+	slices.Sort(areas)
+	b := []byte("event: poke\ndata: {")
+	for i, area := range areas {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(inspection.AppendString(b, string(area)), ':')
+		b = strconv.AppendInt(b, grown[area], 10)
+	}
+	return append(b, "}\n\n"...)
+}
+
+func (m *metrics) results(answer *sync.PushAnswer) {
+	for i := range answer.Results {
+		m.pushed.WithLabelValues(string(answer.Results[i].Status)).Inc()
+	}
 }
 
 func (s *Server) pull(c *call) error {
@@ -72,7 +118,7 @@ func decodePull(values func(name string) []string) (sync.PullRequest, error) {
 	if req.WholeHistory, err = decodeHistory(values); err != nil {
 		return req, err
 	}
-	for _, name := range listed(values("collections")) {
+	for _, name := range splitLists(values("collections")) {
 		c := inspection.Collection(name)
 		if !c.Writable() && !c.Reference() {
 			return req, badParameter("collections", "it names a collection that phones don't read.")
@@ -81,7 +127,7 @@ func decodePull(values func(name string) []string) (sync.PullRequest, error) {
 			req.Collections = append(req.Collections, c)
 		}
 	}
-	for _, code := range listed(values("confirm_revoked")) {
+	for _, code := range splitLists(values("confirm_revoked")) {
 		area := inspection.Area(code)
 		if !area.Valid() {
 			return req, badParameter("confirm_revoked", "it must list codes of areas.")
@@ -134,8 +180,8 @@ func decodeHistory(values func(string) []string) (whole bool, err error) {
 	return text == "all", err
 }
 
-// listed splits values at commas: lists may be given in one or repeated.
-func listed(values []string) []string {
+// splitLists splits values at commas: lists may be given in one or repeated.
+func splitLists(values []string) []string {
 	var out []string
 	for _, v := range values {
 		out = append(out, strings.Split(v, ",")...)

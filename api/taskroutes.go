@@ -35,18 +35,30 @@ func (s *Server) tasks(c *call) error {
 	return c.sendPacked(appendPage(nil, page))
 }
 
+// taskStates are the words that the filter of a list of tasks takes.
+var taskStates = []string{"assigned", "rectified", "verified", "closed"}
+
+// decodeTasks reads the query of a list of tasks. Returns CodeBadParameter.
+func decodeTasks(values func(string) []string) (review.TasksRequest, error) {
+	q := query{values: values}
+	req := review.TasksRequest{
+		Areas: q.areas(), State: inspection.TaskState(q.choice("state", taskStates...)), Unit: q.text("unit"),
+		Assignee: inspection.UserID(q.text("assignee")), Inspection: q.id("inspection"), Overdue: q.flag("overdue"),
+		Cursor: q.text("cursor"), Limit: q.number("limit", review.DefaultLimit, review.MaxLimit),
+	}
+	return req, q.err
+}
+
 func (s *Server) createTask(c *call) error {
 	c.private()
-	m, err := c.members()
+	in, err := decodeBody(c, func(m members) review.NewTask {
+		return review.NewTask{
+			ID: m.optional("id"), Inspection: m.optional("inspection"), Area: m.optional("area"),
+			Title: m.optional("title"), Unit: m.optional("unit"), Assignee: m.optional("assignee"),
+			Kind: m.optional("kind"), Due: m.optional("due"), Comment: m.optional("comment"),
+		}
+	})
 	if err != nil {
-		return err
-	}
-	in := review.NewTask{
-		ID: m.optional("/id", "id"), Inspection: m.optional("/inspection", "inspection"), Area: m.optional("/area", "area"),
-		Title: m.optional("/title", "title"), Unit: m.optional("/unit", "unit"), Assignee: m.optional("/assignee", "assignee"),
-		Kind: m.optional("/kind", "kind"), Due: m.optional("/due", "due"), Comment: m.optional("/comment", "comment"),
-	}
-	if err := m.err(); err != nil {
 		return err
 	}
 	r, err := s.cfg.Review.CreateTask(c.ctx, c.principal, in)
@@ -64,24 +76,22 @@ func (s *Server) moveTask(event inspection.TaskEvent) func(*call) error {
 		if err != nil {
 			return err
 		}
-		m, err := c.members()
+		in, err := decodeBody(c, func(m members) review.TaskMove { return taskMove(m, event) })
 		if err != nil {
-			return err
-		}
-		in := review.TaskMove{
-			Event: event, Rev: m.integer("/rev", "rev"), Comment: m.optional("/comment", "comment"),
-			Unit: m.perhaps("/unit", "unit"), Assignee: m.perhaps("/assignee", "assignee"), Due: m.perhaps("/due", "due"),
-		}
-		if m.values["rectification"] != nil {
-			in.Rectification = m.object("/rectification", "rectification").values
-		}
-		if err := m.err(); err != nil {
 			return err
 		}
 		r, err := s.cfg.Review.MoveTask(c.ctx, c.principal, id, in)
-		if err != nil {
-			return err
-		}
-		return c.sendPacked(r.Doc)
+		return c.sendDoc(r.Doc, err)
 	}
+}
+
+func taskMove(m members, event inspection.TaskEvent) review.TaskMove {
+	move := review.TaskMove{
+		Event: event, Rev: m.integer("rev"), Comment: m.optional("comment"),
+		Unit: m.textIfGiven("unit"), Assignee: m.textIfGiven("assignee"), Due: m.textIfGiven("due"),
+	}
+	if m.values["rectification"] != nil {
+		move.Rectification = m.object("rectification").values
+	}
+	return move
 }

@@ -284,7 +284,7 @@ func (p *partReader) Read(b []byte) (int, error) {
 	case p.interrupted.Load():
 		return n, errInterrupted
 	case isTimeout(err):
-		return n, late(p.silence)
+		return n, bodyTimeout(p.silence)
 	case errors.Is(err, io.EOF) && (p.want < 0 || p.got >= p.want):
 		return n, io.EOF
 	}

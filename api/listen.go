@@ -1,6 +1,10 @@
 package api
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	gosync "sync"
@@ -13,6 +17,65 @@ import (
 // answer that tells it why.
 const lingering = 2 * time.Second
 
+// Listen serves connections of ln until Shutdown, then returns nil.
+func (s *Server) Listen(ln net.Listener) error { return s.serve(ln, nil) }
+
+// ListenTLS is Listen with TLS. The config must hold a certificate.
+func (s *Server) ListenTLS(ln net.Listener, cfg *tls.Config) error {
+	if cfg == nil {
+		return errors.New("api: TLS needs a config")
+	}
+	return s.serve(ln, cfg)
+}
+
+func (s *Server) serve(ln net.Listener, cfg *tls.Config) error {
+	if s.cfg.Demo && !onLoopback(ln.Addr()) {
+		return fmt.Errorf("api: the demo's passwords are public: it does not listen on %s, only on loopback", ln.Addr())
+	}
+	s.mu.Lock()
+	tracked := s.conns.listen(ln)
+	stopped := s.stopped
+	s.mu.Unlock()
+	if stopped {
+		return ln.Close()
+	}
+	served := net.Listener(tracked)
+	if cfg != nil {
+		cfg = cfg.Clone()
+		cfg.NextProtos = []string{"http/1.1"}
+		served = tls.NewListener(tracked, cfg)
+	}
+	if err := s.app.Listener(served); err != nil && !tracked.closed.Load() {
+		return fmt.Errorf("api: serving %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+func onLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+// Shutdown stops listening, ends the streams and waits for requests under
+// way. What is left when ctx ends is cut off, and ctx's error returned.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.stopped {
+		s.stopped = true
+		close(s.stopping)
+	}
+	s.mu.Unlock()
+	s.conns.stop()
+	err := s.app.ShutdownWithContext(ctx)
+	s.cancel()
+	s.conns.closeAll()
+	s.streams.Wait()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("api: shutting down: %w", err)
+	}
+	return nil
+}
+
 // conns knows the listeners and their open connections, so that a shutdown
 // can cut off what would keep it waiting.
 type conns struct {
@@ -20,8 +83,6 @@ type conns struct {
 	listeners []*listener
 	open      map[*conn]struct{}
 }
-
-func newConns() *conns { return &conns{open: map[*conn]struct{}{}} }
 
 func (cs *conns) listen(ln net.Listener) *listener {
 	l := &listener{Listener: ln, conns: cs}
@@ -34,6 +95,9 @@ func (cs *conns) listen(ln net.Listener) *listener {
 func (cs *conns) add(c *conn) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
+	if cs.open == nil {
+		cs.open = map[*conn]struct{}{}
+	}
 	cs.open[c] = struct{}{}
 }
 
@@ -122,14 +186,4 @@ func (c *conn) Close() error {
 	}
 	c.conns.remove(c)
 	return c.Conn.Close()
-}
-
-// lingerOn marks the connection under a request, through TLS as well.
-func lingerOn(nc net.Conn) {
-	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = t.NetConn()
-	}
-	if c, ok := nc.(*conn); ok {
-		c.linger.Store(true)
-	}
 }
