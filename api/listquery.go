@@ -75,7 +75,7 @@ func (q *query) moment(name string, last bool) time.Time {
 		}
 		return t
 	}
-	day, err := time.ParseInLocation(time.DateOnly, s, inspection.China)
+	day, err := inspection.ParseDay(s)
 	if err != nil {
 		q.fail(badParameter(name, "it must be a time of RFC 3339 or a day like 2026-10-12."))
 	}

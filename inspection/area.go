@@ -18,6 +18,9 @@ const ReferenceArea Area = "_"
 // has kept one offset since 1991, so no zone database is needed.
 var China = time.FixedZone("CST", 8*60*60)
 
+// ParseDay returns the moment at which a day like 2026-11-11 begins in China.
+func ParseDay(s string) (time.Time, error) { return time.ParseInLocation(time.DateOnly, s, China) }
+
 // Valid reports whether a is a code of one of the five levels.
 func (a Area) Valid() bool {
 	switch len(a) {

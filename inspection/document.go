@@ -145,23 +145,22 @@ func badValues(pointer string, types map[string]MemberType, doc Object) []Proble
 		at := pointer + "/" + name
 		switch types[name] {
 		case TimeMember:
-			out = append(out, badTime(at, doc[name], time.RFC3339)...)
+			out = append(out, badTime(at, doc, name, time.RFC3339)...)
 		case DateMember:
-			out = append(out, badTime(at, doc[name], time.DateOnly)...)
+			out = append(out, badTime(at, doc, name, time.DateOnly)...)
 		case LocationMember:
-			out = append(out, badLocation(at, doc[name])...)
+			out = append(out, badLocation(at, doc.Object(name))...)
 		case PhotosMember:
-			out = append(out, badPhotos(at, doc[name])...)
+			out = append(out, badPhotos(at, doc.List(name))...)
 		case RectificationMember:
-			o, _ := doc[name].(Object)
-			out = append(out, badValues(at, rectificationTypes, o)...)
+			out = append(out, badValues(at, rectificationTypes, doc.Object(name))...)
 		}
 	}
 	return out
 }
 
-func badTime(pointer string, v any, layout string) []Problem {
-	s, ok := v.(string)
+func badTime(pointer string, o Object, name, layout string) []Problem {
+	s, ok := o[name].(string)
 	if !ok {
 		return nil
 	}
@@ -171,31 +170,28 @@ func badTime(pointer string, v any, layout string) []Problem {
 	return []Problem{{pointer, CodeWrongType, "时间格式不正确", "The time is not RFC 3339."}}
 }
 
-func badLocation(pointer string, v any) []Problem {
-	o, _ := v.(Object)
+func badLocation(pointer string, o Object) []Problem {
 	var out []Problem
 	for name, limit := range map[string]float64{"lat": 90, "lon": 180} {
-		if o[name] == nil {
+		if !o.Has(name) {
 			continue
 		}
-		n, _ := o[name].(json.Number)
-		if f, err := n.Float64(); err != nil || f < -limit || f > limit {
+		if f, ok := o.Number(name); !ok || f < -limit || f > limit {
 			out = append(out, Problem{pointer + "/" + name, CodeOutOfRange, "坐标超出范围", "The coordinate is out of range."})
 		}
 	}
 	return out
 }
 
-func badPhotos(pointer string, v any) []Problem {
-	list, _ := v.([]any)
+func badPhotos(pointer string, list []any) []Problem {
 	var out []Problem
 	for i, x := range list {
 		o, _ := x.(Object)
 		at := pointer + "/" + strconv.Itoa(i)
-		if s, _ := o["sha256"].(string); !IsSHA256(s) {
+		if !IsSHA256(o.Text("sha256")) {
 			out = append(out, Problem{at + "/sha256", CodeWrongType, "照片缺少有效的 SHA-256", "The photo needs the SHA-256 of its file, 64 lower-case hex digits."})
 		}
-		out = append(out, badTime(at+"/taken_at", o["taken_at"], time.RFC3339)...)
+		out = append(out, badTime(at+"/taken_at", o, "taken_at", time.RFC3339)...)
 	}
 	return out
 }
@@ -238,16 +234,11 @@ type Photo struct {
 // Photos returns the well-formed photos that a document of any collection
 // names, in order, each once.
 func Photos(doc Object) []Photo {
-	rect, _ := doc[memberRectification].(Object)
 	var out []Photo
 	seen := map[Photo]bool{}
-	for _, v := range []any{doc[memberPhotos], rect[memberPhotos]} {
-		list, _ := v.([]any)
-		for _, x := range list {
-			o, _ := x.(Object)
-			p := Photo{}
-			p.Field, _ = o["field"].(string)
-			p.SHA256, _ = o["sha256"].(string)
+	for _, owner := range []Object{doc, doc.Object(memberRectification)} {
+		for _, o := range owner.Objects(memberPhotos) {
+			p := Photo{Field: o.Text("field"), SHA256: o.Text("sha256")}
 			if IsSHA256(p.SHA256) && !seen[p] {
 				seen[p] = true
 				out = append(out, p)

@@ -108,7 +108,7 @@ func (p *plan) dueAt(at time.Time) (time.Time, error) {
 
 // endOfDay returns when the day ends in China.
 func endOfDay(day string) (time.Time, error) {
-	t, err := time.ParseInLocation(time.DateOnly, day, inspection.China)
+	t, err := inspection.ParseDay(day)
 	if err != nil || t.Year() < 2000 || t.Year() > 2199 {
 		return time.Time{}, fault("/due", inspection.CodeWrongType, "The last day must be a date like 2026-11-11.")
 	}

@@ -66,9 +66,6 @@ type DemoTask struct {
 	Due            string
 }
 
-// demoZone is the plan's time.
-var demoZone = time.FixedZone("Asia/Shanghai", 8*60*60)
-
 // DemoMonth invents the month that holds first, its first of the month in
 // China, with some sessions of the month before, in order of time. The same
 // month is always the same: what happens on which day does not depend on the
@@ -127,9 +124,9 @@ type demoRecord struct {
 }
 
 func newMonth(first time.Time) (*month, error) {
-	first = first.In(demoZone)
+	first = first.In(inspection.China)
 	m := &month{
-		first:  time.Date(first.Year(), first.Month(), 1, 0, 0, 0, 0, demoZone),
+		first:  time.Date(first.Year(), first.Month(), 1, 0, 0, 0, 0, inspection.China),
 		random: rand.New(rand.NewPCG(610102, 2024)),
 	}
 	areas, err := areas()
@@ -149,25 +146,19 @@ func newMonth(first time.Time) (*month, error) {
 }
 
 func newStreet(area inspection.Area, doc inspection.Object, sites []Document) demoStreet {
-	st := demoStreet{area: area}
-	st.name, _ = doc["name_zh"].(string)
+	st := demoStreet{area: area, name: doc.Text("name_zh")}
 	for _, p := range append(DemoPeople(), DemoCrew()...) {
 		if slices.Contains(p.Areas, area) {
 			st.crew = append(st.crew, p.Username)
 		}
 	}
 	for _, s := range slices.Backward(sites) {
-		if place, ok := s.Doc["location"].(inspection.Object); ok && s.Doc["area"] == string(area) {
-			st.lat, st.lon = float(place["lat"]), float(place["lon"])
+		if place := s.Doc.Object("location"); place != nil && s.Doc["area"] == string(area) {
+			st.lat, _ = place.Number("lat") // the sites' own numbers are numbers
+			st.lon, _ = place.Number("lon")
 		}
 	}
 	return st
-}
-
-func float(v any) float64 {
-	n, _ := v.(json.Number)
-	f, _ := n.Float64() // the sites' own numbers are numbers
-	return f
 }
 
 // at is a moment of a day of the month that begins with first.
@@ -193,7 +184,7 @@ func (m *month) between(low, high float64) json.Number {
 
 func whole(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
-func wire(t time.Time) string { return t.In(demoZone).Format(time.RFC3339) }
+func wire(t time.Time) string { return t.In(inspection.China).Format(time.RFC3339) }
 
 // place is near the street's first site.
 func (m *month) place(st demoStreet) inspection.Object {
@@ -208,7 +199,7 @@ func (m *month) place(st demoStreet) inspection.Object {
 func (m *month) record(fixture string, st demoStreet, started time.Time, answers inspection.Object) Document {
 	m.failed = strings.HasSuffix(fixture, "_fail")
 	doc := Fixture(fixture)
-	own, _ := doc["answers"].(inspection.Object)
+	own := doc.Object("answers")
 	for name, v := range answers {
 		if v == nil {
 			delete(own, name)

@@ -13,7 +13,7 @@ import (
 
 func demoSteps(t testing.TB, month string) []DemoStep {
 	t.Helper()
-	first, err := time.ParseInLocation("2006-01", month, demoZone)
+	first, err := time.ParseInLocation("2006-01", month, inspection.China)
 	if err != nil {
 		t.Fatal(err)
 	}

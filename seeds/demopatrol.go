@@ -158,8 +158,7 @@ var (
 // stays a draft.
 func (m *month) quarrels() {
 	edit := func(v demoRecord, changes inspection.Object) DemoEdit {
-		own, _ := v.Doc["answers"].(inspection.Object)
-		answers := maps.Clone(own)
+		answers := maps.Clone(v.Doc.Object("answers"))
 		maps.Copy(answers, changes)
 		return DemoEdit{Document: Document{Collection: v.Collection, ID: v.ID, Doc: inspection.Object{"answers": answers}}, Base: 1}
 	}

@@ -26,10 +26,8 @@ func (m *month) photograph(doc inspection.Object, started time.Time) {
 	before := m.pictures
 	m.records, m.pictures = m.records+1, nil
 	list := []any{}
-	fields, _ := doc["photos"].([]any)
-	for i, x := range fields {
-		p, _ := x.(inspection.Object)
-		field, _ := p["field"].(string)
+	for i, p := range doc.Objects("photos") {
+		field := p.Text("field")
 		at := started.Add(time.Duration(30*(i+1)) * time.Second)
 		entry := m.named(field, at)
 		list = append(list, entry)
@@ -47,21 +45,22 @@ func (m *month) photograph(doc inspection.Object, started time.Time) {
 
 // shot is what the record's phone sees.
 func (m *month) shot(doc inspection.Object, field string, at time.Time) photo.Shot {
-	answers, _ := doc["answers"].(inspection.Object)
-	place, _ := doc["location"].(inspection.Object)
+	place := doc.Object("location") // made with numbers
+	lat, _ := place.Number("lat")
+	lon, _ := place.Number("lon")
 	if m.shots%demoAmiss == 0 {
 		at = at.AddDate(0, 0, -3)
 	}
 	return photo.Shot{
-		Field: field, Seed: uint64(m.records), Text: written(answers), Width: demoWidth, // a count is not negative
-		EXIF: photo.Camera(at, float(place["lat"]), float(place["lon"])),
+		Field: field, Seed: uint64(m.records), Text: written(doc.Object("answers")), Width: demoWidth, // a count is not negative
+		EXIF: photo.Camera(at, lat, lon),
 	}
 }
 
 // written is what a plate or a slip says.
 func written(answers inspection.Object) string {
 	for _, name := range []string{"plate", "lab_report_no", "sampling_no", "test_report_no", "handover_no"} {
-		if s, _ := answers[name].(string); s != "" {
+		if s := answers.Text(name); s != "" {
 			return s
 		}
 	}

@@ -81,7 +81,7 @@ func (m *month) session(s demoSession, first time.Time) {
 		"started_at": wire(started), "ended_at": wire(started.Add(time.Duration(minutes) * time.Minute)),
 		"location": m.place(st), "note": nil,
 	}
-	id := doc["id"].(string)
+	id := doc.Text("id")
 	pushed := started.AddDate(0, 0, s.late).Add(time.Duration(minutes+15) * time.Minute)
 	edits := []DemoEdit{{Document: Document{Collection: inspection.Sessions, ID: id, Doc: doc}}}
 	var second []DemoEdit
@@ -218,7 +218,7 @@ var monthlyMeans = [12]float64{0, 4, 10, 16, 21, 26, 28, 26, 21, 15, 8, 2}
 
 // weather is the same for all who are out at that time.
 func weather(at time.Time) (temperature, humidity, pressure json.Number) {
-	at = at.In(demoZone)
+	at = at.In(inspection.China)
 	noon := math.Cos(float64(at.Hour()-15) / 24 * 2 * math.Pi)
 	front := math.Sin(float64(at.Day()) * 0.9)
 	return json.Number(fmt.Sprintf("%.1f", monthlyMeans[at.Month()-1]+5*noon-3*front)),
@@ -245,7 +245,7 @@ func (m *month) vehicle(st demoStreet, i int, started time.Time) Document {
 		}
 	}
 	if i > 0 && i%12 == 0 && len(m.vehicles) > 0 {
-		before, _ := m.vehicles[len(m.vehicles)-1].Doc["answers"].(inspection.Object)
+		before := m.vehicles[len(m.vehicles)-1].Doc.Object("answers")
 		answers["plate"], answers["plate_color"], answers["vin"] = before["plate"], before["plate_color"], before["vin"]
 	}
 	return m.record(k.fixture, st, started, answers)

@@ -52,7 +52,7 @@ func Reference() ([]Document, error) {
 func areas() ([]Document, error) {
 	docs, err := table(inspection.Areas, "areas.csv", nil)
 	for i := range docs {
-		docs[i].ID, _ = docs[i].Doc["code"].(string)
+		docs[i].ID = docs[i].Doc.Text("code")
 		docs[i].Doc["id"] = docs[i].ID
 	}
 	return docs, err
@@ -82,11 +82,9 @@ func plates() ([]Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seeds: plates.yaml: %w", err)
 	}
-	list, _ := o["patterns"].([]any)
 	var out []Document
-	for _, x := range list {
-		doc, _ := x.(inspection.Object)
-		id, _ := doc["id"].(string)
+	for _, doc := range o.Objects("patterns") {
+		id := doc.Text("id")
 		if id == "" {
 			return nil, fmt.Errorf("seeds: plates.yaml: a row has no id")
 		}
@@ -111,7 +109,7 @@ func templates() ([]Document, error) {
 			return nil, fmt.Errorf("seeds: %s: %w", name, err)
 		}
 		doc := t.Document()
-		out = append(out, Document{Collection: inspection.Templates, ID: doc["id"].(string), Doc: doc})
+		out = append(out, Document{Collection: inspection.Templates, ID: doc.Text("id"), Doc: doc})
 	}
 	return out, nil
 }
@@ -162,12 +160,8 @@ func people(file string) []Person {
 	}
 	var out []Person
 	for _, d := range docs {
-		p := Person{}
-		p.Username, _ = d.Doc["username"].(string)
-		p.Name, _ = d.Doc["name"].(string)
-		p.Role, _ = d.Doc["role"].(string)
-		codes, _ := d.Doc["areas"].(string)
-		for _, code := range strings.Fields(codes) {
+		p := Person{Username: d.Doc.Text("username"), Name: d.Doc.Text("name"), Role: d.Doc.Text("role")}
+		for _, code := range strings.Fields(d.Doc.Text("areas")) {
 			p.Areas = append(p.Areas, inspection.Area(code))
 		}
 		out = append(out, p)

@@ -45,8 +45,7 @@ func table(c inspection.Collection, name string, types map[string]columnType) ([
 				doc[rows[0][j]] = v
 			}
 		}
-		id, _ := doc["id"].(string)
-		out = append(out, Document{Collection: c, ID: id, Doc: doc})
+		out = append(out, Document{Collection: c, ID: doc.Text("id"), Doc: doc})
 	}
 	return out, nil
 }

@@ -106,8 +106,7 @@ func unknownUnits(ref *Reference, doc inspection.Object) []inspection.Problem {
 		}
 	}
 	check("/lead_unit", doc["lead_unit"])
-	list, _ := doc["participants"].([]any)
-	for i, v := range list {
+	for i, v := range doc.List("participants") {
 		check("/participants/"+strconv.Itoa(i), v)
 	}
 	return out

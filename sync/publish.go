@@ -59,8 +59,7 @@ func nextVersion(ref *Reference, name string, def inspection.Object) (string, in
 		return "", nil, inspection.Errorf(inspection.CodeConflict, "Version %d is published already. Raise the version above %d.", v, newest)
 	}
 	doc := t.Document()
-	id, _ := doc["id"].(string)
-	return id, doc, nil
+	return doc.Text("id"), doc, nil
 }
 
 // publishOnce keeps what was published under an id for ever.
@@ -200,14 +199,14 @@ func checkRow(c inspection.Collection, row inspection.Object) error {
 		}
 	}
 	for _, name := range []string{"source", "flag", "effective_from"} {
-		if s, _ := row[name].(string); s == "" {
+		if row.Text(name) == "" {
 			return badRow(name, "must be given: a row says where it comes from, how far that is to be trusted (P, S or M), and from which day it holds")
 		}
 	}
 	if !slices.Contains([]any{"P", "S", "M"}, row["flag"]) {
 		return badRow("flag", "must be P (primary text), S (secondary source) or M (memory)")
 	}
-	if _, ok := row["enabled"].(bool); !ok {
+	if _, ok := row.Bool("enabled"); !ok {
 		return badRow("enabled", "must be true or false")
 	}
 	return checkDays(row)
@@ -219,8 +218,7 @@ func checkDays(row inspection.Object) error {
 		if row[name] == nil {
 			continue
 		}
-		s, _ := row[name].(string)
-		day, err := time.ParseInLocation(time.DateOnly, s, inspection.China)
+		day, err := inspection.ParseDay(row.Text(name))
 		if err != nil {
 			return badRow(name, "must be a date like 2026-06-01")
 		}
@@ -244,12 +242,10 @@ func checkTarget(ref *Reference, row inspection.Object) error {
 	if err := checkRow(inspection.Targets, row); err != nil {
 		return err
 	}
-	topic, _ := row["topic"].(string)
-	area, _ := row["area"].(string)
 	switch {
-	case ref.newest(topic) == nil:
+	case ref.newest(row.Text("topic")) == nil:
 		return badRow("topic", "must be the name of a template")
-	case !ref.Areas[inspection.Area(area)]:
+	case !ref.Areas[inspection.Area(row.Text("area"))]:
 		return badRow("area", "must be the code of an area that is known here")
 	case !slices.Contains(periods, row.Text("period")):
 		return badRow("period", "must be month or half_month")

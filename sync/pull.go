@@ -20,9 +20,6 @@ const (
 // section 4.
 const HorizonDays = 90
 
-// shanghai is the plan's time. China has kept one offset since 1991.
-var shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
-
 // PullRequest asks for what changed. Collections nil means all. Of those that
 // are followed all are sent, unless Only names one.
 type PullRequest struct {
@@ -70,7 +67,7 @@ func (a *PullAnswer) AppendJSON(dst []byte) []byte {
 	}
 	var horizon any
 	if !a.Horizon.IsZero() {
-		horizon = a.Horizon.In(shanghai).Format(time.DateOnly)
+		horizon = a.Horizon.In(inspection.China).Format(time.DateOnly)
 	}
 	rest := inspection.AppendJSON(nil, inspection.Object{
 		"checkpoint": a.Checkpoint, "more": a.More, "areas": areaTexts(a.Areas),
@@ -185,8 +182,8 @@ func (s *Service) resume(ctx context.Context, principal *inspection.Principal, r
 
 // horizon is the start of a day, so that all pages and phones agree on it.
 func horizon(now time.Time) time.Time {
-	y, m, d := now.In(shanghai).AddDate(0, 0, -HorizonDays).Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, shanghai).UTC()
+	y, m, d := now.In(inspection.China).AddDate(0, 0, -HorizonDays).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, inspection.China).UTC()
 }
 
 func resetCheckpoint() error {

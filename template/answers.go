@@ -122,7 +122,7 @@ func parseTime(kind fieldType, v any) (time.Time, bool) {
 		// The parser also takes a comma and an hour of one digit.
 		return t, err == nil && s[13] == ':' && !strings.ContainsRune(s, ',')
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, inspection.China)
+	t, err := inspection.ParseDay(s)
 	return t, err == nil
 }
 

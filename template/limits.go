@@ -205,7 +205,7 @@ func (r *rowReader) texts(member string) []string {
 }
 
 func (r *rowReader) flag(member string) bool {
-	b, ok := r.doc[member].(bool)
+	b, ok := r.doc.Bool(member)
 	if !ok {
 		r.fail(member, "must be true or false")
 	}
@@ -217,7 +217,7 @@ func (r *rowReader) date(member string) time.Time {
 	if s == "" {
 		return time.Time{}
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, inspection.China)
+	t, err := inspection.ParseDay(s)
 	if err != nil {
 		r.fail(member, "must be a date like 2026-06-01")
 	}
