@@ -206,6 +206,12 @@ func BenchmarkServer(b *testing.B) {
 			inspection.AppendJSON(nil, server)
 		}
 	})
+	b.Run("read", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = inspection.ServerOf(doc)
+		}
+	})
 	b.Run("struct", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
