@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+
 	"github.com/gofiber/fiber/v2"
 
 	"gridpatrol/inspection"
@@ -9,7 +11,7 @@ import (
 
 func (s *Server) reviewRoutes() []route {
 	routes := []route{
-		{Method: fiber.MethodGet, Path: "/v1/inspections", Proof: bearer, Action: inspection.ActionRead, Handler: s.inspections},
+		{Method: fiber.MethodGet, Path: "/v1/inspections", Proof: bearer, Action: inspection.ActionRead, Handler: lists(decodeInspections, s.cfg.Review.Inspections)},
 		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Proof: bearer, Action: inspection.ActionReview, Cap: actCap, Handler: s.decideReview},
 	}
 	for _, c := range inspection.FieldCollections {
@@ -32,17 +34,20 @@ func (c *call) docID() (inspection.DocID, error) {
 	return id, nil
 }
 
-func (s *Server) inspections(c *call) error {
-	c.private()
-	req, err := decodeInspections(c.values)
-	if err != nil {
-		return err
+// lists makes the handler of a list.
+func lists[Q any](decode func(values func(string) []string) (Q, error), list func(context.Context, *inspection.Principal, Q) (review.Page, error)) func(*call) error {
+	return func(c *call) error {
+		c.private()
+		req, err := decode(c.values)
+		if err != nil {
+			return err
+		}
+		page, err := list(c.ctx, c.principal, req)
+		if err != nil {
+			return err
+		}
+		return c.sendPacked(appendPage(nil, page))
 	}
-	page, err := s.cfg.Review.Inspections(c.ctx, c.principal, req)
-	if err != nil {
-		return err
-	}
-	return c.sendPacked(appendPage(nil, page))
 }
 
 // The words that filters of a list of inspections take.

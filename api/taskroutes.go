@@ -9,7 +9,7 @@ import (
 
 func (s *Server) taskRoutes() []route {
 	routes := []route{
-		{Method: fiber.MethodGet, Path: "/v1/tasks", Proof: bearer, Action: inspection.ActionRead, Handler: s.tasks},
+		{Method: fiber.MethodGet, Path: "/v1/tasks", Proof: bearer, Action: inspection.ActionRead, Handler: lists(decodeTasks, s.cfg.Review.Tasks)},
 		{Method: fiber.MethodPost, Path: "/v1/tasks", Proof: bearer, Action: inspection.ActionTasks, Cap: actCap, Handler: s.createTask},
 	}
 	for _, event := range []inspection.TaskEvent{
@@ -20,19 +20,6 @@ func (s *Server) taskRoutes() []route {
 		})
 	}
 	return routes
-}
-
-func (s *Server) tasks(c *call) error {
-	c.private()
-	req, err := decodeTasks(c.values)
-	if err != nil {
-		return err
-	}
-	page, err := s.cfg.Review.Tasks(c.ctx, c.principal, req)
-	if err != nil {
-		return err
-	}
-	return c.sendPacked(appendPage(nil, page))
 }
 
 // taskStates are the words that the filter of a list of tasks takes.
