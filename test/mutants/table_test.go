@@ -45,7 +45,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "an approved record takes edits", caught: []string{"merged"},
-		edits: []edit{{"sync/decide.go", "inspection.ThreeWay(from.doc, theirs, mine, inspection.Locked(it.m.Collection, server))", "inspection.ThreeWay(from.doc, theirs, mine, false)"}},
+		edits: []edit{{"sync/decide.go", "inspection.ThreeWay(from.doc, theirs, mine, inspection.Locked(it.m.Collection, &server))", "inspection.ThreeWay(from.doc, theirs, mine, false)"}},
 	},
 	{
 		bug: "a delete doesn't mind what others changed", caught: []string{"merged"},
