@@ -34,10 +34,6 @@ type Reference struct {
 	Limits    *template.LimitSet
 }
 
-func newCatalog(st Store, now func() time.Time) *catalog {
-	return &catalog{store: st, now: now, docs: map[inspection.Collection]map[inspection.DocID]inspection.Object{}}
-}
-
 // current returns the reference data, at most catalogAge old.
 func (c *catalog) current(ctx context.Context) (*Reference, error) {
 	return c.upTo(ctx, 0)
@@ -96,6 +92,9 @@ func (c *catalog) read(ctx context.Context) (changed bool, err error) {
 }
 
 func (c *catalog) applyRecord(r store.Record) error {
+	if c.docs == nil {
+		c.docs = map[inspection.Collection]map[inspection.DocID]inspection.Object{}
+	}
 	if c.docs[r.Collection] == nil {
 		c.docs[r.Collection] = map[inspection.DocID]inspection.Object{}
 	}

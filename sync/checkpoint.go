@@ -1,12 +1,14 @@
 package sync
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"time"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store"
 )
 
 // checkpoint is a position in the logs of all areas that a phone may read.
@@ -33,16 +35,47 @@ type areaPosition struct {
 	Named int64 `json:"n,omitempty"`
 }
 
-func (c *checkpoint) encode() string {
-	b, err := json.Marshal(c)
+// HorizonDays is how far back a first sync goes. Source: docs/contract.md,
+// section 4.
+const HorizonDays = 90
+
+// resume reads the checkpoint, or starts a first sync.
+func (s *Service) resume(ctx context.Context, principal *inspection.Principal, req PullRequest, heads map[inspection.Area]store.Head) (*checkpoint, error) {
+	id, err := s.store.ID(ctx)
 	if err != nil {
-		panic(err) // plain maps and texts always encode
+		return nil, err
 	}
-	return base64.RawURLEncoding.EncodeToString(b)
+	if req.Checkpoint == "" {
+		cp := &checkpoint{Database: id, User: principal.Device.User}
+		if !req.WholeHistory {
+			cp.Horizon = horizon(s.now())
+		}
+		return cp, nil
+	}
+	cp, err := decodeCheckpoint(req.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	if cp.Database != id || cp.User != principal.Device.User {
+		return nil, resetCheckpoint()
+	}
+	for area, p := range cp.Areas {
+		if p.highest() > heads[area].Seq {
+			return nil, resetCheckpoint()
+		}
+	}
+	return cp, nil
 }
 
-func badCheckpoint() error {
-	return inspection.Errorf(inspection.CodeBadCheckpoint, "This is no checkpoint of this server. Pull without one to start over.")
+// horizon is the start of a day, so that all pages and phones agree on it.
+func horizon(now time.Time) time.Time {
+	y, m, d := now.In(inspection.China).AddDate(0, 0, -HorizonDays).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, inspection.China).UTC()
+}
+
+func resetCheckpoint() error {
+	return inspection.Errorf(inspection.CodeCheckpointReset,
+		"The checkpoint is of another database or user, or the server was restored from a backup. Push what is queued, pull without a checkpoint, and push again what the server lacks.")
 }
 
 // decodeCheckpoint returns a CodeBadCheckpoint error for anything that encode
@@ -69,6 +102,57 @@ func decodeCheckpoint(s string) (*checkpoint, error) {
 	return c, nil
 }
 
+// highest returns the furthest position.
+func (p *areaPosition) highest() int64 {
+	var high int64
+	for _, seq := range p.Seqs {
+		high = max(high, seq)
+	}
+	return high
+}
+
+// position gives the checkpoint a place in every readable area and none
+// elsewhere.
+func (s *Service) position(ctx context.Context, principal *inspection.Principal, cp *checkpoint, areas []inspection.Area, wanted []inspection.Collection) error {
+	reference, field := split(wanted)
+	positions := map[inspection.Area]*areaPosition{inspection.ReferenceArea: cp.at(inspection.ReferenceArea, 0)}
+	positions[inspection.ReferenceArea].follow(reference)
+	for _, area := range areas {
+		grant, _ := principal.Rights.Grant(area)
+		p := cp.at(area, grant.Number)
+		if len(p.Seqs) == 0 && !cp.Horizon.IsZero() {
+			upto, err := s.store.SeqBefore(ctx, area, cp.Horizon)
+			if err != nil {
+				return err
+			}
+			p.PinnedUpto = upto
+		}
+		p.follow(field)
+		positions[area] = p
+	}
+	cp.Areas = positions
+	return nil
+}
+
+func split(wanted []inspection.Collection) (reference, field []inspection.Collection) {
+	for _, c := range wanted {
+		if c.Reference() {
+			reference = append(reference, c)
+		} else {
+			field = append(field, c)
+		}
+	}
+	return reference, field
+}
+
+// at returns the position in an area under a grant, or a new one.
+func (c *checkpoint) at(area inspection.Area, grant int64) *areaPosition {
+	if p := c.Areas[area]; p != nil && p.Grant == grant {
+		return p
+	}
+	return &areaPosition{Grant: grant}
+}
+
 // follow keeps exactly the wanted collections: one that is new starts from
 // nothing.
 func (p *areaPosition) follow(wanted []inspection.Collection) {
@@ -77,6 +161,18 @@ func (p *areaPosition) follow(wanted []inspection.Collection) {
 		seqs[c] = p.Seqs[c]
 	}
 	p.Seqs = seqs
+}
+
+func (c *checkpoint) encode() string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // plain maps and texts always encode
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func badCheckpoint() error {
+	return inspection.Errorf(inspection.CodeBadCheckpoint, "This is no checkpoint of this server. Pull without one to start over.")
 }
 
 // next returns the collections that are furthest behind, their position, and
@@ -104,15 +200,6 @@ func (p *areaPosition) advance(collections []inspection.Collection, seq int64) {
 	for _, c := range collections {
 		p.Seqs[c] = max(p.Seqs[c], seq)
 	}
-}
-
-// highest returns the furthest position.
-func (p *areaPosition) highest() int64 {
-	var high int64
-	for _, seq := range p.Seqs {
-		high = max(high, seq)
-	}
-	return high
 }
 
 // lowest returns the position furthest behind.

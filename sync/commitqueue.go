@@ -55,8 +55,6 @@ func (q *commitQueues) of(area inspection.Area) *commitQueue {
 	return q.byArea[area]
 }
 
-func (q *commitQueues) wait() { q.active.Wait() }
-
 // submit decides and commits the items through the area's queue. When it
 // returns nil every item has its outcome and what was decided is durable. After
 // an error some may be stored: the phone sends the same batch again.
@@ -349,4 +347,16 @@ func (s *Service) readHistory(ctx context.Context, d *decider, items []*item) er
 		d.history[entries[i].Seq] = &entries[i]
 	}
 	return nil
+}
+
+// baseSeqs returns the seqs of the entries that deciding may ask for.
+func baseSeqs(it *item, rec *store.Record) []int64 {
+	var seqs []int64
+	if mark, ok := rec.Mark(it.principal.Device); ok && (mark.Base == it.m.Base || it.m.Op == OpDelete || it.m.Row != nil) {
+		seqs = append(seqs, mark.Seq)
+	}
+	if it.m.Base >= 1 && it.m.Base < rec.Rev {
+		seqs = append(seqs, rec.Revisions[it.m.Base-1])
+	}
+	return seqs
 }

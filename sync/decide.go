@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"cmp"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -192,18 +191,6 @@ func (d *decider) base(it *item, cur *current) base {
 
 func unknownBase() base { return base{doc: inspection.Object{}, unknown: true} }
 
-// baseSeqs returns the seqs of the entries that deciding may ask for.
-func baseSeqs(it *item, rec *store.Record) []int64 {
-	var seqs []int64
-	if mark, ok := rec.Mark(it.principal.Device); ok && (mark.Base == it.m.Base || it.m.Op == OpDelete || it.m.Row != nil) {
-		seqs = append(seqs, mark.Seq)
-	}
-	if it.m.Base >= 1 && it.m.Base < rec.Rev {
-		seqs = append(seqs, rec.Revisions[it.m.Base-1])
-	}
-	return seqs
-}
-
 func (d *decider) revision(seq int64, asSent bool) base {
 	e := d.history[seq]
 	if e == nil {
@@ -269,6 +256,34 @@ func (d *decider) put(it *item, cur *current, from base) outcome {
 		server.ClockOffsetS = inspection.OfPointer(it.offset)
 	}
 	return d.commit(it, cur, e, merge.Doc, &server)
+}
+
+// nextReview returns the review after a phone's put.
+func nextReview(before *inspection.Review, doc inspection.Object, edited bool) *inspection.Review {
+	next := inspection.Review{}
+	if before != nil {
+		next = *before
+	}
+	state := next.State
+	if edited {
+		state, _ = state.After(inspection.ReviewEdit)
+	}
+	status := inspection.ReviewWithdraw
+	if doc["status"] == "submitted" {
+		status = inspection.ReviewSubmit
+	}
+	next.State, _ = state.After(status)
+	return &next
+}
+
+// rectified moves a task on after a phone's put of its rectification.
+func rectified(server *inspection.Server, by inspection.UserID, at time.Time) {
+	state, ok := server.State.After(inspection.TaskRectify)
+	if !ok {
+		return
+	}
+	server.State = state
+	server.Act = &inspection.TaskAct{Act: inspection.TaskRectify, By: by, At: inspection.StampOf(at)}
 }
 
 // mine is the whole document that the edit means. Its area is fixed: null
@@ -341,132 +356,4 @@ func (d *decider) delete(it *item, cur *current, from base) outcome {
 func (d *decider) ownState(it *item, cur *current, theirs inspection.Object) bool {
 	mark, ok := cur.rec.Mark(it.principal.Device)
 	return ok && inspection.SameFields(d.revision(mark.Seq, true).doc, theirs)
-}
-
-// entry begins the document's next revision.
-func (d *decider) entry(it *item, cur *current, kind store.Kind, status store.Status) *store.Entry {
-	return &store.Entry{
-		Seq: d.head.Seq + 1 + int64(len(d.entries)), Collection: it.m.Collection, ID: it.m.ID,
-		Rev: cur.rec.Rev + 1, Kind: kind, Actor: it.principal.Device.User, Device: it.principal.Device.ID,
-		N: it.m.N, Base: it.m.Base, At: d.at(), Status: status, Content: it.m.Content, Row: it.m.Row != nil,
-	}
-}
-
-// at never runs backwards within an area, whatever the server's clock does.
-func (d *decider) at() time.Time {
-	_, at := d.head.Next(d.now)
-	return at
-}
-
-// commit finishes the entry: the server's part is made anew, the whole
-// document encoded, and the entry becomes part of this commit.
-func (d *decider) commit(it *item, cur *current, e *store.Entry, doc inspection.Object, server *inspection.Server) outcome {
-	d.mark(e, server)
-	d.serve(e.Collection, cur.doc, doc, server, it.m.BigNumbers)
-	var fault *inspection.Error
-	if err := d.encode(e, doc, server); asFault(err, &fault) {
-		return outcome{reject: fault}
-	}
-	d.addEntry(*e, cur)
-	return outcome{status: e.Status, rev: e.Rev, seq: e.Seq, doc: d.visible(it, d.area, e.Doc)}
-}
-
-// encode makes the entry's document of its two parts. Returns a
-// CodeDocumentTooLarge error.
-func (d *decider) encode(e *store.Entry, doc inspection.Object, server *inspection.Server) error {
-	own := inspection.AppendJSON(nil, doc)
-	if len(own) > inspection.MaxDocumentBytes {
-		return tooLarge()
-	}
-	e.Pinned = pinned(e, doc, server)
-	index := store.IndexOfParts(e.Collection, doc, server)
-	e.Index = &index
-	next := `,"server":`
-	if len(doc) == 0 {
-		next = next[1:]
-	}
-	e.Doc = append(server.AppendJSON(append(own[:len(own)-1], next...)), '}')
-	return nil
-}
-
-func (d *decider) addEntry(e store.Entry, cur *current) {
-	d.remember(&cur.rec)
-	d.entries = append(d.entries, e)
-	d.bytes += len(e.Doc) + len(e.Sent) + 400
-	d.history[e.Seq] = &e
-	cur.rec = store.Fold(&cur.rec, d.area, &e)
-	cur.doc = nil
-	d.receive(&e)
-}
-
-// remember keeps the revision that this commit leaves behind: an edit further
-// on in it may have started from there. Revisions that were asked for before
-// are there already, as they were sent.
-func (d *decider) remember(r *store.Record) {
-	if r.Rev > 0 && d.history[r.Seq] == nil {
-		d.history[r.Seq] = &store.Entry{Seq: r.Seq, Deleted: r.Deleted, Doc: r.Doc}
-	}
-}
-
-// receive makes the entry's receipt, if it has one, known to the rest of the
-// commit.
-func (d *decider) receive(e *store.Entry) {
-	if !e.HasReceipt() {
-		return
-	}
-	by := e.By()
-	if d.receipts[by] == nil {
-		d.receipts[by] = map[int64]store.Receipt{}
-	}
-	if _, first := d.receipts[by][e.N]; !first {
-		d.receipts[by][e.N] = e.Receipt(d.area)
-	}
-}
-
-// mark stamps the server's part with the entry's place in history.
-func (d *decider) mark(e *store.Entry, server *inspection.Server) {
-	server.Rev, server.Seq, server.Deleted = e.Rev, e.Seq, e.Deleted
-	server.ChangedAt, server.ChangedBy = inspection.StampOf(e.At), inspection.OrNull(e.Actor)
-	if server.Conflicts == nil && e.Collection.Writable() {
-		server.Conflicts = []inspection.Conflict{}
-	}
-}
-
-// siteName returns the name of the site that the document names. A site of
-// another area has none here: it may be nobody's business.
-func (d *decider) siteName(doc inspection.Object) string {
-	id, err := inspection.ParseDocID(doc.Text("site"))
-	site := d.known[id]
-	if err != nil || site == nil || site.rec.Area != d.area || site.rec.Collection != inspection.Sites || site.rec.Deleted {
-		return ""
-	}
-	if site.parse() != nil {
-		return ""
-	}
-	return site.doc.Text("name")
-}
-
-// serve judges the document and fills the rest of the server's part. before
-// is the whole document as it was, sent the numbers of this edit that are
-// kept as text.
-func (d *decider) serve(c inspection.Collection, before, doc inspection.Object, server *inspection.Server, sent []string) {
-	problems := inspection.TopLevelProblems(c, doc)
-	problems = append(problems, bigNumberProblems(server.Problems(), before, doc, sent)...)
-	problems = append(problems, clockProblems(doc, server, d.now)...)
-	switch c {
-	case inspection.Inspections:
-		j := judgeInspection(d.ref, doc)
-		server.Verdict = j.verdict
-		server.SetFindings(j.findings)
-		server.LeadUnit = inspection.OrNull(j.leadUnit)
-		site := d.siteName(doc)
-		server.SiteName, server.Title = inspection.OrNull(site), inspection.OrNull(cmp.Or(j.title, site))
-		server.Evidence = evidence(server.Evidence, before, doc, j.missingFields)
-		problems = append(problems, j.problems...)
-	case inspection.Sessions:
-		problems = append(problems, unknownUnits(d.ref, doc)...)
-	case inspection.Tasks:
-		server.Evidence = evidence(server.Evidence, before, doc, nil)
-	}
-	setProblems(server, problems)
 }

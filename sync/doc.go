@@ -56,7 +56,7 @@ type Service struct {
 func New(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{
 		store: cfg.Store, now: cfg.Now, log: cfg.Log,
-		catalog: newCatalog(cfg.Store, cfg.Now), onPhotos: cfg.OnPhotos,
+		catalog: &catalog{store: cfg.Store, now: cfg.Now}, onPhotos: cfg.OnPhotos,
 	}
 	if _, err := s.catalog.current(ctx); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 // phones reported.
 func (s *Service) Close() {
 	s.hub.close()
-	s.queues.wait()
+	s.queues.active.Wait()
 	s.prefetcher.close()
 	s.reports.close()
 }

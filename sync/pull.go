@@ -16,10 +16,6 @@ const (
 	maxPageBytes = 16 << 20
 )
 
-// HorizonDays is how far back a first sync goes. Source: docs/contract.md,
-// section 4.
-const HorizonDays = 90
-
 // PullRequest asks for what changed. Collections nil means all. Of those that
 // are followed all are sent, unless Only names one.
 type PullRequest struct {
@@ -152,83 +148,151 @@ func (s *Service) areasOf(principal *inspection.Principal, ref *Reference) (read
 	return readable, revoked
 }
 
-// resume reads the checkpoint, or starts a first sync.
-func (s *Service) resume(ctx context.Context, principal *inspection.Principal, req PullRequest, heads map[inspection.Area]store.Head) (*checkpoint, error) {
-	id, err := s.store.ID(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if req.Checkpoint == "" {
-		cp := &checkpoint{Database: id, User: principal.Device.User}
-		if !req.WholeHistory {
-			cp.Horizon = horizon(s.now())
-		}
-		return cp, nil
-	}
-	cp, err := decodeCheckpoint(req.Checkpoint)
-	if err != nil {
-		return nil, err
-	}
-	if cp.Database != id || cp.User != principal.Device.User {
-		return nil, resetCheckpoint()
-	}
-	for area, p := range cp.Areas {
-		if p.highest() > heads[area].Seq {
-			return nil, resetCheckpoint()
-		}
-	}
-	return cp, nil
+// pager fills one page from the logs, the reference log first.
+type pager struct {
+	s         *Service
+	principal *inspection.Principal
+	cp        *checkpoint
+	heads     map[inspection.Area]store.Head
+
+	only    inspection.Collection // "": send all that is followed
+	limit   int                   // of a page
+	room    int                   // what is left of it
+	bytes   int
+	changes []Change
+	more    bool
 }
 
-// horizon is the start of a day, so that all pages and phones agree on it.
-func horizon(now time.Time) time.Time {
-	y, m, d := now.In(inspection.China).AddDate(0, 0, -HorizonDays).Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, inspection.China).UTC()
-}
-
-func resetCheckpoint() error {
-	return inspection.Errorf(inspection.CodeCheckpointReset,
-		"The checkpoint is of another database or user, or the server was restored from a backup. Push what is queued, pull without a checkpoint, and push again what the server lacks.")
-}
-
-// position gives the checkpoint a place in every readable area and none
-// elsewhere.
-func (s *Service) position(ctx context.Context, principal *inspection.Principal, cp *checkpoint, areas []inspection.Area, wanted []inspection.Collection) error {
-	reference, field := split(wanted)
-	positions := map[inspection.Area]*areaPosition{inspection.ReferenceArea: cp.at(inspection.ReferenceArea, 0)}
-	positions[inspection.ReferenceArea].follow(reference)
+func (p *pager) fill(ctx context.Context, areas []inspection.Area) error {
+	if err := p.area(ctx, inspection.ReferenceArea); err != nil {
+		return err
+	}
 	for _, area := range areas {
-		grant, _ := principal.Rights.Grant(area)
-		p := cp.at(area, grant.Number)
-		if len(p.Seqs) == 0 && !cp.Horizon.IsZero() {
-			upto, err := s.store.SeqBefore(ctx, area, cp.Horizon)
-			if err != nil {
-				return err
-			}
-			p.PinnedUpto = upto
+		if err := p.area(ctx, area); err != nil {
+			return err
 		}
-		p.follow(field)
-		positions[area] = p
 	}
-	cp.Areas = positions
 	return nil
 }
 
-// at returns the position in an area under a grant, or a new one.
-func (c *checkpoint) at(area inspection.Area, grant int64) *areaPosition {
-	if p := c.Areas[area]; p != nil && p.Grant == grant {
-		return p
+// area takes changes of one area until it is up to date or the page is full.
+func (p *pager) area(ctx context.Context, area inspection.Area) error {
+	pos, head := p.cp.Areas[area], p.heads[area].Seq
+	for len(pos.Seqs) > 0 && pos.lowest() < head {
+		if p.room <= 0 || p.bytes <= 0 {
+			if !p.more && maxPageBytes-p.bytes <= maxPrefetchBytes {
+				p.s.prefetcher.start(queryOf(area, pos, p.limit))
+			}
+			p.more = true
+			return nil
+		}
+		q := queryOf(area, pos, p.room)
+		page, err := p.s.prefetcher.changes(ctx, q)
+		if err != nil {
+			return err
+		}
+		seq, err := p.addRecords(ctx, pos, page)
+		if err != nil {
+			return err
+		}
+		pos.advance(q.Collections, seq)
 	}
-	return &areaPosition{Grant: grant}
+	return nil
 }
 
-func split(wanted []inspection.Collection) (reference, field []inspection.Collection) {
-	for _, c := range wanted {
-		if c.Reference() {
-			reference = append(reference, c)
-		} else {
-			field = append(field, c)
+// queryOf asks for what comes next in an area.
+func queryOf(area inspection.Area, pos *areaPosition, limit int) store.ChangesQuery {
+	behind, after, upto := pos.next()
+	return store.ChangesQuery{
+		Area: area, Collections: behind, After: after, Upto: upto,
+		PinnedUpto: pos.PinnedUpto, Limit: limit, Bare: true,
+	}
+}
+
+// addRecords adds the page's records while there is room and returns how far it
+// got. Open tasks bring the inspections that they name, if need be one page
+// earlier.
+func (p *pager) addRecords(ctx context.Context, pos *areaPosition, page store.Changes) (int64, error) {
+	named, err := p.named(ctx, page.Records)
+	if err != nil {
+		return 0, err
+	}
+	for i := range page.Records {
+		r := &page.Records[i]
+		if p.room <= 0 || p.bytes <= 0 {
+			return r.Seq - 1, nil
+		}
+		if extra := named[r.ID]; extra != nil && pos.Named != r.Seq {
+			p.addChange(extra)
+			pos.Named = r.Seq
+		}
+		if p.room <= 0 {
+			return r.Seq - 1, nil
+		}
+		p.addChange(r)
+	}
+	return page.Seq, nil
+}
+
+func (p *pager) addChange(r *store.Record) {
+	if p.only != "" && r.Collection != p.only {
+		return
+	}
+	p.changes = append(p.changes, Change{
+		Collection: r.Collection, ID: wireID(r.Collection, r.ID), Deleted: r.Deleted, Doc: r.Doc,
+	})
+	p.room--
+	p.bytes -= len(r.Doc)
+}
+
+// wireID is the id by which clients know a document.
+func wireID(c inspection.Collection, id inspection.DocID) string {
+	if c.Reference() {
+		return shortID(id)
+	}
+	return string(id)
+}
+
+// named finds, for each open task, the inspection that it names, if the
+// phone would not get it otherwise: older than the horizon and not pinned.
+func (p *pager) named(ctx context.Context, records []store.Record) (map[inspection.DocID]*store.Record, error) {
+	wants := map[inspection.DocID]inspection.DocID{}
+	var ids []inspection.DocID
+	for i := range records {
+		r := &records[i]
+		if r.Collection != inspection.Tasks || !r.Pinned {
+			continue
+		}
+		doc, err := inspection.ParseObject(r.Doc)
+		if err != nil {
+			return nil, err
+		}
+		if id, err := inspection.ParseDocID(doc.Text("inspection")); err == nil {
+			wants[r.ID] = id
+			ids = append(ids, id)
 		}
 	}
-	return reference, field
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, err := p.s.store.Records(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := map[inspection.DocID]*store.Record{}
+	for task, id := range wants {
+		if r, ok := found[id]; ok && p.wouldMiss(&r) {
+			out[task] = &r
+		}
+	}
+	return out, nil
+}
+
+func (p *pager) wouldMiss(r *store.Record) bool {
+	pos := p.cp.Areas[r.Area]
+	if pos == nil || r.Collection != inspection.Inspections || r.Rev == 0 {
+		return false
+	}
+	_, follows := pos.Seqs[inspection.Inspections]
+	return follows && !r.Pinned && r.Seq <= pos.PinnedUpto
 }

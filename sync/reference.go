@@ -21,14 +21,6 @@ func shortID(id inspection.DocID) string {
 	return short
 }
 
-// wireID is the id by which clients know a document.
-func wireID(c inspection.Collection, id inspection.DocID) string {
-	if c.Reference() {
-		return shortID(id)
-	}
-	return string(id)
-}
-
 // ReferenceDocument is one document of a reference collection.
 type ReferenceDocument struct {
 	Collection inspection.Collection

@@ -1,8 +1,11 @@
 package sync
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"gridpatrol/inspection"
@@ -22,32 +25,43 @@ const (
 // coverage for weeks; one that says two years has a wrong clock.
 const longAgo = 2 * 365 * 24 * time.Hour
 
-// nextReview returns the review after a phone's put.
-func nextReview(before *inspection.Review, doc inspection.Object, edited bool) *inspection.Review {
-	next := inspection.Review{}
-	if before != nil {
-		next = *before
+// serve judges the document and fills the rest of the server's part. before
+// is the whole document as it was, sent the numbers of this edit that are
+// kept as text.
+func (d *decider) serve(c inspection.Collection, before, doc inspection.Object, server *inspection.Server, sent []string) {
+	problems := inspection.TopLevelProblems(c, doc)
+	problems = append(problems, bigNumberProblems(server.Problems(), before, doc, sent)...)
+	problems = append(problems, clockProblems(doc, server, d.now)...)
+	switch c {
+	case inspection.Inspections:
+		j := judgeInspection(d.ref, doc)
+		server.Verdict = j.verdict
+		server.SetFindings(j.findings)
+		server.LeadUnit = inspection.OrNull(j.leadUnit)
+		site := d.siteName(doc)
+		server.SiteName, server.Title = inspection.OrNull(site), inspection.OrNull(cmp.Or(j.title, site))
+		server.Evidence = evidence(server.Evidence, before, doc, j.missingFields)
+		problems = append(problems, j.problems...)
+	case inspection.Sessions:
+		problems = append(problems, unknownUnits(d.ref, doc)...)
+	case inspection.Tasks:
+		server.Evidence = evidence(server.Evidence, before, doc, nil)
 	}
-	state := next.State
-	if edited {
-		state, _ = state.After(inspection.ReviewEdit)
-	}
-	status := inspection.ReviewWithdraw
-	if doc["status"] == "submitted" {
-		status = inspection.ReviewSubmit
-	}
-	next.State, _ = state.After(status)
-	return &next
+	setProblems(server, problems)
 }
 
-// rectified moves a task on after a phone's put of its rectification.
-func rectified(server *inspection.Server, by inspection.UserID, at time.Time) {
-	state, ok := server.State.After(inspection.TaskRectify)
-	if !ok {
-		return
+// siteName returns the name of the site that the document names. A site of
+// another area has none here: it may be nobody's business.
+func (d *decider) siteName(doc inspection.Object) string {
+	id, err := inspection.ParseDocID(doc.Text("site"))
+	site := d.known[id]
+	if err != nil || site == nil || site.rec.Area != d.area || site.rec.Collection != inspection.Sites || site.rec.Deleted {
+		return ""
 	}
-	server.State = state
-	server.Act = &inspection.TaskAct{Act: inspection.TaskRectify, By: by, At: inspection.StampOf(at)}
+	if site.parse() != nil {
+		return ""
+	}
+	return site.doc.Text("name")
 }
 
 // evidence says which photos of the document have not arrived. Those that
@@ -98,6 +112,24 @@ func judgeInspection(ref *Reference, doc inspection.Object) judgement {
 		Limits: ref.Limits,
 	})
 	return judgement{out.Verdict, applicable(out.Findings), out.Problems, out.MissingFields, out.LeadUnit, out.Title}
+}
+
+// unknownUnits lists units of a session that the register lacks.
+func unknownUnits(ref *Reference, doc inspection.Object) []inspection.Problem {
+	var out []inspection.Problem
+	check := func(pointer string, v any) {
+		if s, ok := v.(string); ok && !ref.Units[s] {
+			out = append(out, inspection.Problem{
+				Pointer: pointer, Code: inspection.CodeUnknownRef,
+				Message: "未知的单位", MessageEN: "No unit of this id is known here.",
+			})
+		}
+	}
+	check("/lead_unit", doc["lead_unit"])
+	for i, v := range doc.List("participants") {
+		check("/participants/"+strconv.Itoa(i), v)
+	}
+	return out
 }
 
 // applicable leaves out the rules that don't apply: most of a checklist's
@@ -181,6 +213,29 @@ func bigNumberProblems(earlier []inspection.Problem, before, doc inspection.Obje
 		}
 	}
 	return out
+}
+
+// lookup returns the value at a JSON pointer, or nil.
+func lookup(v any, pointer string) any {
+	if pointer == "" {
+		return v
+	}
+	for _, token := range strings.Split(pointer[1:], "/") {
+		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		switch at := v.(type) {
+		case inspection.Object:
+			v = at[token]
+		case []any:
+			i, err := strconv.Atoi(token)
+			if err != nil || i < 0 || i >= len(at) {
+				return nil
+			}
+			v = at[i]
+		default:
+			return nil
+		}
+	}
+	return v
 }
 
 // setProblems puts the problems into the server part, capped.
