@@ -63,9 +63,9 @@ func (f serveFlags) check() error {
 	return nil
 }
 
-// sweepLess lets garbage grow to twice what lives, unless GOGC says otherwise:
+// relaxGC lets garbage grow to twice what lives, unless GOGC says otherwise:
 // pages of a megabyte come and go while little stays.
-func sweepLess() {
+func relaxGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}
@@ -75,7 +75,7 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	sweepLess()
+	relaxGC()
 	st, err := openStore(r.ctx, data.location(), orNew)
 	if err != nil {
 		return err

@@ -100,8 +100,8 @@ func (n *naive) add(id string, d naiveDoc, docs map[string]naiveDoc) {
 	n.checks[key] += len(cars)
 }
 
-// told is a report in the same form.
-func told(j *report.Joint) naive {
+// naiveOf is a report in the same form.
+func naiveOf(j *report.Joint) naive {
 	out := naive{sessions: map[string]int{}, checks: map[string]int{}}
 	for _, s := range j.Streets {
 		for _, t := range s.Topics {
@@ -271,7 +271,7 @@ func (m *mess) check(b taken) {
 	j, err := m.w.report.Joint(m.w.ctx, report.JointQuery{Window: b.window, Scope: []inspection.Area{b.scope}, AsOf: b.token})
 	m.w.must(err)
 	want := recount(m.w, j.AsOf.Seqs, b.window, string(b.scope))
-	if got := told(j); !reflect.DeepEqual(got, want) {
+	if got := naiveOf(j); !reflect.DeepEqual(got, want) {
 		m.t.Fatalf("report of %s in %s at %v:\n%+v\nthe log says\n%+v", b.window.Kind, b.scope, j.AsOf.Seqs, got, want)
 	}
 	if j.AsOf.Token() != b.token {
