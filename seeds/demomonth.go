@@ -82,7 +82,7 @@ func DemoMonth(first time.Time) ([]DemoStep, error) {
 		m.session(s, m.first)
 	}
 	m.patrols()
-	m.quarrels()
+	m.concurrentEdits()
 	m.reviews()
 	m.tasks()
 	m.steps = append(m.steps, DemoStep{At: m.at(m.first, 20, 17, 0), CloseFirstHalf: true})
@@ -186,8 +186,8 @@ func whole(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
 func wire(t time.Time) string { return t.In(inspection.China).Format(time.RFC3339) }
 
-// place is near the street's first site.
-func (m *month) place(st demoStreet) inspection.Object {
+// location is near the street's first site.
+func (m *month) location(st demoStreet) inspection.Object {
 	near := func(x float64) json.Number {
 		return json.Number(strconv.FormatFloat(x+(m.random.Float64()-0.5)*0.006, 'f', 6, 64))
 	}
@@ -210,7 +210,7 @@ func (m *month) record(fixture string, st demoStreet, started time.Time, answers
 	id := m.id(started)
 	finished := started.Add(time.Duration(240+m.random.IntN(360)) * time.Second)
 	doc["id"], doc["area"], doc["grid"], doc["session"] = id, string(st.area), string(st.area)+"-0"+strconv.Itoa(1+m.random.IntN(3)), nil
-	doc["started_at"], doc["finished_at"], doc["location"] = wire(started), wire(finished), m.place(st)
+	doc["started_at"], doc["finished_at"], doc["location"] = wire(started), wire(finished), m.location(st)
 	m.photograph(doc, started)
 	return Document{Collection: inspection.Inspections, ID: id, Doc: doc}
 }

@@ -153,10 +153,10 @@ var (
 	touched    = slices.Concat(quarrelled, deleted, []int{corrected})
 )
 
-// quarrels: the supervisor and an inspector, both offline, change the same
+// concurrentEdits: the supervisor and an inspector, both offline, change the same
 // answers of three vehicles; two records are deleted, one is corrected, one
 // stays a draft.
-func (m *month) quarrels() {
+func (m *month) concurrentEdits() {
 	edit := func(v demoRecord, changes inspection.Object) DemoEdit {
 		answers := maps.Clone(v.Doc.Object("answers"))
 		maps.Copy(answers, changes)

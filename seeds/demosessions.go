@@ -79,7 +79,7 @@ func (m *month) session(s demoSession, first time.Time) {
 		"id": m.id(started), "area": string(st.area), "topic": s.topic, "kind": s.kind, "point": st.point(m, s),
 		"lead_unit": s.lead, "participants": list(s.with), "leader": pick(m, "张志明", "李国栋", "王海峰", "赵新华"),
 		"started_at": wire(started), "ended_at": wire(started.Add(time.Duration(minutes) * time.Minute)),
-		"location": m.place(st), "note": nil,
+		"location": m.location(st), "note": nil,
 	}
 	id := doc.Text("id")
 	pushed := started.AddDate(0, 0, s.late).Add(time.Duration(minutes+15) * time.Minute)

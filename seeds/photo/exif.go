@@ -69,7 +69,7 @@ func degrees(id uint16, v float64) tag {
 // tiff is the block that EXIF keeps its directories in: header, IFD0, the
 // directory of the exposure, that of the place.
 func (e *EXIF) tiff() []byte {
-	exposure, place := e.exposure(), e.place()
+	exposure, place := e.exposure(), e.gps()
 	first := e.first()
 	// The pointers' values don't change their size, so one pass with zeros
 	// tells where the directories begin.
@@ -121,7 +121,7 @@ func (e *EXIF) exposure() []tag {
 	return tags
 }
 
-func (e *EXIF) place() []tag {
+func (e *EXIF) gps() []tag {
 	if !e.Placed {
 		return nil
 	}
