@@ -185,23 +185,3 @@ func (c *canvas) line(k color.Color, a, b point, width float64) {
 	nx, ny := -dy/length*width/2, dx/length*width/2
 	c.polygon(k, point{a.x + nx, a.y + ny}, point{b.x + nx, b.y + ny}, point{b.x - nx, b.y - ny}, point{a.x - nx, a.y - ny})
 }
-
-// addLightAndGrain makes the drawing a photo: uneven light, dark corners, the grain of
-// a small sensor.
-func (c *canvas) addLightAndGrain() {
-	b := c.img.Rect
-	w, h := float64(b.Dx()), float64(b.Dy())
-	lightX, lightY := c.between(0.2, 0.8), c.between(0, 0.5)
-	exposure := c.between(0.92, 1.06)
-	for y := range b.Dy() {
-		row := c.img.Pix[y*c.img.Stride:][:b.Dx()*4]
-		for x := range b.Dx() {
-			dx, dy := float64(x)/w-lightX, float64(y)/h-lightY
-			light := exposure * (1.06 - 0.3*(dx*dx+dy*dy))
-			grain := (c.rnd.Float64() - 0.5) * 9
-			for i := range 3 {
-				row[4*x+i] = uint8(min(max(float64(row[4*x+i])*light+grain, 0), 255))
-			}
-		}
-	}
-}

@@ -38,15 +38,6 @@ func Camera(at time.Time, lat, lon float64) *EXIF {
 	return &EXIF{Make: "Xiaomi", Model: "Redmi Note 12", Software: "V816.0.5.0", Taken: at, Zoned: true, Lat: lat, Lon: lon, Placed: true}
 }
 
-// scenes is what each photo field of the checklists shows.
-var scenes = map[string]func(*canvas, Shot){
-	"plate_photo": plate, "smoke_photo": exhaust, "printout_photo": slip,
-	"scene_photo": street, "screenshot": screen, "seizure_photo": boxes,
-	"before_photo": fire, "after_photo": yard,
-	"shop_photo": shop, "purifier_photo": purifier, "cleaning_photo": slip, "monitor_photo": screen,
-	"label_photo": can, "sds_photo": slip, "seal_photo": boxes, "report_photo": slip,
-}
-
 // Draw returns the picture as a JPEG.
 func Draw(s Shot) []byte {
 	if s.Width == 0 {
@@ -70,4 +61,24 @@ func Draw(s Shot) []byte {
 		return buf.Bytes()
 	}
 	return s.EXIF.Into(buf.Bytes())
+}
+
+// addLightAndGrain makes the drawing a photo: uneven light, dark corners, the grain of
+// a small sensor.
+func (c *canvas) addLightAndGrain() {
+	b := c.img.Rect
+	w, h := float64(b.Dx()), float64(b.Dy())
+	lightX, lightY := c.between(0.2, 0.8), c.between(0, 0.5)
+	exposure := c.between(0.92, 1.06)
+	for y := range b.Dy() {
+		row := c.img.Pix[y*c.img.Stride:][:b.Dx()*4]
+		for x := range b.Dx() {
+			dx, dy := float64(x)/w-lightX, float64(y)/h-lightY
+			light := exposure * (1.06 - 0.3*(dx*dx+dy*dy))
+			grain := (c.rnd.Float64() - 0.5) * 9
+			for i := range 3 {
+				row[4*x+i] = uint8(min(max(float64(row[4*x+i])*light+grain, 0), 255))
+			}
+		}
+	}
 }
