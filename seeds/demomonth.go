@@ -5,10 +5,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"gridpatrol/inspection"
@@ -88,6 +88,42 @@ func DemoMonth(first time.Time) ([]DemoStep, error) {
 	m.steps = append(m.steps, DemoStep{At: m.at(m.first, 20, 17, 0), CloseFirstHalf: true})
 	slices.SortStableFunc(m.steps, func(a, b DemoStep) int { return a.At.Compare(b.At) })
 	return m.steps, nil
+}
+
+// quarrelled are the vehicles over which two phones quarrel, deleted those that
+// are taken out again, corrected one that is edited after its half of the month
+// was closed, as is the last deletion; touched are all that no one decides on.
+var (
+	quarrelled = []int{5, 45, 85}
+	deleted    = []int{31, 77}
+	corrected  = 60
+	touched    = slices.Concat(quarrelled, deleted, []int{corrected})
+)
+
+// concurrentEdits: the supervisor and an inspector, both offline, change the same
+// answers of three vehicles; two records are deleted, one is corrected, one
+// stays a draft.
+func (m *month) concurrentEdits() {
+	edit := func(v demoRecord, changes inspection.Object) DemoEdit {
+		answers := maps.Clone(v.Doc.Object("answers"))
+		maps.Copy(answers, changes)
+		return DemoEdit{Document: Document{Collection: v.Collection, ID: v.ID, Doc: inspection.Object{"answers": answers}}, Base: 1}
+	}
+	for _, i := range quarrelled {
+		v := m.vehicles[i]
+		m.push(v.pushed.Add(14*time.Hour), v.area, "supervisor", edit(v, inspection.Object{"usage": "logistics", "note": "行驶证载明物流配送"}))
+		m.push(v.pushed.Add(16*time.Hour), v.area, v.username, edit(v, inspection.Object{"usage": "other", "note": "驾驶员自述"}))
+	}
+	for k, i := range deleted {
+		v := m.vehicles[i]
+		at := []time.Time{v.pushed.Add(3 * time.Hour), m.at(m.first, 21, 10, 0)}[k]
+		m.push(at, v.area, v.username, DemoEdit{Document: Document{Collection: v.Collection, ID: v.ID}, Base: 1, Delete: true})
+	}
+	v := m.vehicles[corrected]
+	m.push(m.at(m.first, 21, 11, 0), v.area, v.username, edit(v, inspection.Object{"plate": m.plate()}))
+	draft := m.patrolRecord(m.streets[8], m.at(m.first, 25, 16, 0))
+	draft.Doc["status"] = "draft"
+	m.push(m.at(m.first, 25, 18, 0), m.streets[8].area, m.streets[8].crew[0], DemoEdit{Document: draft, Pictures: m.pictures})
 }
 
 // month makes the steps.
@@ -185,35 +221,6 @@ func (m *month) between(low, high float64) json.Number {
 func whole(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
 func wire(t time.Time) string { return t.In(inspection.China).Format(time.RFC3339) }
-
-// location is near the street's first site.
-func (m *month) location(st demoStreet) inspection.Object {
-	near := func(x float64) json.Number {
-		return json.Number(strconv.FormatFloat(x+(m.random.Float64()-0.5)*0.006, 'f', 6, 64))
-	}
-	return inspection.Object{"lat": near(st.lat), "lon": near(st.lon), "accuracy_m": whole(4 + m.random.IntN(20)), "crs": "wgs84", "mock": false}
-}
-
-// record makes an inspection from a fixture: what a time or a place is in it
-// becomes the demo's.
-func (m *month) record(fixture string, st demoStreet, started time.Time, answers inspection.Object) Document {
-	m.failed = strings.HasSuffix(fixture, "_fail")
-	doc := Fixture(fixture)
-	own := doc.Object("answers")
-	for name, v := range answers {
-		if v == nil {
-			delete(own, name)
-			continue
-		}
-		own[name] = v
-	}
-	id := m.id(started)
-	finished := started.Add(time.Duration(240+m.random.IntN(360)) * time.Second)
-	doc["id"], doc["area"], doc["grid"], doc["session"] = id, string(st.area), string(st.area)+"-0"+strconv.Itoa(1+m.random.IntN(3)), nil
-	doc["started_at"], doc["finished_at"], doc["location"] = wire(started), wire(finished), m.location(st)
-	m.photograph(doc, started)
-	return Document{Collection: inspection.Inspections, ID: id, Doc: doc}
-}
 
 func (m *month) push(at time.Time, area inspection.Area, username string, edits ...DemoEdit) {
 	m.steps = append(m.steps, DemoStep{At: at, Area: area, Push: &DemoPush{Username: username, Edits: edits}})

@@ -2,7 +2,6 @@ package seeds
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -141,42 +140,6 @@ func (m *month) product(st demoStreet, started time.Time) Document {
 		answers[name] = v
 	}
 	return m.record(k.fixture, st, started, answers)
-}
-
-// quarrelled are the vehicles over which two phones quarrel, deleted those that
-// are taken out again, corrected one that is edited after its half of the month
-// was closed, as is the last deletion; touched are all that no one decides on.
-var (
-	quarrelled = []int{5, 45, 85}
-	deleted    = []int{31, 77}
-	corrected  = 60
-	touched    = slices.Concat(quarrelled, deleted, []int{corrected})
-)
-
-// concurrentEdits: the supervisor and an inspector, both offline, change the same
-// answers of three vehicles; two records are deleted, one is corrected, one
-// stays a draft.
-func (m *month) concurrentEdits() {
-	edit := func(v demoRecord, changes inspection.Object) DemoEdit {
-		answers := maps.Clone(v.Doc.Object("answers"))
-		maps.Copy(answers, changes)
-		return DemoEdit{Document: Document{Collection: v.Collection, ID: v.ID, Doc: inspection.Object{"answers": answers}}, Base: 1}
-	}
-	for _, i := range quarrelled {
-		v := m.vehicles[i]
-		m.push(v.pushed.Add(14*time.Hour), v.area, "supervisor", edit(v, inspection.Object{"usage": "logistics", "note": "行驶证载明物流配送"}))
-		m.push(v.pushed.Add(16*time.Hour), v.area, v.username, edit(v, inspection.Object{"usage": "other", "note": "驾驶员自述"}))
-	}
-	for k, i := range deleted {
-		v := m.vehicles[i]
-		at := []time.Time{v.pushed.Add(3 * time.Hour), m.at(m.first, 21, 10, 0)}[k]
-		m.push(at, v.area, v.username, DemoEdit{Document: Document{Collection: v.Collection, ID: v.ID}, Base: 1, Delete: true})
-	}
-	v := m.vehicles[corrected]
-	m.push(m.at(m.first, 21, 11, 0), v.area, v.username, edit(v, inspection.Object{"plate": m.plate()}))
-	draft := m.patrolRecord(m.streets[8], m.at(m.first, 25, 16, 0))
-	draft.Doc["status"] = "draft"
-	m.push(m.at(m.first, 25, 18, 0), m.streets[8].area, m.streets[8].crew[0], DemoEdit{Document: draft, Pictures: m.pictures})
 }
 
 // reviews: many of the patrols are approved by the morning after next, some

@@ -3,11 +3,43 @@ package seeds
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/seeds/photo"
 )
+
+// record makes an inspection from a fixture: what a time or a place is in it
+// becomes the demo's.
+func (m *month) record(fixture string, st demoStreet, started time.Time, answers inspection.Object) Document {
+	m.failed = strings.HasSuffix(fixture, "_fail")
+	doc := Fixture(fixture)
+	own := doc.Object("answers")
+	for name, v := range answers {
+		if v == nil {
+			delete(own, name)
+			continue
+		}
+		own[name] = v
+	}
+	id := m.id(started)
+	finished := started.Add(time.Duration(240+m.random.IntN(360)) * time.Second)
+	doc["id"], doc["area"], doc["grid"], doc["session"] = id, string(st.area), string(st.area)+"-0"+strconv.Itoa(1+m.random.IntN(3)), nil
+	doc["started_at"], doc["finished_at"], doc["location"] = wire(started), wire(finished), m.location(st)
+	m.photograph(doc, started)
+	return Document{Collection: inspection.Inspections, ID: id, Doc: doc}
+}
+
+// location is near the street's first site.
+func (m *month) location(st demoStreet) inspection.Object {
+	near := func(x float64) json.Number {
+		return json.Number(strconv.FormatFloat(x+(m.random.Float64()-0.5)*0.006, 'f', 6, 64))
+	}
+	return inspection.Object{"lat": near(st.lat), "lon": near(st.lon), "accuracy_m": whole(4 + m.random.IntN(20)), "crs": "wgs84", "mock": false}
+}
 
 // Of so many photos one is still on its phone, one is the record before's once
 // more, and one comes from a camera whose clock is wrong.
