@@ -13,6 +13,14 @@ const (
 	crsBD09  = "bd09"
 )
 
+// LatLon is a point on earth in decimal degrees.
+type LatLon struct {
+	Lat float64 `json:"lat"`
+	Lon float64 `json:"lon"`
+}
+
+func (p LatLon) valid() bool { return math.Abs(p.Lat) <= 90 && math.Abs(p.Lon) <= 180 }
+
 // toWGS84 converts a point of a named system; "" is WGS-84. ok is false for a
 // system that isn't known.
 func toWGS84(p LatLon, crs string) (q LatLon, ok bool) {
@@ -76,20 +84,4 @@ func bd09ToGCJ02(p LatLon) LatLon {
 	r := math.Hypot(x, y) - 0.00002*math.Sin(y*turn)
 	theta := math.Atan2(y, x) - 0.000003*math.Cos(x*turn)
 	return LatLon{r * math.Sin(theta), r * math.Cos(theta)}
-}
-
-// metres is the distance of two points on a sphere.
-func metres(a, b LatLon) float64 {
-	const radius = 6371000
-	rad := math.Pi / 180
-	dLat, dLon := (b.Lat-a.Lat)*rad, (b.Lon-a.Lon)*rad
-	h := math.Pow(math.Sin(dLat/2), 2) + math.Cos(a.Lat*rad)*math.Cos(b.Lat*rad)*math.Pow(math.Sin(dLon/2), 2)
-	return 2 * radius * math.Asin(math.Min(1, math.Sqrt(h)))
-}
-
-// surelyApart is how far two points are certainly surelyApart, in metres: as said, or with
-// either of the two taken for GCJ-02 that was passed on as WGS-84. A shifted
-// map is never taken for a wrong place.
-func surelyApart(a, b LatLon) float64 {
-	return min(metres(a, b), metres(fromGCJ02(a), b), metres(a, fromGCJ02(b)))
 }

@@ -165,51 +165,6 @@ func photosOf(rec *store.Record) []string {
 	return out
 }
 
-// evidenceOf is the evidence of a document, given what is known of its photos.
-// It is pure.
-func evidenceOf(rec *store.Record, client inspection.Object, before *inspection.Evidence, known map[string]*seen) *inspection.Evidence {
-	var missing, missingFields []string
-	var flags []inspection.Flag
-	if before != nil {
-		missingFields = before.MissingFields
-	}
-	at := situationOf(rec.Collection, client)
-	if at.mock {
-		flags = append(flags, inspection.Flag{Kind: inspection.FlagMockLocation, Detail: "The phone says that its location was made up by an app."})
-	}
-	counted := map[string]bool{}
-	for _, p := range shownOf(client) {
-		k := known[p.sha]
-		if k == nil || counted[p.sha] {
-			continue
-		}
-		counted[p.sha] = true
-		if !k.here {
-			missing = append(missing, p.sha)
-			continue
-		}
-		if len(counted) <= maxFlagged {
-			flags = append(flags, flagsOf(&at, rec.Area, p, &k.facts, k.twins)...)
-		}
-	}
-	return inspection.NewEvidence(missing, missingFields, flags)
-}
-
-// shownOf lists the photos that a document names, with what it says of them.
-func shownOf(client inspection.Object) []shown {
-	named := map[string]inspection.Object{}
-	for _, o := range slices.Concat(client.Objects("photos"), client.Object("rectification").Objects("photos")) {
-		if sha := o.Text("sha256"); !named[sha].Has("taken_at") {
-			named[sha] = o
-		}
-	}
-	var out []shown
-	for _, p := range inspection.Photos(client) {
-		out = append(out, shown{sha: p.SHA256, taken: named[p.SHA256].Time("taken_at")})
-	}
-	return out
-}
-
 // requeueTwins has the records judged again that share a photo with one whose
 // reused flags changed, or that was deleted: what is on both is flagged on
 // both, whichever came first.

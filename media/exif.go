@@ -36,12 +36,6 @@ type EXIF struct {
 	Orientation int     `json:"orientation,omitempty"`
 }
 
-// LatLon is a point on earth in decimal degrees.
-type LatLon struct {
-	Lat float64 `json:"lat"`
-	Lon float64 `json:"lon"`
-}
-
 var exifFormats = map[string]imagemeta.ImageFormat{
 	TypeJPEG: imagemeta.JPEG, TypePNG: imagemeta.PNG, TypeWebP: imagemeta.WebP,
 }
@@ -161,8 +155,6 @@ func (r *exifReader) location() *LatLon {
 	}
 	return &p
 }
-
-func (p LatLon) valid() bool { return math.Abs(p.Lat) <= 90 && math.Abs(p.Lon) <= 180 }
 
 // cameraTime returns "2026:10:12 09:31:07" as RFC 3339 without a zone, "" if it
 // is no time. Cameras whose clock was never set write zeros.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -94,6 +95,20 @@ func (s *Service) storePhoto(ctx context.Context, row *uploadRow) error {
 		return nil
 	})
 	return err
+}
+
+// sent notes that the user has uploaded the photo; areas add up.
+func (p *photo) sent(user inspection.UserID, at time.Time, reach inspection.Reach) {
+	i := slices.IndexFunc(p.Senders, func(s sender) bool { return s.sameBut(user, reach) })
+	if i < 0 {
+		p.Senders = append(p.Senders, sender{User: user, At: at, Reach: inspection.Reach{Except: reach.Except}})
+		i = len(p.Senders) - 1
+	}
+	for _, a := range reach.Areas {
+		if !slices.Contains(p.Senders[i].Areas, a) {
+			p.Senders[i].Areas = append(p.Senders[i].Areas, a)
+		}
+	}
 }
 
 // publish makes what people look at, finds photos that look alike, and

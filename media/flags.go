@@ -3,10 +3,12 @@ package media
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store"
 )
 
 // Tolerances of the flags. They are wide: a flag asks a person to look, and
@@ -25,6 +27,51 @@ const (
 	distanceTolerance = 300
 	maxAccuracy       = 2000
 )
+
+// evidenceOf is the evidence of a document, given what is known of its photos.
+// It is pure.
+func evidenceOf(rec *store.Record, client inspection.Object, before *inspection.Evidence, known map[string]*seen) *inspection.Evidence {
+	var missing, missingFields []string
+	var flags []inspection.Flag
+	if before != nil {
+		missingFields = before.MissingFields
+	}
+	at := situationOf(rec.Collection, client)
+	if at.mock {
+		flags = append(flags, inspection.Flag{Kind: inspection.FlagMockLocation, Detail: "The phone says that its location was made up by an app."})
+	}
+	counted := map[string]bool{}
+	for _, p := range shownOf(client) {
+		k := known[p.sha]
+		if k == nil || counted[p.sha] {
+			continue
+		}
+		counted[p.sha] = true
+		if !k.here {
+			missing = append(missing, p.sha)
+			continue
+		}
+		if len(counted) <= maxFlagged {
+			flags = append(flags, flagsOf(&at, rec.Area, p, &k.facts, k.twins)...)
+		}
+	}
+	return inspection.NewEvidence(missing, missingFields, flags)
+}
+
+// shownOf lists the photos that a document names, with what it says of them.
+func shownOf(client inspection.Object) []shown {
+	named := map[string]inspection.Object{}
+	for _, o := range slices.Concat(client.Objects("photos"), client.Object("rectification").Objects("photos")) {
+		if sha := o.Text("sha256"); !named[sha].Has("taken_at") {
+			named[sha] = o
+		}
+	}
+	var out []shown
+	for _, p := range inspection.Photos(client) {
+		out = append(out, shown{sha: p.SHA256, taken: named[p.SHA256].Time("taken_at")})
+	}
+	return out
+}
 
 // taken returns when the photo was taken by its EXIF; the zero time if it
 // doesn't say.
@@ -111,6 +158,22 @@ func flagsOf(s *situation, area inspection.Area, p shown, f *Facts, twins []twin
 		flag(inspection.FlagReused, other, "%s", detail)
 	}
 	return out
+}
+
+// surelyApart is how far two points are certainly surelyApart, in metres: as said, or with
+// either of the two taken for GCJ-02 that was passed on as WGS-84. A shifted
+// map is never taken for a wrong place.
+func surelyApart(a, b LatLon) float64 {
+	return min(metres(a, b), metres(fromGCJ02(a), b), metres(a, fromGCJ02(b)))
+}
+
+// metres is the distance of two points on a sphere.
+func metres(a, b LatLon) float64 {
+	const radius = 6371000
+	rad := math.Pi / 180
+	dLat, dLon := (b.Lat-a.Lat)*rad, (b.Lon-a.Lon)*rad
+	h := math.Pow(math.Sin(dLat/2), 2) + math.Cos(a.Lat*rad)*math.Cos(b.Lat*rad)*math.Pow(math.Sin(dLon/2), 2)
+	return 2 * radius * math.Asin(math.Min(1, math.Sqrt(h)))
 }
 
 // timeMismatch compares the camera's time with the record's.

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 )
@@ -181,95 +179,36 @@ func readMissing(row store.Row) ([]string, error) {
 	return o.SHA256, nil
 }
 
-// Bounds of the background's work: records looked at together, and rows written
-// at the same time, which share a commit.
-const (
-	judgedTogether = 100
-	missingWrites  = 50
-)
+// MaxMissing is how many photos may be asked for at once.
+const MaxMissing = 1000
 
-// skipWaiting deals with those of the records whose photos are all still to come and
-// whose evidence says so already, as most do that phones push: it only writes
-// down who owes them. It returns the others, which must be judged.
-func (s *Service) skipWaiting(ctx context.Context, chunk []dueRecord) (left []dueRecord, err error) {
-	ids := make([]inspection.DocID, len(chunk))
-	for i, d := range chunk {
-		ids[i] = d.id
+// Missing returns those of the photos that the principal has still to upload, in
+// order, each once: what it has neither sent nor may see. Returns
+// CodeBadRequest for what is no hash.
+func (s *Service) Missing(ctx context.Context, principal *inspection.Principal, list []string) ([]string, error) {
+	if len(list) > MaxMissing {
+		return nil, inspection.Errorf(inspection.CodeBadRequest, "Ask for at most %d photos at once.", MaxMissing)
 	}
-	records, err := s.cfg.Store.Records(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	var recent []*store.Record
-	for _, d := range chunk {
-		if rec, ok := records[d.id]; ok && rec.Rev > 0 && rec.Area == d.area && hasEvidence(rec.Collection) {
-			recent = append(recent, &rec)
+	missing, seen := []string{}, map[string]bool{}
+	for _, sha := range list {
+		if !inspection.IsSHA256(sha) {
+			return nil, inspection.Errorf(inspection.CodeBadRequest, "Each of sha256 must have 64 lower-case hex digits.")
+		}
+		if seen[sha] {
+			continue
+		}
+		seen[sha] = true
+		p, err := s.photo(ctx, sha)
+		if err != nil {
+			return nil, err
+		}
+		here, err := s.mayRead(ctx, principal, sha, &p)
+		if err != nil {
+			return nil, err
+		}
+		if !here {
+			missing = append(missing, sha)
 		}
 	}
-	here, err := s.anyHere(ctx, recent)
-	if err != nil {
-		return nil, err
-	}
-	var waiting []*store.Record
-	for _, rec := range recent {
-		if awaitsAll(rec, here) {
-			waiting = append(waiting, rec)
-		} else {
-			left = append(left, dueRecord{rec.Area, rec.ID})
-		}
-	}
-	return left, s.noteAllMissing(ctx, waiting)
-}
-
-// anyHere returns those of the records' photos that are here for anybody.
-func (s *Service) anyHere(ctx context.Context, records []*store.Record) (map[string]bool, error) {
-	var keys []string
-	for _, rec := range records {
-		keys = append(keys, photosOf(rec)...)
-	}
-	rows, err := s.cfg.Store.Rows(ctx, store.TablePhotos, keys)
-	if err != nil {
-		return nil, err
-	}
-	here := map[string]bool{}
-	for _, row := range rows {
-		var p photo
-		if err := json.Unmarshal(row.Value, &p); err != nil || p.here() {
-			here[row.Key] = true // refreshEvidence says what is wrong with a row that can't be read
-		}
-	}
-	return here, nil
-}
-
-func awaitsAll(rec *store.Record, here map[string]bool) bool {
-	doc, err := inspection.ParseObject(rec.Doc)
-	if err != nil {
-		return false
-	}
-	known := map[string]*seen{}
-	for _, p := range inspection.Photos(doc) {
-		if here[p.SHA256] {
-			return false
-		}
-		known[p.SHA256] = &seen{}
-	}
-	before := inspection.ServerOf(doc).Evidence
-	return before.Same(evidenceOf(rec, doc, before, known))
-}
-
-func (s *Service) noteAllMissing(ctx context.Context, records []*store.Record) error {
-	rows, err := s.missingRows(ctx, records)
-	if err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(missingWrites)
-	for _, rec := range records {
-		var missing []string
-		if !rec.Deleted {
-			missing = photosOf(rec)
-		}
-		group.Go(func() error { return s.updateMissing(ctx, rec, missing, rows) })
-	}
-	return group.Wait()
+	return missing, nil
 }

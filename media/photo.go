@@ -67,20 +67,6 @@ func (p *photo) countsFor(rec *store.Record) bool {
 	return false
 }
 
-// sent notes that the user has uploaded the photo; areas add up.
-func (p *photo) sent(user inspection.UserID, at time.Time, reach inspection.Reach) {
-	i := slices.IndexFunc(p.Senders, func(s sender) bool { return s.sameBut(user, reach) })
-	if i < 0 {
-		p.Senders = append(p.Senders, sender{User: user, At: at, Reach: inspection.Reach{Except: reach.Except}})
-		i = len(p.Senders) - 1
-	}
-	for _, a := range reach.Areas {
-		if !slices.Contains(p.Senders[i].Areas, a) {
-			p.Senders[i].Areas = append(p.Senders[i].Areas, a)
-		}
-	}
-}
-
 // photo reads a row. A photo that isn't here gives the zero photo.
 func (s *Service) photo(ctx context.Context, sha256 string) (photo, error) {
 	p, err := store.ReadRow[photo](ctx, s.cfg.Store, store.TablePhotos, sha256)
@@ -99,16 +85,6 @@ func (s *Service) changePhoto(ctx context.Context, sha256 string, change func(*p
 		}
 		return nil
 	})
-}
-
-// knows reports whether all of areas are among those noted for a sender.
-func (p *photo) knows(user inspection.UserID, reach inspection.Reach) bool {
-	for _, s := range p.Senders {
-		if s.sameBut(user, reach) {
-			return !slices.ContainsFunc(reach.Areas, func(a inspection.Area) bool { return !slices.Contains(s.Areas, a) })
-		}
-	}
-	return false
 }
 
 // mayRead reports whether the principal may see the photo: its senders, and whoever

@@ -34,19 +34,11 @@ type Chunk struct {
 // CodeChecksumMismatch (that part is dropped; at the end, all of the upload),
 // CodeNotAPicture and CodeTooManyPixels (all of it), CodeInsufficientStorage.
 func (s *Service) Receive(ctx context.Context, principal *inspection.Principal, id string, c Chunk) (Upload, error) {
-	release, err := s.lockUpload(ctx, uploadKey(principal.Device.User, id), c.Interrupt)
+	row, offset, unlock, err := s.lockedUpload(ctx, principal.Device.User, id, c.Interrupt)
 	if err != nil {
 		return Upload{}, err
 	}
-	defer release()
-	row, err := s.upload(ctx, principal.Device.User, id)
-	if err != nil {
-		return Upload{}, err
-	}
-	offset, err := s.offset(ctx, &row)
-	if err != nil {
-		return Upload{}, err
-	}
+	defer unlock()
 	if c.Offset != offset {
 		return Upload{}, inspection.Errorf(inspection.CodeWrongOffset, "The upload has %d bytes, not %d. Go on from there.", offset, c.Offset)
 	}

@@ -48,6 +48,22 @@ func New(cfg Config) (*Service, error) {
 	return s, nil
 }
 
+// Sweeps are what repairs the rest: they run at the start and again and again.
+func (s *Service) sweepAgainAndAgain() {
+	tick := time.NewTicker(s.cfg.Sweep)
+	defer tick.Stop()
+	for {
+		if err := s.safely(func() error { return s.Sweep(s.ctx) }); err != nil && s.ctx.Err() == nil {
+			s.cfg.Log.Warn("a sweep failed and is repeated", "error", err)
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // Close ends what the service does by itself and waits for it. What is left
 // over is found by the next start.
 func (s *Service) Close() {

@@ -188,3 +188,99 @@ func (s *Service) sweepTrash(ctx context.Context) error {
 		return s.cfg.Blobs.Delete(ctx, info.Name)
 	})
 }
+
+// Sweep finishes uploads that a crash left verified, drops those that expired,
+// judges the records that changed since the last sweep, and puts out what
+// nothing names.
+func (s *Service) Sweep(ctx context.Context) error {
+	defer s.wakeUp()
+	return errors.Join(s.sweepUploads(ctx), s.sweepRecords(ctx), s.sweepPhotos(ctx), s.sweepTrash(ctx))
+}
+
+// sweepRecords judges what changed in each area since it was last looked
+// through. Usually that was done before: then nothing is written but the
+// position.
+func (s *Service) sweepRecords(ctx context.Context) error {
+	heads, err := s.cfg.Store.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	database, err := s.cfg.Store.ID(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for area, head := range heads {
+		if area != inspection.ReferenceArea {
+			failed = errors.Join(failed, s.sweepArea(ctx, database, area, head.Seq))
+		}
+	}
+	return failed
+}
+
+// swept is a row of the swept table: all records up to Seq have been judged.
+// It counts in the database that it was written in: a restored one is looked
+// through from the start.
+type swept struct {
+	Database string `json:"database"`
+	Seq      int64  `json:"seq"`
+}
+
+func (s *Service) sweepArea(ctx context.Context, database string, area inspection.Area, head int64) error {
+	row, err := store.ReadRow[swept](ctx, s.cfg.Store, store.TableSwept, string(area))
+	if row.Database != database {
+		row.Seq = 0
+	}
+	if err = ignoring(err, store.ErrNotFound); err != nil || row.Seq >= head {
+		return err
+	}
+	from := row.Seq
+	for more := true; more; {
+		page, err := s.cfg.Store.Changes(ctx, store.ChangesQuery{
+			Area: area, Collections: []inspection.Collection{inspection.Inspections, inspection.Tasks}, After: from, Limit: 200,
+		})
+		if err != nil {
+			return err
+		}
+		for i := range page.Records {
+			if err := s.sweepRecord(ctx, &page.Records[i]); err != nil {
+				return fmt.Errorf("judging %s: %w", page.Records[i].ID, err)
+			}
+		}
+		from, more = page.Seq, page.More
+		if err := s.noteSwept(ctx, area, swept{database, from}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noteSwept moves the position up, never down: another process may be ahead.
+func (s *Service) noteSwept(ctx context.Context, area inspection.Area, upto swept) error {
+	_, err := store.ChangeRow(ctx, s.cfg.Store, store.TableSwept, string(area), func(row *swept, _ bool) error {
+		if row.Database == upto.Database && row.Seq >= upto.Seq {
+			return store.ErrUnchanged
+		}
+		*row = upto
+		return nil
+	})
+	return err
+}
+
+// sweepRecord judges a record unless it certainly has no evidence, and has
+// those judged that share photos with it: whoever judged it before may have
+// died before telling them.
+func (s *Service) sweepRecord(ctx context.Context, rec *store.Record) error {
+	if !rec.Index.Names(store.TermPhoto) && !rec.Index.Names(store.TermFlag) && rec.Index.Evidence == "" {
+		return nil
+	}
+	if err := s.refreshEvidence(ctx, rec.Area, rec.ID); err != nil {
+		return err
+	}
+	for _, sha := range photosOf(rec) {
+		if err := s.requeueSharing(ctx, rec.ID, sha); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,6 +141,16 @@ func (s *Service) createDone(ctx context.Context, row uploadRow, p *photo, err e
 	return row.at(row.Length), s.complete(ctx, &row, nil)
 }
 
+// knows reports whether all of areas are among those noted for a sender.
+func (p *photo) knows(user inspection.UserID, reach inspection.Reach) bool {
+	for _, s := range p.Senders {
+		if s.sameBut(user, reach) {
+			return !slices.ContainsFunc(reach.Areas, func(a inspection.Area) bool { return !slices.Contains(s.Areas, a) })
+		}
+	}
+	return false
+}
+
 // putUpload writes a new row.
 func (s *Service) putUpload(ctx context.Context, row *uploadRow) error {
 	_, err := store.ChangeRow(ctx, s.cfg.Store, store.TableUploads, row.key(), func(v *uploadRow, _ bool) error {
@@ -191,20 +202,29 @@ func (s *Service) offset(ctx context.Context, row *uploadRow) (int64, error) {
 // byte finishes it here, so an offset of Length always means done. Returns
 // CodeNotFound, CodeUploadLocked, and what the end of Receive returns.
 func (s *Service) Upload(ctx context.Context, principal *inspection.Principal, id string) (Upload, error) {
-	release, err := s.lockUpload(ctx, uploadKey(principal.Device.User, id), nil)
+	row, offset, unlock, err := s.lockedUpload(ctx, principal.Device.User, id, nil)
 	if err != nil {
 		return Upload{}, err
 	}
-	defer release()
-	row, err := s.upload(ctx, principal.Device.User, id)
-	if err != nil {
-		return Upload{}, err
-	}
-	offset, err := s.offset(ctx, &row)
-	if err != nil {
-		return Upload{}, err
-	}
+	defer unlock()
 	return s.finishIfWhole(ctx, &row, offset)
+}
+
+// lockedUpload locks an upload and tells how much of it is here. unlock gives
+// it up again. Returns CodeNotFound, CodeUploadLocked.
+func (s *Service) lockedUpload(ctx context.Context, user inspection.UserID, id string, interrupt func()) (row uploadRow, offset int64, unlock func(), err error) {
+	unlock, err = s.lockUpload(ctx, uploadKey(user, id), interrupt)
+	if err != nil {
+		return row, 0, nil, err
+	}
+	if row, err = s.upload(ctx, user, id); err == nil {
+		offset, err = s.offset(ctx, &row)
+	}
+	if err != nil {
+		unlock()
+		return row, 0, nil, err
+	}
+	return row, offset, unlock, nil
 }
 
 // finishIfWhole finishes an upload whose last byte is here.

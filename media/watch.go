@@ -2,13 +2,15 @@ package media
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Put tells that documents which name photos were put. It doesn't wait: they
@@ -117,114 +119,95 @@ func (s *Service) safely(work func() error) (err error) {
 	return work()
 }
 
-// Sweeps are what repairs the rest: they run at the start and again and again.
-func (s *Service) sweepAgainAndAgain() {
-	tick := time.NewTicker(s.cfg.Sweep)
-	defer tick.Stop()
-	for {
-		if err := s.safely(func() error { return s.Sweep(s.ctx) }); err != nil && s.ctx.Err() == nil {
-			s.cfg.Log.Warn("a sweep failed and is repeated", "error", err)
-		}
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
+// Bounds of the background's work: records looked at together, and rows written
+// at the same time, which share a commit.
+const (
+	judgedTogether = 100
+	missingWrites  = 50
+)
+
+// skipWaiting deals with those of the records whose photos are all still to come and
+// whose evidence says so already, as most do that phones push: it only writes
+// down who owes them. It returns the others, which must be judged.
+func (s *Service) skipWaiting(ctx context.Context, chunk []dueRecord) (left []dueRecord, err error) {
+	ids := make([]inspection.DocID, len(chunk))
+	for i, d := range chunk {
+		ids[i] = d.id
+	}
+	records, err := s.cfg.Store.Records(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var recent []*store.Record
+	for _, d := range chunk {
+		if rec, ok := records[d.id]; ok && rec.Rev > 0 && rec.Area == d.area && hasEvidence(rec.Collection) {
+			recent = append(recent, &rec)
 		}
 	}
+	here, err := s.anyHere(ctx, recent)
+	if err != nil {
+		return nil, err
+	}
+	var waiting []*store.Record
+	for _, rec := range recent {
+		if awaitsAll(rec, here) {
+			waiting = append(waiting, rec)
+		} else {
+			left = append(left, dueRecord{rec.Area, rec.ID})
+		}
+	}
+	return left, s.noteAllMissing(ctx, waiting)
 }
 
-// Sweep finishes uploads that a crash left verified, drops those that expired,
-// judges the records that changed since the last sweep, and puts out what
-// nothing names.
-func (s *Service) Sweep(ctx context.Context) error {
-	defer s.wakeUp()
-	return errors.Join(s.sweepUploads(ctx), s.sweepRecords(ctx), s.sweepPhotos(ctx), s.sweepTrash(ctx))
+// anyHere returns those of the records' photos that are here for anybody.
+func (s *Service) anyHere(ctx context.Context, records []*store.Record) (map[string]bool, error) {
+	var keys []string
+	for _, rec := range records {
+		keys = append(keys, photosOf(rec)...)
+	}
+	rows, err := s.cfg.Store.Rows(ctx, store.TablePhotos, keys)
+	if err != nil {
+		return nil, err
+	}
+	here := map[string]bool{}
+	for _, row := range rows {
+		var p photo
+		if err := json.Unmarshal(row.Value, &p); err != nil || p.here() {
+			here[row.Key] = true // refreshEvidence says what is wrong with a row that can't be read
+		}
+	}
+	return here, nil
 }
 
-// sweepRecords judges what changed in each area since it was last looked
-// through. Usually that was done before: then nothing is written but the
-// position.
-func (s *Service) sweepRecords(ctx context.Context) error {
-	heads, err := s.cfg.Store.Heads(ctx)
+func awaitsAll(rec *store.Record, here map[string]bool) bool {
+	doc, err := inspection.ParseObject(rec.Doc)
+	if err != nil {
+		return false
+	}
+	known := map[string]*seen{}
+	for _, p := range inspection.Photos(doc) {
+		if here[p.SHA256] {
+			return false
+		}
+		known[p.SHA256] = &seen{}
+	}
+	before := inspection.ServerOf(doc).Evidence
+	return before.Same(evidenceOf(rec, doc, before, known))
+}
+
+func (s *Service) noteAllMissing(ctx context.Context, records []*store.Record) error {
+	rows, err := s.missingRows(ctx, records)
 	if err != nil {
 		return err
 	}
-	database, err := s.cfg.Store.ID(ctx)
-	if err != nil {
-		return err
-	}
-	var failed error
-	for area, head := range heads {
-		if area != inspection.ReferenceArea {
-			failed = errors.Join(failed, s.sweepArea(ctx, database, area, head.Seq))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(missingWrites)
+	for _, rec := range records {
+		var missing []string
+		if !rec.Deleted {
+			missing = photosOf(rec)
 		}
+		group.Go(func() error { return s.updateMissing(ctx, rec, missing, rows) })
 	}
-	return failed
-}
-
-// swept is a row of the swept table: all records up to Seq have been judged.
-// It counts in the database that it was written in: a restored one is looked
-// through from the start.
-type swept struct {
-	Database string `json:"database"`
-	Seq      int64  `json:"seq"`
-}
-
-func (s *Service) sweepArea(ctx context.Context, database string, area inspection.Area, head int64) error {
-	row, err := store.ReadRow[swept](ctx, s.cfg.Store, store.TableSwept, string(area))
-	if row.Database != database {
-		row.Seq = 0
-	}
-	if err = ignoring(err, store.ErrNotFound); err != nil || row.Seq >= head {
-		return err
-	}
-	from := row.Seq
-	for more := true; more; {
-		page, err := s.cfg.Store.Changes(ctx, store.ChangesQuery{
-			Area: area, Collections: []inspection.Collection{inspection.Inspections, inspection.Tasks}, After: from, Limit: 200,
-		})
-		if err != nil {
-			return err
-		}
-		for i := range page.Records {
-			if err := s.sweepRecord(ctx, &page.Records[i]); err != nil {
-				return fmt.Errorf("judging %s: %w", page.Records[i].ID, err)
-			}
-		}
-		from, more = page.Seq, page.More
-		if err := s.noteSwept(ctx, area, swept{database, from}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// noteSwept moves the position up, never down: another process may be ahead.
-func (s *Service) noteSwept(ctx context.Context, area inspection.Area, upto swept) error {
-	_, err := store.ChangeRow(ctx, s.cfg.Store, store.TableSwept, string(area), func(row *swept, _ bool) error {
-		if row.Database == upto.Database && row.Seq >= upto.Seq {
-			return store.ErrUnchanged
-		}
-		*row = upto
-		return nil
-	})
-	return err
-}
-
-// sweepRecord judges a record unless it certainly has no evidence, and has
-// those judged that share photos with it: whoever judged it before may have
-// died before telling them.
-func (s *Service) sweepRecord(ctx context.Context, rec *store.Record) error {
-	if !rec.Index.Names(store.TermPhoto) && !rec.Index.Names(store.TermFlag) && rec.Index.Evidence == "" {
-		return nil
-	}
-	if err := s.refreshEvidence(ctx, rec.Area, rec.ID); err != nil {
-		return err
-	}
-	for _, sha := range photosOf(rec) {
-		if err := s.requeueSharing(ctx, rec.ID, sha); err != nil {
-			return err
-		}
-	}
-	return nil
+	return group.Wait()
 }

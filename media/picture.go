@@ -59,37 +59,3 @@ func (s *Service) Picture(ctx context.Context, principal *inspection.Principal, 
 	size, err := s.decoder.findOriginal(ctx, sha)
 	return &Picture{Type: p.Type, Size: size, ETag: sha, blobs: s.cfg.Blobs, name: original(sha)}, err
 }
-
-// MaxMissing is how many photos may be asked for at once.
-const MaxMissing = 1000
-
-// Missing returns those of the photos that the principal has still to upload, in
-// order, each once: what it has neither sent nor may see. Returns
-// CodeBadRequest for what is no hash.
-func (s *Service) Missing(ctx context.Context, principal *inspection.Principal, list []string) ([]string, error) {
-	if len(list) > MaxMissing {
-		return nil, inspection.Errorf(inspection.CodeBadRequest, "Ask for at most %d photos at once.", MaxMissing)
-	}
-	missing, seen := []string{}, map[string]bool{}
-	for _, sha := range list {
-		if !inspection.IsSHA256(sha) {
-			return nil, inspection.Errorf(inspection.CodeBadRequest, "Each of sha256 must have 64 lower-case hex digits.")
-		}
-		if seen[sha] {
-			continue
-		}
-		seen[sha] = true
-		p, err := s.photo(ctx, sha)
-		if err != nil {
-			return nil, err
-		}
-		here, err := s.mayRead(ctx, principal, sha, &p)
-		if err != nil {
-			return nil, err
-		}
-		if !here {
-			missing = append(missing, sha)
-		}
-	}
-	return missing, nil
-}
