@@ -3,19 +3,12 @@ package cli
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"runtime"
-	"strconv"
 	gosync "sync"
 
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/media"
-	"gridpatrol/seeds"
-	"gridpatrol/seeds/photo"
 	"gridpatrol/store"
 )
 
@@ -27,62 +20,16 @@ type album struct {
 	pictures []picture
 }
 
-// picture is a drawn photo on its owner's phone.
-type picture struct {
-	owner string
-	hash  string
-	jpeg  []byte
-}
-
-// draw draws what the steps' photos show, names it in their entries and
-// returns it.
-func draw(steps []seeds.DemoStep) []picture {
-	var pictures []picture
-	var entries []seeds.DemoPicture
-	for _, s := range steps {
-		if s.Push == nil {
-			continue
-		}
-		for _, e := range s.Push.Edits {
-			for _, p := range e.Pictures {
-				pictures, entries = append(pictures, picture{owner: s.Push.Username}), append(entries, p)
-			}
-		}
-	}
-	var work gosync.WaitGroup
-	next := make(chan int)
-	for range runtime.GOMAXPROCS(0) {
-		work.Go(func() {
-			for i := range next {
-				pictures[i].draw(entries[i])
-			}
-		})
-	}
-	for i := range pictures {
-		next <- i
-	}
-	close(next)
-	work.Wait()
-	return pictures
-}
-
-func (p *picture) draw(from seeds.DemoPicture) {
-	p.jpeg = photo.Draw(from.Shot)
-	sum := sha256.Sum256(p.jpeg)
-	p.hash = hex.EncodeToString(sum[:])
-	from.Entry["sha256"], from.Entry["bytes"] = p.hash, json.Number(strconv.Itoa(len(p.jpeg)))
-}
-
 // send uploads the pictures as their owners' phones would. What a start that
 // was cut off has sent is done at once.
 func (a *album) send(ctx context.Context, photos *media.Service) error {
 	errs := make([]error, demoAtOnce)
 	var work gosync.WaitGroup
-	for lane := range errs {
+	for start := range errs {
 		work.Go(func() {
-			for i := lane; i < len(a.pictures) && errs[lane] == nil; i += demoAtOnce {
+			for i := start; i < len(a.pictures) && errs[start] == nil; i += demoAtOnce {
 				p := &a.pictures[i]
-				errs[lane] = p.send(ctx, photos, a.people[p.owner])
+				errs[start] = p.send(ctx, photos, a.people[p.owner])
 			}
 		})
 	}

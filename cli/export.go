@@ -11,6 +11,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/report"
 	"gridpatrol/report/render"
+	"gridpatrol/server"
 	"gridpatrol/store"
 	"gridpatrol/store/history"
 )
@@ -63,7 +64,7 @@ func (f exportFlags) export(r *run, window string, do exporter) error {
 		return err
 	}
 	return withStore(r, f.location(), existing, func(st store.Store) error {
-		reports, err := newReports(st, nil, f.Data, now)
+		reports, err := server.NewReports(st, nil, scratchIn(f.Data), now)
 		if err != nil {
 			return err
 		}

@@ -1,22 +1,15 @@
 package cli
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync/atomic"
-	"time"
 
-	"gridpatrol/inspection"
 	"gridpatrol/media"
 	"gridpatrol/store"
 	"gridpatrol/store/files"
 	"gridpatrol/store/history"
 	"gridpatrol/store/mongo"
-	"gridpatrol/sync"
 )
 
 // mediaFlags bound what photos may take.
@@ -44,49 +37,6 @@ func withDatabase(r *run, location string, p presence, do func(history.Database)
 		}
 		return do(history.Database{Store: st, Beside: []history.Part{history.Pictures(blobs)}})
 	})
-}
-
-func (f mediaFlags) mediaConfig(r *run, st store.Store, blobs store.Blobs, acts *sync.Service) media.Config {
-	return media.Config{
-		Store: st, Blobs: blobs, Amender: amender{acts}, Now: r.Now, NewID: newUploadID, Log: r.log,
-		DailyQuota: f.Quota << 20, Floor: f.Floor << 20,
-	}
-}
-
-// newUploadID makes an id that nobody can guess.
-func newUploadID() string {
-	id := make([]byte, 16)
-	_, _ = rand.Read(id) // never fails
-	return hex.EncodeToString(id)
-}
-
-// photoWatch tells the media room of records that name photos. It is made
-// before that room is: what is put in between, the room's first sweep finds.
-type photoWatch struct {
-	service atomic.Pointer[media.Service]
-}
-
-func (w *photoWatch) put(area inspection.Area, ids []inspection.DocID) {
-	if s := w.service.Load(); s != nil {
-		s.Put(area, ids)
-	}
-}
-
-// amender makes evidence entries of areas' logs.
-type amender struct{ sync *sync.Service }
-
-// Amend implements media.Amender.
-func (a amender) Amend(ctx context.Context, area inspection.Area, id inspection.DocID, decide media.Decide) error {
-	_, err := a.sync.Act(ctx, sync.Act{
-		Area: area, IDs: []inspection.DocID{id}, Kind: store.KindEvidence,
-		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
-			if d := drafts[id]; d.Record.Rev > 0 && decide(&d.Record, d.Client, &d.Server) {
-				d.ServerChanged()
-			}
-			return nil
-		},
-	})
-	return err
 }
 
 type mediaCommands struct {

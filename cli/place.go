@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -113,4 +114,13 @@ func (p *filePath) UnmarshalText(text []byte) error {
 		*p = filePath(kong.ExpandPath(string(text)))
 	}
 	return nil
+}
+
+// scratchIn is the data folder, which can be written where the system's own
+// folder can't; with a store elsewhere there may be none.
+func scratchIn(data string) string {
+	if info, err := os.Stat(data); err == nil && info.IsDir() {
+		return data
+	}
+	return ""
 }

@@ -12,15 +12,9 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"gridpatrol/api"
-	"gridpatrol/auth"
-	"gridpatrol/media"
-	"gridpatrol/review"
-	"gridpatrol/seeds"
+	"gridpatrol/server"
 	"gridpatrol/store"
-	"gridpatrol/sync"
 )
 
 // serveFlags are the flags of all that serves.
@@ -102,9 +96,9 @@ func serve(r *run, data dataFlags, f serveFlags, demo bool) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	defer photos.sendLater(r.ctx, s.media)()
-	return s.serve(r, f)
+	defer s.Close()
+	defer photos.sendLater(r.ctx, s.Media)()
+	return listen(r, s.HTTP, f)
 }
 
 func closing(r *run, what string, end func() error) {
@@ -113,79 +107,22 @@ func closing(r *run, what string, end func() error) {
 	}
 }
 
-// services is everything that serves, wired.
-type services struct {
-	auth  *auth.Service
-	sync  *sync.Service
-	media *media.Service
-	http  *api.Server
+// wire makes what serves on a store.
+func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, demo bool) (*server.Server, error) {
+	cfg := serverConfig(r, st)
+	cfg.Blobs, cfg.Scratch = blobs, scratchIn(data)
+	cfg.Media.DailyQuota, cfg.Media.Floor = f.Quota<<20, f.Floor<<20
+	cfg.API.TrustedProxies, cfg.API.Demo = f.proxies(), demo
+	return server.New(r.ctx, cfg)
 }
 
-// close ends what works in the background: first what appends through sync.
-func (s *services) close() {
-	if s.media != nil {
-		s.media.Close()
-	}
-	s.sync.Close()
+// serverConfig is what all services of the program are made with.
+func serverConfig(r *run, st store.Store) server.Config {
+	return server.Config{Store: st, Log: r.log, Now: r.Now, NewID: newID, Random: rand.Reader}
 }
 
-func wire(r *run, st store.Store, blobs store.Blobs, data string, f serveFlags, demo bool) (_ *services, err error) {
-	s := &services{}
-	photos := &photoWatch{}
-	if s.sync, err = sync.New(r.ctx, sync.Config{Store: st, Now: r.Now, Log: r.log, OnPhotos: photos.put}); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if err := seedReference(r, s.sync); err != nil {
-		return nil, err
-	}
-	if s.auth, err = newAccounts(r, st, s.sync); err != nil {
-		return nil, err
-	}
-	reports, err := newReports(st, closings{s.sync}, data, r.Now)
-	if err != nil {
-		return nil, err
-	}
-	if s.media, err = media.New(f.mediaConfig(r, st, blobs, s.sync)); err != nil {
-		return nil, err
-	}
-	photos.service.Store(s.media)
-	supervisors := review.New(review.Config{Store: st, Acts: s.sync, People: s.auth, Now: r.Now, NewID: newID})
-	s.http, err = api.New(api.Config{
-		Auth: s.auth, Sync: s.sync, Media: s.media, Reports: reports, Review: supervisors,
-		Health: st, Log: r.log, Now: r.Now, NewID: newID,
-		TrustedProxies: f.proxies(), Metrics: prometheus.NewRegistry(), Demo: demo,
-	})
-	return s, err
-}
-
-// seedReference adds areas, units, templates, limits and targets that the
-// database has never had.
-func seedReference(r *run, phones *sync.Service) error {
-	docs, err := seeds.Reference()
-	if err != nil {
-		return fmt.Errorf("reading the seed data: %w", err)
-	}
-	list := make([]sync.ReferenceDocument, len(docs))
-	for i, d := range docs {
-		list[i] = sync.ReferenceDocument{Collection: d.Collection, ID: d.ID, Doc: d.Doc}
-	}
-	added, err := phones.SeedReference(r.ctx, list)
-	if err != nil {
-		return fmt.Errorf("adding reference data: %w", err)
-	}
-	if added > 0 {
-		r.log.Debug("reference data added", "documents", added)
-	}
-	return nil
-}
-
-// serve listens until the context ends, then finishes what is under way.
-func (s *services) serve(r *run, f serveFlags) error {
+// listen serves until the context ends, then finishes what is under way.
+func listen(r *run, http *api.Server, f serveFlags) error {
 	secure, err := f.secure(r)
 	if err != nil {
 		return err
@@ -198,10 +135,10 @@ func (s *services) serve(r *run, f serveFlags) error {
 	failed := make(chan error, 1)
 	go func() {
 		if secure == nil {
-			failed <- s.http.Listen(ln)
+			failed <- http.Listen(ln)
 			return
 		}
-		failed <- s.http.ListenTLS(ln, secure)
+		failed <- http.ListenTLS(ln, secure)
 	}()
 	select {
 	case err := <-failed:
@@ -211,7 +148,7 @@ func (s *services) serve(r *run, f serveFlags) error {
 	r.log.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), f.StopTimeout)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
+	if err := http.Shutdown(ctx); err != nil {
 		return fmt.Errorf("stopping took longer than %s: %w", f.StopTimeout, err)
 	}
 	return <-failed
@@ -270,10 +207,4 @@ func loopback(listen string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback()
-}
-
-// newAccounts makes the accounts of a store, as the server and the commands use
-// them.
-func newAccounts(r *run, st store.Store, phones *sync.Service) (*auth.Service, error) {
-	return auth.New(r.ctx, st, auth.Config{Now: r.Now, Random: rand.Reader, Areas: phones})
 }

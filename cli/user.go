@@ -12,8 +12,8 @@ import (
 
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
+	"gridpatrol/server"
 	"gridpatrol/store"
-	"gridpatrol/sync"
 )
 
 type userCommands struct {
@@ -63,19 +63,12 @@ func (f createFlag) withAccounts(r *run, data dataFlags, do func(*auth.Service) 
 // withAccounts opens the store beside a server that may be running on it.
 func withAccounts(r *run, data dataFlags, p presence, do func(*auth.Service) error) error {
 	return withStore(r, data.location(), p, func(st store.Store) error {
-		phones, err := sync.New(r.ctx, sync.Config{Store: st, Now: r.Now, Log: r.log})
+		base, err := server.NewBase(r.ctx, serverConfig(r, st))
 		if err != nil {
 			return err
 		}
-		defer phones.Close()
-		if err := seedReference(r, phones); err != nil {
-			return err
-		}
-		accounts, err := newAccounts(r, st, phones)
-		if err != nil {
-			return err
-		}
-		return do(accounts)
+		defer base.Close()
+		return do(base.Auth)
 	})
 }
 
@@ -164,66 +157,20 @@ func printImport(w io.Writer, results []auth.ImportResult) (failed int) {
 		}
 		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", res.Line, res.Username, res.Outcome, note)
 	}
-	if err := table.Flush(); err != nil {
-		return failed
-	}
+	table.Flush()
 	return failed
 }
 
-type userDisable struct {
+// accountArg names an account that there is.
+type accountArg struct {
 	dataFlags `embed:""`
 	Username  string `arg:"" help:"Name to sign in with."`
 }
 
-// Run disables the account.
-func (c *userDisable) Run(r *run) error {
-	disabled := true
-	return patchUser(r, c.dataFlags, c.Username, auth.UserPatch{Disabled: &disabled}, "disabled")
-}
-
-type userEnable struct {
-	dataFlags `embed:""`
-	Username  string `arg:"" help:"Name to sign in with."`
-}
-
-// Run enables the account.
-func (c *userEnable) Run(r *run) error {
-	disabled := false
-	return patchUser(r, c.dataFlags, c.Username, auth.UserPatch{Disabled: &disabled}, "enabled")
-}
-
-type userGrant struct {
-	dataFlags `embed:""`
-	Username  string            `arg:"" help:"Name to sign in with."`
-	Area      []inspection.Area `required:"" help:"Code of an area; these replace all that the account had. May be repeated."`
-}
-
-// Run sets the areas of the account.
-func (c *userGrant) Run(r *run) error {
-	return patchUser(r, c.dataFlags, c.Username, auth.UserPatch{Areas: &c.Area}, "granted "+areaList(c.Area)+" to")
-}
-
-type userReset struct {
-	dataFlags     `embed:""`
-	passwordFlags `embed:""`
-	Username      string `arg:"" help:"Name to sign in with."`
-}
-
-// Run sets a new password.
-func (c *userReset) Run(r *run) error {
-	password, made, err := c.read(r.Stdin)
-	if err != nil {
-		return err
-	}
-	if err := patchUser(r, c.dataFlags, c.Username, auth.UserPatch{Password: &password}, "reset"); err != nil {
-		return err
-	}
-	return printPassword(r.Stdout, password, made)
-}
-
-func patchUser(r *run, data dataFlags, username string, patch auth.UserPatch, done string) error {
-	return withAccounts(r, data, existing, func(a *auth.Service) error {
-		u, err := a.UserByName(r.ctx, username)
+// patch changes the account and prints what was done to it.
+func (c accountArg) patch(r *run, patch auth.UserPatch, done string) error {
+	return withAccounts(r, c.dataFlags, existing, func(a *auth.Service) error {
+		u, err := a.UserByName(r.ctx, c.Username)
 		if err != nil {
 			return err
 		}
@@ -233,6 +180,53 @@ func patchUser(r *run, data dataFlags, username string, patch auth.UserPatch, do
 		_, err = fmt.Fprintf(r.Stdout, "%s %s\n", done, u.Username)
 		return err
 	})
+}
+
+type userDisable struct {
+	accountArg `embed:""`
+}
+
+// Run disables the account.
+func (c *userDisable) Run(r *run) error {
+	disabled := true
+	return c.patch(r, auth.UserPatch{Disabled: &disabled}, "disabled")
+}
+
+type userEnable struct {
+	accountArg `embed:""`
+}
+
+// Run enables the account.
+func (c *userEnable) Run(r *run) error {
+	disabled := false
+	return c.patch(r, auth.UserPatch{Disabled: &disabled}, "enabled")
+}
+
+type userGrant struct {
+	accountArg `embed:""`
+	Area       []inspection.Area `required:"" help:"Code of an area; these replace all that the account had. May be repeated."`
+}
+
+// Run sets the areas of the account.
+func (c *userGrant) Run(r *run) error {
+	return c.patch(r, auth.UserPatch{Areas: &c.Area}, "granted "+areaList(c.Area)+" to")
+}
+
+type userReset struct {
+	accountArg    `embed:""`
+	passwordFlags `embed:""`
+}
+
+// Run sets a new password.
+func (c *userReset) Run(r *run) error {
+	password, made, err := c.read(r.Stdin)
+	if err != nil {
+		return err
+	}
+	if err := c.patch(r, auth.UserPatch{Password: &password}, "reset"); err != nil {
+		return err
+	}
+	return printPassword(r.Stdout, password, made)
 }
 
 type userList struct {
