@@ -35,7 +35,7 @@ type ListRequest struct {
 	Cursor        string
 	Limit         int
 
-	term string // that tasks carry
+	unit, term string // that tasks have
 }
 
 // Page is one page of a list. Total is exact unless Capped: then there are
@@ -59,7 +59,7 @@ func (s *Service) list(ctx context.Context, principal *inspection.Principal, c i
 		return Page{}, err
 	}
 	q := store.ListQuery{
-		Areas: areas, Collection: c, Template: req.Template, Verdict: req.Verdict, State: req.State, Evidence: req.Evidence,
+		Areas: areas, Collection: c, Template: req.Template, Unit: req.unit, Verdict: req.Verdict, State: req.State, Evidence: req.Evidence,
 		From: req.From, To: req.To, Limit: req.Limit + 1, Count: exact + 1,
 	}
 	if q.Term, q.Prefix, err = req.asked(); err != nil {

@@ -162,7 +162,7 @@ var longAgo = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
 // Tasks lists tasks. Returns the errors of Inspections, and CodeBadParameter
 // for filters that can't be asked together.
 func (s *Service) Tasks(ctx context.Context, principal *inspection.Principal, req TasksRequest) (Page, error) {
-	q := ListRequest{Areas: req.Areas, State: string(req.State), Template: req.Unit, Cursor: req.Cursor, Limit: req.Limit}
+	q := ListRequest{Areas: req.Areas, State: string(req.State), unit: req.Unit, Cursor: req.Cursor, Limit: req.Limit}
 	switch {
 	case req.Assignee != "" && req.Inspection != "":
 		return Page{}, inspection.Errorf(inspection.CodeBadParameter, "Ask for an assignee's tasks or for an inspection's, not for both.")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -12,10 +13,13 @@ import (
 // Index is what lists, look-ups and reports ask for, taken from a document.
 // Engines keep it beside the record as typed fields.
 type Index struct {
-	// Template of an inspection; of a session, its topic; of a task, the unit
-	// that it is given to; of what is in quarantine, why.
-	Template string
-	Verdict  string
+	// The subject: each collection has one of these four.
+	Template string          // of an inspection
+	Topic    string          // of a session
+	Unit     string          // that a task is given to
+	Code     inspection.Code // why something is in quarantine
+
+	Verdict string
 	// State of the review; of a task and of what is in quarantine, its own.
 	State string
 	// Evidence is "complete" or "incomplete", "" where nothing is demanded.
@@ -25,6 +29,24 @@ type Index struct {
 	Started time.Time
 	// Terms are what the document can be found by, sorted, each once.
 	Terms []string
+}
+
+// Subject returns the one of template, topic, unit and code that there is.
+// Engines keep it in one column, named "template" since the first of them.
+func (ix *Index) Subject() string { return cmp.Or(ix.Template, ix.Topic, ix.Unit, string(ix.Code)) }
+
+// SetSubject is the way back from Subject, for a document of the collection.
+func (ix *Index) SetSubject(c inspection.Collection, s string) {
+	switch c {
+	case inspection.Sessions:
+		ix.Topic = s
+	case inspection.Tasks:
+		ix.Unit = s
+	case inspection.Quarantine:
+		ix.Code = inspection.Code(s)
+	default:
+		ix.Template = s
+	}
 }
 
 // Names reports whether the document has a term of that prefix.
@@ -83,12 +105,12 @@ func IndexOfParts(c inspection.Collection, doc inspection.Object, server *inspec
 		ix.Template, ix.Verdict = doc.Text("template"), string(server.Verdict)
 		ix.State = string(server.ReviewState())
 	case inspection.Sessions:
-		ix.Template = doc.Text("topic")
+		ix.Topic = doc.Text("topic")
 	case inspection.Tasks:
-		ix.Template, ix.State = doc.Text("unit"), string(server.State)
+		ix.Unit, ix.State = doc.Text("unit"), string(server.State)
 		ix.Started = firstTime(string(server.DueAt))
 	case inspection.Quarantine:
-		ix.Template, ix.State = doc.Text("code"), doc.Text("state")
+		ix.Code, ix.State = inspection.Code(doc.Text("code")), doc.Text("state")
 		ix.Started = firstTime(doc.Text("received_at"))
 	}
 	if complete, known := server.EvidenceComplete(); known {

@@ -8,6 +8,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -267,10 +268,13 @@ type Changes struct {
 type ListQuery struct {
 	Areas      []inspection.Area // exactly these
 	Collection inspection.Collection
-	Template   string
-	Verdict    string
-	State      string
-	Evidence   string
+	// Of the subject, the one that the collection has, as in Index.
+	Template, Topic, Unit string
+	Code                  inspection.Code
+
+	Verdict  string
+	State    string
+	Evidence string
 	// From ≤ Started < To; the zero time is no bound. A document without a
 	// time lies before every From that is one.
 	From, To time.Time
@@ -285,6 +289,9 @@ type ListQuery struct {
 	// 10,001 tells "more than 10,000".
 	Count int
 }
+
+// Subject returns the subject that is asked for, as Index.Subject does.
+func (q *ListQuery) Subject() string { return cmp.Or(q.Template, q.Topic, q.Unit, string(q.Code)) }
 
 // ListMark is a document's place in a list.
 type ListMark struct {

@@ -142,7 +142,7 @@ func (c *changed) matched(q *store.ListQuery) bool {
 	same := func(asked, was string) bool { return asked == "" || asked == was }
 	ix := &c.index
 	return c.seq > 0 && c.collection == q.Collection && slices.Contains(q.Areas, c.area) &&
-		same(q.Template, ix.Template) && same(q.Verdict, ix.Verdict) &&
+		same(q.Subject(), ix.Subject()) && same(q.Verdict, ix.Verdict) &&
 		same(q.State, ix.State) && same(q.Evidence, ix.Evidence) &&
 		(q.From.IsZero() || !ix.Started.Before(q.From)) && (q.To.IsZero() || ix.Started.Before(q.To))
 }

@@ -51,7 +51,7 @@ func matching(q store.ListQuery) bson.D {
 		{Key: "latest.deleted", Value: false},
 	}
 	for _, f := range []bson.E{
-		{Key: "latest.template", Value: q.Template}, {Key: "latest.verdict", Value: q.Verdict},
+		{Key: "latest.template", Value: q.Subject()}, {Key: "latest.verdict", Value: q.Verdict},
 		{Key: "latest.state", Value: q.State}, {Key: "latest.evidence", Value: q.Evidence},
 	} {
 		if f.Value != "" {

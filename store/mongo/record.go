@@ -60,7 +60,7 @@ func encodeRecord(r *store.Record) *latest {
 	return &latest{
 		Seq: r.Seq, Rev: r.Rev, Collection: r.Collection, At: primitive.NewDateTimeFromTime(r.At),
 		Deleted: r.Deleted, Pinned: r.Pinned,
-		Template: r.Index.Template, Verdict: r.Index.Verdict, State: r.Index.State, Evidence: r.Index.Evidence,
+		Template: r.Index.Subject(), Verdict: r.Index.Verdict, State: r.Index.State, Evidence: r.Index.Evidence,
 		Started: primitive.NewDateTimeFromTime(r.Index.Started), Terms: r.Index.Terms,
 		Marks: marks, Revisions: store.PackSeqs(r.Revisions), JSON: r.Doc,
 	}
@@ -79,9 +79,10 @@ func (sr *storedRecord) decode() (store.Record, error) {
 	r.Collection, r.Rev, r.Seq, r.At = l.Collection, l.Rev, l.Seq, timeOf(l.At)
 	r.Deleted, r.Pinned, r.Doc = l.Deleted, l.Pinned, l.JSON
 	r.Index = store.Index{
-		Template: l.Template, Verdict: l.Verdict, State: l.State, Evidence: l.Evidence,
+		Verdict: l.Verdict, State: l.State, Evidence: l.Evidence,
 		Started: timeOf(l.Started), Terms: l.Terms,
 	}
+	r.Index.SetSubject(l.Collection, l.Template)
 	for _, m := range l.Marks {
 		r.Marks = append(r.Marks, store.Mark{
 			Device: inspection.Device{User: m.User, ID: m.Device}, N: m.N, Base: m.Base, Seq: m.Seq,

@@ -128,7 +128,7 @@ func writeRecord(ctx context.Context, q *statements, row int64, r store.Record, 
 	values := []any{
 		string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Pinned,
 		store.PackSeqs(r.Revisions), encodeMarks(r.Marks),
-		r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence, placeOf(r), facet, links, words, r.Doc,
+		r.Index.Subject(), r.Index.Verdict, r.Index.State, r.Index.Evidence, placeOf(r), facet, links, words, r.Doc,
 	}
 	if row > 0 {
 		return row, q.exec(ctx, `UPDATE records SET collection = ?, rev = ?, seq = ?, at = ?,

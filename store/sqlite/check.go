@@ -137,9 +137,10 @@ func (c *listCheck) block(ctx context.Context, at querier) error {
 
 func scanListed(rows *sql.Rows) (listed, error) {
 	var l listed
-	var links, words string
-	err := rows.Scan(&l.row, &l.ID, &l.Area, &l.Collection, &l.Deleted, &l.Index.Template, &l.Index.Verdict,
+	var subject, links, words string
+	err := rows.Scan(&l.row, &l.ID, &l.Area, &l.Collection, &l.Deleted, &subject, &l.Index.Verdict,
 		&l.Index.State, &l.Index.Evidence, &l.facet, &links, &words, &l.place)
+	l.Index.SetSubject(l.Collection, subject)
 	l.Index.Started, l.Index.Terms = startOf(l.place), splitTerms(links, words)
 	return l, err
 }

@@ -81,7 +81,7 @@ func newListing(at querier, cut cuts, m *wordMemory, q store.ListQuery) (*listin
 }
 
 func (l *listing) filtered() bool {
-	return l.Template != "" || l.Verdict != "" || l.State != "" || l.Evidence != ""
+	return l.Subject() != "" || l.Verdict != "" || l.State != "" || l.Evidence != ""
 }
 
 // ranged reports whether a range of time is asked for.
@@ -148,7 +148,7 @@ func (l *listing) sumFacets(ctx context.Context) error {
 		err := rows.Scan(&l.matching, &streams)
 		return streams, err
 	}, `SELECT coalesce(sum(n), 0), json_group_array(facet)`+fromFacets,
-		l.areas, string(l.Collection), l.Template, l.Verdict, l.State, l.Evidence)
+		l.areas, string(l.Collection), l.Subject(), l.Verdict, l.State, l.Evidence)
 	if err == nil {
 		l.streams = found[0]
 	}
@@ -158,7 +158,7 @@ func (l *listing) sumFacets(ctx context.Context) error {
 // findFacets finds what matches, the newest first.
 func (l *listing) findFacets(ctx context.Context) error {
 	found, err := collect(ctx, l.at, scanFacet, `SELECT facet, n, newest`+fromFacets,
-		l.areas, string(l.Collection), l.Template, l.Verdict, l.State, l.Evidence)
+		l.areas, string(l.Collection), l.Subject(), l.Verdict, l.State, l.Evidence)
 	if err != nil {
 		return err
 	}

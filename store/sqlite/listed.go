@@ -130,7 +130,7 @@ type facet struct {
 func shelfOf(r store.Record) shelf { return shelf{r.Area, r.Collection} }
 
 func facetOf(r store.Record) facet {
-	return facet{r.Area, r.Collection, r.Index.Template, r.Index.Verdict, r.Index.State, r.Index.Evidence}
+	return facet{r.Area, r.Collection, r.Index.Subject(), r.Index.Verdict, r.Index.State, r.Index.Evidence}
 }
 
 type shelf struct {

@@ -29,7 +29,7 @@ const (
 
 // linked lists what names one thing.
 func (l *listing) linked(ctx context.Context) (store.List, error) {
-	before, after := []any{l.areas, l.first, l.last}, []any{string(l.Collection), l.Template, l.Verdict, l.State, l.Evidence}
+	before, after := []any{l.areas, l.first, l.last}, []any{string(l.Collection), l.Subject(), l.Verdict, l.State, l.Evidence}
 	records, err := collect(ctx, l.at, scanRecord, pageOfLinks, slices.Concat(before, []any{l.low, l.next, l.Limit}, after)...)
 	if err != nil {
 		return store.List{}, err

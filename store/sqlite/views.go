@@ -59,16 +59,17 @@ func scanRecordAnd(rows *sql.Rows, more ...any) (store.Record, error) {
 	var r store.Record
 	var at int64
 	var revisions, marks, place []byte
-	var links, words string
+	var subject, links, words string
 	columns := []any{
 		&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Pinned, &revisions, &marks,
-		&r.Index.Template, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &links, &words, &r.Doc,
+		&subject, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &links, &words, &r.Doc,
 	}
 	err := rows.Scan(append(columns, more...)...)
 	if err != nil {
 		return r, err
 	}
 	r.At, r.Index.Started = fromNanos(at), startOf(place)
+	r.Index.SetSubject(r.Collection, subject)
 	r.Index.Terms = splitTerms(links, words)
 	if r.Revisions, err = store.UnpackSeqs(revisions); err != nil {
 		return r, err

@@ -119,15 +119,24 @@ func (h *lister) query() store.ListQuery {
 		}
 		return rapid.SampledFrom(list).Draw(h.T, name)
 	}
-	return store.ListQuery{
+	q := store.ListQuery{
 		Areas:      rapid.SliceOfN(rapid.SampledFrom(h.areas), 0, 4).Draw(h.T, "areas"),
 		Collection: rapid.SampledFrom(inspection.FieldCollections[:3]).Draw(h.T, "collection"),
-		Template:   sample(listTemplates, "template"), Verdict: sample(listVerdicts, "verdict"), State: sample(listStates, "state"),
+		Verdict:    sample(listVerdicts, "verdict"), State: sample(listStates, "state"),
 		Evidence: sample([]string{"complete", "incomplete"}, "evidence"),
 		From:     rapid.SampledFrom(times).Draw(h.T, "from"), To: rapid.SampledFrom(times).Draw(h.T, "to"),
 		Term: sample(listTerms, "term"), Prefix: rapid.Bool().Draw(h.T, "prefix"),
 		Limit: rapid.IntRange(0, 4).Draw(h.T, "limit"), Count: rapid.IntRange(0, 8).Draw(h.T, "count"),
 	}
+	switch subject := sample(listTemplates, "subject"); q.Collection {
+	case inspection.Inspections:
+		q.Template = subject
+	case inspection.Sessions:
+		q.Topic = subject
+	case inspection.Tasks:
+		q.Unit = subject
+	}
+	return q
 }
 
 // check walks all pages of a query, with marks of its own making, too.
@@ -193,7 +202,7 @@ func (l *ledger) list(q store.ListQuery) []store.Record {
 
 func listed(q store.ListQuery, r store.Record) bool {
 	ix := r.Index
-	for asked, has := range map[string]string{q.Template: ix.Template, q.Verdict: ix.Verdict, q.State: ix.State, q.Evidence: ix.Evidence} {
+	for asked, has := range map[string]string{q.Subject(): ix.Subject(), q.Verdict: ix.Verdict, q.State: ix.State, q.Evidence: ix.Evidence} {
 		if asked != "" && asked != has {
 			return false
 		}
