@@ -56,7 +56,7 @@ func (o *office) truck() (id, plate string) {
 	doc := seeds.Fixture("diesel_roadside_fail")
 	id = uuid.Must(uuid.NewV7()).String()
 	doc["id"], doc["area"], doc["session"] = id, "610102003", nil
-	plate = doc["answers"].(object)["plate"].(string)
+	plate = doc.Object("answers").Text("plate")
 	o.want(o.phone.results(o.phone.put(id, 0, doc))[0]["status"], "applied")
 	return id, plate
 }
