@@ -3,8 +3,8 @@
 // here and nowhere else.
 //
 // A request passes, in this order: recovery from panics, its id, the access
-// log, metrics, the route, the proof that the route wants, and role. A handler then decodes, calls one
-// service method and encodes.
+// log, metrics, the route, the proof that the route wants, and role. A handler
+// then decodes, calls one service method and encodes.
 //
 // Bodies are read from the request's stream with the route's own cap, since
 // there is no cap for all; whoever sends more is answered and cut off.
@@ -42,8 +42,7 @@ type Sync interface {
 	Push(ctx context.Context, principal *inspection.Principal, b *sync.Batch) (*sync.PushAnswer, error)
 	Pull(ctx context.Context, principal *inspection.Principal, req sync.PullRequest) (*sync.PullAnswer, error)
 	Listen(ctx context.Context, principal *inspection.Principal) (*sync.Stream, error)
-	PushRows(ctx context.Context, principal *inspection.Principal, c inspection.Collection, rows []sync.Mutation) (*sync.PushedRows, error)
-	PullRx(ctx context.Context, principal *inspection.Principal, c inspection.Collection, checkpoint string, limit int) (*sync.RxPage, error)
+	PushEdits(ctx context.Context, principal *inspection.Principal, edits []sync.Edit) ([]sync.EditResult, error)
 	Follow(ctx context.Context, principal *inspection.Principal, c inspection.Collection) (*sync.Feed, error)
 	// Confirmed returns which areas that were taken away the phone has purged.
 	Confirmed(ctx context.Context, device inspection.Device) ([]inspection.Confirmation, error)

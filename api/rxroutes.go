@@ -72,9 +72,6 @@ func (s *Server) rxSchema(c *call) error {
 	return c.sendJSON(inspection.AppendJSON(nil, rxdb.Schema(collection)))
 }
 
-// rxPull answers with documents and the checkpoint after them. Fewer than
-// limit mean that there are no more, so a page that is full by its size goes
-// on in the same answer.
 func (s *Server) rxPull(c *call) error {
 	c.private()
 	collection, err := c.rxCurrent()
@@ -85,15 +82,14 @@ func (s *Server) rxPull(c *call) error {
 	if err != nil {
 		return err
 	}
-	p := &rxPulling{sync: s.cfg.Sync, principal: c.principal, collection: collection, left: limit}
-	page, err := p.next(c.ctx, checkpoint)
+	answer, err := rxdb.Pull(c.ctx, s.cfg.Sync, c.principal, collection, checkpoint, limit)
 	if err != nil {
 		return err
 	}
-	if p.done(page) {
-		return c.sendPage(page.AppendJSON)
+	if answer.Whole() {
+		return c.sendPage(answer.AppendJSON)
 	}
-	return c.sendParts(func(ctx context.Context, put func([]byte) error) error { return p.write(ctx, put, page) })
+	return c.sendParts(answer.Write)
 }
 
 // decodeRxPull reads the query of a pull of RxDB. The state is in id: what lwt
@@ -104,55 +100,6 @@ func decodeRxPull(values func(name string) []string) (checkpoint string, limit i
 	}
 	limit, err = decodeCount(values)
 	return checkpoint, limit, err
-}
-
-// rxPulling is one answer to a pull, gathered from pages.
-type rxPulling struct {
-	sync       Sync
-	principal  *inspection.Principal
-	collection inspection.Collection
-	left       int // documents that still fit into the answer
-}
-
-func (p *rxPulling) next(ctx context.Context, checkpoint string) (*sync.RxPage, error) {
-	page, err := p.sync.PullRx(ctx, p.principal, p.collection, checkpoint, min(p.left, sync.MaxLimit))
-	if err == nil {
-		p.left -= len(page.Documents)
-	}
-	return page, err
-}
-
-func (p *rxPulling) done(page *sync.RxPage) bool { return !page.More || p.left == 0 }
-
-// write puts the page, and those after it until the answer is whole.
-func (p *rxPulling) write(ctx context.Context, put func([]byte) error, page *sync.RxPage) error {
-	part := []byte(`{"documents":[`)
-	for first := true; ; first = false {
-		part = appendDocuments(part, page.Documents, first)
-		if p.done(page) {
-			return put(append(page.AppendCheckpoint(append(part, `],"checkpoint":`...)), '}'))
-		}
-		if err := put(part); err != nil {
-			return err
-		}
-		var err error
-		if page, err = p.next(ctx, page.Checkpoint); err != nil {
-			return err
-		}
-		part = nil
-	}
-}
-
-// appendDocuments appends documents of a list that goes on.
-func appendDocuments(dst []byte, documents [][]byte, first bool) []byte {
-	for _, doc := range documents {
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = append(dst, doc...)
-	}
-	return dst
 }
 
 // rxPush stores rows and answers with the documents that the phone must take
@@ -167,55 +114,52 @@ func (s *Server) rxPush(c *call) error {
 	if err != nil {
 		return err
 	}
-	rows, err := sync.DecodeRows(collection, body)
+	edits, err := rxdb.DecodeRows(collection, body)
 	if err != nil {
 		return err
 	}
-	parts := slices.Collect(slices.Chunk(rows, rowsAtOnce))
-	p := &rxPushing{server: s, principal: c.principal, collection: collection}
-	if len(parts) <= 1 {
-		documents, err := p.push(c.ctx, rows)
-		if err != nil {
-			return err
-		}
-		return c.sendJSON(sync.AppendRxDocuments(nil, documents))
+	p := &rxPushing{server: s, principal: c.principal, documents: rxdb.Documents{Collection: collection}}
+	if len(edits) > rowsAtOnce {
+		return c.sendParts(func(ctx context.Context, put func([]byte) error) error { return p.write(ctx, put, edits) })
 	}
-	return c.sendParts(func(ctx context.Context, put func([]byte) error) error { return p.write(ctx, put, parts) })
+	list, err := p.push(c.ctx, p.documents.Open(nil), edits)
+	if err != nil {
+		return err
+	}
+	return c.sendJSON(p.documents.Close(list))
 }
 
 // rxPushing is one push of rows under way.
 type rxPushing struct {
-	server     *Server
-	principal  *inspection.Principal
-	collection inspection.Collection
+	server    *Server
+	principal *inspection.Principal
+	documents rxdb.Documents
 }
 
-func (p *rxPushing) push(ctx context.Context, rows []sync.Mutation) ([][]byte, error) {
-	answer, err := p.server.cfg.Sync.PushRows(ctx, p.principal, p.collection, rows)
+// push stores edits and appends what they are answered with.
+func (p *rxPushing) push(ctx context.Context, dst []byte, edits []sync.Edit) ([]byte, error) {
+	results, err := p.server.cfg.Sync.PushEdits(ctx, p.principal, edits)
 	if err != nil {
 		return nil, err
 	}
-	for _, status := range answer.Statuses {
-		p.server.metrics.pushed.WithLabelValues(string(status)).Inc()
+	for _, r := range results {
+		p.server.metrics.pushed.WithLabelValues(string(r.Status)).Inc()
 	}
-	return answer.Documents, nil
+	return p.documents.AppendAnswer(dst, results), nil
 }
 
-func (p *rxPushing) write(ctx context.Context, put func([]byte) error, parts [][]sync.Mutation) error {
-	part, first := []byte{'['}, true
-	for _, rows := range parts {
-		documents, err := p.push(ctx, rows)
-		if err != nil {
+func (p *rxPushing) write(ctx context.Context, put func([]byte) error, edits []sync.Edit) error {
+	part, err := p.documents.Open(nil), error(nil)
+	for some := range slices.Chunk(edits, rowsAtOnce) {
+		if part, err = p.push(ctx, part, some); err != nil {
 			return err
 		}
-		part = appendDocuments(part, documents, first)
-		first = first && len(documents) == 0
 		if err := put(part); err != nil {
 			return err
 		}
 		part = nil
 	}
-	return put([]byte{']'})
+	return put(p.documents.Close(nil))
 }
 
 // rxStream sends what changes in a collection, from its heads on. It never
@@ -229,11 +173,14 @@ func (s *Server) rxStream(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.sendEvents(rxEvents{feed})
+	return c.sendEvents(rxEvents{feed, collection})
 }
 
 // rxEvents are a feed's documents as events.
-type rxEvents struct{ *sync.Feed }
+type rxEvents struct {
+	*sync.Feed
+	collection inspection.Collection
+}
 
 func (e rxEvents) wake() <-chan struct{} { return e.Ready }
 
@@ -243,8 +190,8 @@ func (e rxEvents) events(ctx context.Context, put func([]byte) error) error {
 		if err != nil {
 			return err
 		}
-		if len(page.Documents) > 0 {
-			if err := put(append(page.AppendJSON([]byte("data: ")), "\n\n"...)); err != nil {
+		if event := rxdb.AppendEvent(nil, e.collection, page); event != nil {
+			if err := put(event); err != nil {
 				return err
 			}
 		}

@@ -61,10 +61,10 @@ type Entry struct {
 	Content    string
 	Deleted    bool
 	Pinned     bool
-	// Row: it came as a row of an RxDB replication. Those have no number.
-	Row  bool
-	Sent []byte
-	Doc  []byte
+	// Unnumbered: it came as a row of an RxDB replication. Those have no number.
+	Unnumbered bool
+	Sent       []byte
+	Doc        []byte
 	// Index is that of Doc, where whoever made the entry had it at hand. It is
 	// no part of the log: nil means that Fold takes it from Doc.
 	Index *Index
@@ -83,7 +83,7 @@ func (e *Entry) FromPhone() bool { return e.Device != "" && e.Status != "" }
 
 // HasReceipt reports whether the entry answers a mutation of a phone. The
 // first entry for a device's n makes the receipt; later ones don't change it.
-func (e *Entry) HasReceipt() bool { return e.FromPhone() && !e.Row }
+func (e *Entry) HasReceipt() bool { return e.FromPhone() && !e.Unnumbered }
 
 // Receipt returns the receipt that the entry leaves in area.
 func (e *Entry) Receipt(area inspection.Area) Receipt {
@@ -116,7 +116,7 @@ func Fold(before *Record, area inspection.Area, e *Entry) Record {
 	}
 	r.Revisions = append(r.Revisions[:len(r.Revisions):len(r.Revisions)], e.Seq)
 	if e.FromPhone() {
-		r.Marks = mark(r.Marks, Mark{Device: e.By(), N: e.N, Base: e.Base, Seq: e.Seq}, e.Row)
+		r.Marks = mark(r.Marks, Mark{Device: e.By(), N: e.N, Base: e.Base, Seq: e.Seq}, e.Unnumbered)
 	}
 	return r
 }
@@ -280,7 +280,7 @@ func (e *Entry) appendJSON(dst []byte) []byte {
 	text("content", e.Content)
 	flag("deleted", e.Deleted)
 	flag("kept", e.Pinned)
-	flag("row", e.Row)
+	flag("row", e.Unnumbered)
 	raw("sent", e.Sent)
 	raw("doc", e.Doc)
 	return append(dst, '}')
@@ -303,7 +303,7 @@ type entryJSON struct {
 	Content    string                `json:"content"`
 	Deleted    bool                  `json:"deleted"`
 	Pinned     bool                  `json:"kept"`
-	Row        bool                  `json:"row"`
+	Unnumbered bool                  `json:"row"`
 	Sent       json.RawMessage       `json:"sent"`
 	Doc        json.RawMessage       `json:"doc"`
 }
@@ -325,7 +325,7 @@ func decodeEntries(stored []byte, first int64) ([]Entry, error) {
 			Seq: e.Seq, Collection: e.Collection, ID: e.ID, Rev: e.Rev, Kind: e.Kind,
 			Actor: e.Actor, Device: e.Device, N: e.N, Base: e.Base, At: e.At,
 			Status: e.Status, Code: e.Code, Detail: e.Detail, Content: e.Content,
-			Deleted: e.Deleted, Pinned: e.Pinned, Row: e.Row, Sent: e.Sent, Doc: e.Doc,
+			Deleted: e.Deleted, Pinned: e.Pinned, Unnumbered: e.Unnumbered, Sent: e.Sent, Doc: e.Doc,
 		}
 	}
 	return entries, nil

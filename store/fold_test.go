@@ -72,15 +72,15 @@ func TestFoldRows(t *testing.T) {
 	var r store.Record
 	for i, n := range []int64{4, 0, 0, 3} {
 		e := entry(int64(i + 1))
-		e.N, e.Row = n, n == 0
+		e.N, e.Unnumbered = n, n == 0
 		r = store.Fold(before, street, &e)
 		before = &r
 		want := store.Mark{Device: e.By(), N: 4, Base: 1, Seq: int64(min(i+1, 3))}
 		if m, _ := r.Mark(e.By()); m != want {
 			t.Errorf("after entry %d the mark is %+v, want %+v", i+1, m, want)
 		}
-		if e.HasReceipt() == e.Row {
-			t.Errorf("entry %d: a row %t, a receipt %t", i+1, e.Row, e.HasReceipt())
+		if e.HasReceipt() == e.Unnumbered {
+			t.Errorf("entry %d: a row %t, a receipt %t", i+1, e.Unnumbered, e.HasReceipt())
 		}
 	}
 }

@@ -39,7 +39,7 @@ func drawEntry(t *rapid.T, seq int64, at time.Time) store.Entry {
 		Kind: store.Kind(text("kind")), Actor: inspection.UserID(text("actor")), Device: inspection.DeviceID(text("device")),
 		N: number("n"), Base: number("base"), At: at, Status: store.Status(text("status")), Code: inspection.Code(text("code")),
 		Detail: text("detail"), Content: text("content"), Deleted: rapid.Bool().Draw(t, "deleted"),
-		Pinned: rapid.Bool().Draw(t, "kept"), Row: rapid.Bool().Draw(t, "row"), Sent: document("sent"), Doc: document("doc"),
+		Pinned: rapid.Bool().Draw(t, "kept"), Unnumbered: rapid.Bool().Draw(t, "row"), Sent: document("sent"), Doc: document("doc"),
 	}
 }
 
@@ -87,7 +87,7 @@ func TestEncoding(t *testing.T) {
 	full := entry(7)
 	full.Detail, full.Code, full.Sent, full.Deleted, full.Pinned = "详\"情", inspection.CodeBadID, []byte(`[ 1 ]`), true, true
 	bare := store.Entry{Seq: 8, Kind: store.KindNote, At: full.At.In(time.FixedZone("", 8*3600))}
-	row := store.Entry{Seq: 9, Kind: store.KindNote, At: full.At, Row: true}
+	row := store.Entry{Seq: 9, Kind: store.KindNote, At: full.At, Unnumbered: true}
 	c, err := store.Seal(street, store.Head{Seq: 6}, []store.Entry{full, bare})
 	if err != nil {
 		t.Fatal(err)

@@ -284,7 +284,7 @@ func readSetOf(area inspection.Area, items []*item) store.ReadSet {
 		if site, err := inspection.ParseDocID(it.m.Doc.Text("site")); err == nil {
 			q.IDs = append(q.IDs, site)
 		}
-		if it.m.Row == nil {
+		if it.m.unnumbered == nil {
 			q.Receipts[it.principal.Device] = append(q.Receipts[it.principal.Device], it.m.N)
 		}
 	}
@@ -352,7 +352,7 @@ func (s *Service) readHistory(ctx context.Context, d *decider, items []*item) er
 // baseSeqs returns the seqs of the entries that deciding may ask for.
 func baseSeqs(it *item, rec *store.Record) []int64 {
 	var seqs []int64
-	if mark, ok := rec.Mark(it.principal.Device); ok && (mark.Base == it.m.Base || it.m.Op == OpDelete || it.m.Row != nil) {
+	if mark, ok := rec.Mark(it.principal.Device); ok && (mark.Base == it.m.Base || it.m.Op == OpDelete || it.m.unnumbered != nil) {
 		seqs = append(seqs, mark.Seq)
 	}
 	if it.m.Base >= 1 && it.m.Base < rec.Rev {

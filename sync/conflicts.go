@@ -53,9 +53,9 @@ func isRecorded(list []inspection.Conflict, pointer string, offered any, device 
 	})
 }
 
-// number is that of the mutation; a row has none.
+// number is that of the mutation, if it has one.
 func (it *item) number() inspection.Optional[int64] {
-	if it.m.Row != nil {
+	if it.m.unnumbered != nil {
 		return inspection.Null[int64]()
 	}
 	return inspection.Some(it.m.N)
@@ -66,7 +66,7 @@ func (it *item) number() inspection.Optional[int64] {
 func conflictKey(pointer string, it *item) string {
 	h := sha256.New()
 	sent := strconv.FormatInt(it.m.N, 10)
-	if it.m.Row != nil {
+	if it.m.unnumbered != nil {
 		sent = it.m.Content
 	}
 	h.Write([]byte(string(it.principal.Device.User) + "/" + string(it.principal.Device.ID) + "/" + sent + "/"))

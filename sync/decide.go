@@ -50,7 +50,8 @@ type outcome struct {
 	reject *inspection.Error
 	// forget: a delete of a document that nobody knows, to be noted only.
 	forget bool
-	// deleted: doc is a tombstone; settled: a phone with RxDB needs no doc.
+	// deleted: doc is a tombstone; settled: a client without numbers needs no
+	// doc.
 	deleted, settled bool
 }
 
@@ -103,10 +104,10 @@ func (d *decider) decideMutation(it *item) outcome {
 	return d.decideKnown(it, cur)
 }
 
-// receipt returns that of the mutation. Rows have none.
+// receipt returns that of the mutation. Edits without a number have none.
 func (d *decider) receipt(it *item) (store.Receipt, bool) {
 	r, ok := d.receipts[it.principal.Device][it.m.N]
-	return r, ok && it.m.Row == nil
+	return r, ok && it.m.unnumbered == nil
 }
 
 // replay answers a mutation that has a receipt: its first result, with the
@@ -157,8 +158,8 @@ type base struct {
 }
 
 func (d *decider) decideKnown(it *item, cur *current) outcome {
-	if it.m.Row != nil {
-		return d.row(it, cur)
+	if it.m.unnumbered != nil {
+		return d.decideUnnumbered(it, cur)
 	}
 	if mark, ok := cur.rec.Mark(it.principal.Device); ok && it.m.N < mark.N {
 		return d.late(it, cur)
@@ -290,7 +291,7 @@ func rectified(server *inspection.Server, by inspection.UserID, at time.Time) {
 // doesn't take it away. Of a task only the rectification is a phone's to
 // change.
 func (d *decider) mine(it *item, cur *current, from base) inspection.Object {
-	if it.m.Row != nil {
+	if it.m.unnumbered != nil {
 		mine := it.m.changed(cur, from)
 		mine["area"] = string(d.area)
 		return mine
@@ -345,7 +346,7 @@ func (d *decider) delete(it *item, cur *current, from base) outcome {
 	}
 	e := d.entry(it, cur, store.KindDelete, store.Applied)
 	e.Deleted = true
-	if unseen || it.m.Row != nil && !it.m.sameState(it.m.Row.Sent, theirs) {
+	if unseen || it.m.unnumbered != nil && !it.m.sameState(it.m.unnumbered.state, theirs) {
 		e.Sent = inspection.AppendJSON(nil, it.lastState(from))
 	}
 	return d.commit(it, cur, e, theirs, &server)

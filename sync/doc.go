@@ -6,6 +6,9 @@
 // records, decide purely, append; if another process was first, read and decide
 // again. What can't be stored goes to quarantine in the reference log, with its
 // receipt. A pull walks the areas' views from the checkpoint's positions.
+//
+// A phone of ours numbers its mutations. Clients that don't, behind doors of
+// their own such as rxdb/, push Edits: the whole state of a document.
 package sync
 
 import (

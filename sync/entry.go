@@ -12,7 +12,7 @@ func (d *decider) entry(it *item, cur *current, kind store.Kind, status store.St
 	return &store.Entry{
 		Seq: d.head.Seq + 1 + int64(len(d.entries)), Collection: it.m.Collection, ID: it.m.ID,
 		Rev: cur.rec.Rev + 1, Kind: kind, Actor: it.principal.Device.User, Device: it.principal.Device.ID,
-		N: it.m.N, Base: it.m.Base, At: d.at(), Status: status, Content: it.m.Content, Row: it.m.Row != nil,
+		N: it.m.N, Base: it.m.Base, At: d.at(), Status: status, Content: it.m.Content, Unnumbered: it.m.unnumbered != nil,
 	}
 }
 

@@ -39,8 +39,9 @@ type Mutation struct {
 	Content string
 	Raw     []byte
 	Fault   *inspection.Error
-	// Row is set for what came as a row of RxDB. N means nothing then.
-	Row *Row
+	// unnumbered is set for an edit of a client that numbers none. N means
+	// nothing then.
+	unnumbered *unnumbered
 }
 
 // area is where the phone says that the document lies.

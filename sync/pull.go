@@ -16,8 +16,9 @@ const (
 	maxPageBytes = 16 << 20
 )
 
-// PullRequest asks for what changed. Collections nil means all. Of those that
-// are followed all are sent, unless Only names one.
+// PullRequest asks for what changed. Collections nil means all. Only asks for
+// one collection in their place: its documents are sent and no others, those
+// that others bring along with them.
 type PullRequest struct {
 	Checkpoint     string
 	Limit          int
@@ -35,13 +36,20 @@ type Change struct {
 	Doc        []byte
 }
 
-// PullAnswer is one page.
-type PullAnswer struct {
-	Changes    []Change
+// Page is what came after a checkpoint.
+type Page struct {
+	Changes []Change
+	// Checkpoint is opaque and URL-safe.
 	Checkpoint string
-	More       bool
-	Areas      []inspection.Area
-	Revoked    []inspection.Area
+	// More: there is more, for which the page had no room.
+	More bool
+}
+
+// PullAnswer is one page of a pull.
+type PullAnswer struct {
+	Page
+	Areas   []inspection.Area
+	Revoked []inspection.Area
 	// Horizon is how far back a first sync goes; zero means everything.
 	Horizon    time.Time
 	ServerTime time.Time
@@ -120,16 +128,28 @@ func (s *Service) Pull(ctx context.Context, principal *inspection.Principal, req
 	now := s.now().UTC()
 	s.reports.note(principal.Device, Report{LastSeen: now})
 	return &PullAnswer{
-		Changes: p.changes, Checkpoint: cp.encode(), More: p.more, Areas: areas,
+		Page: Page{Changes: p.changes, Checkpoint: cp.encode(), More: p.more}, Areas: areas,
 		Revoked: revoked, Horizon: cp.Horizon, ServerTime: now,
 	}, nil
 }
 
 func wantedOf(req PullRequest) []inspection.Collection {
+	if req.Only != "" {
+		return bringing(req.Only)
+	}
 	if req.Collections != nil {
 		return req.Collections
 	}
 	return slices.Concat(inspection.ReferenceCollections, inspection.FieldCollections)
+}
+
+// bringing are the collections that bring documents of c: an open task brings
+// the inspection that it names, however old.
+func bringing(c inspection.Collection) []inspection.Collection {
+	if c == inspection.Inspections {
+		return []inspection.Collection{c, inspection.Tasks}
+	}
+	return []inspection.Collection{c}
 }
 
 // areasOf lists the areas that the principal may read, and those taken away

@@ -150,7 +150,7 @@ func (s *Service) route(ctx context.Context, items []*item) (map[inspection.Area
 	for i, it := range items {
 		k, twice := first[it.m.N]
 		switch {
-		case !twice || it.m.Row != nil:
+		case !twice || it.m.unnumbered != nil:
 			first[it.m.N] = i
 			it.assignQueue(ref, areas[i])
 		case it.m.Content == items[k].m.Content:

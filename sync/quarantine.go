@@ -45,8 +45,8 @@ func (d *decider) setAside(it *item) outcome {
 func (d *decider) forget(it *item) outcome {
 	e := d.entry(it, &current{}, store.KindNote, store.Applied)
 	e.Rev = 0
-	if it.m.Row != nil {
-		e.Sent = inspection.AppendJSON(nil, it.m.Row.Sent)
+	if it.m.unnumbered != nil {
+		e.Sent = inspection.AppendJSON(nil, it.m.unnumbered.state)
 	}
 	d.entries = append(d.entries, *e)
 	d.receive(e)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gridpatrol/inspection"
+	"gridpatrol/rxdb"
 	"gridpatrol/store"
 	"gridpatrol/sync"
 )
@@ -118,16 +119,16 @@ func TestDecodeRows(t *testing.T) {
 		"bad utf-8": "[{\"a\":\"\xff\"}]", "bottomless": strings.Repeat("[", 20000),
 		"too many": `[` + strings.Repeat(`{},`, 1000) + `{}]`,
 	} {
-		if _, err := sync.DecodeRows(inspection.Inspections, []byte(body)); inspection.CodeOf(err) != inspection.CodeBadBatch {
+		if _, err := rxdb.DecodeRows(inspection.Inspections, []byte(body)); inspection.CodeOf(err) != inspection.CodeBadBatch {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	rows, err := sync.DecodeRows(inspection.Inspections, []byte(`[{},{"newDocumentState":null},{"newDocumentState":{"id":{},"server":7,"_deleted":"x"},"assumedMasterState":[]}]`))
+	rows, err := rxdb.DecodeRows(inspection.Inspections, []byte(`[{},{"newDocumentState":null},{"newDocumentState":{"id":{},"server":7,"_deleted":"x"},"assumedMasterState":[]}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, m := range rows {
-		if m.Fault == nil {
+	for i := range rows {
+		if sync.MutationOf(&rows[i]).Fault == nil {
 			t.Errorf("row %d has no fault", i)
 		}
 	}
@@ -139,18 +140,19 @@ func FuzzDecodeRows(f *testing.F) {
 	f.Add([]byte(`[{"newDocumentState":{"id":{"0":1e700}}}]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, c := range []inspection.Collection{inspection.Inspections, inspection.Tasks, inspection.Areas} {
-			rows, err := sync.DecodeRows(c, body)
+			rows, err := rxdb.DecodeRows(c, body)
 			if err != nil {
 				return
 			}
-			again, err := sync.DecodeRows(c, body)
+			again, err := rxdb.DecodeRows(c, body)
 			if err != nil || len(again) != len(rows) {
 				t.Fatalf("decoding again: %v", err)
 			}
 			for i := range rows {
-				held := fmt.Appendf(nil, `{"mutations":[%s]}`, rows[i].Raw)
+				m := sync.MutationOf(&rows[i])
+				held := fmt.Appendf(nil, `{"mutations":[%s]}`, m.Raw)
 				b, err := sync.DecodeBatch(held)
-				if err != nil || rows[i].Content != again[i].Content || b.Mutations[0].Content != rows[i].Content {
+				if err != nil || m.Content != sync.MutationOf(&again[i]).Content || b.Mutations[0].Content != m.Content {
 					t.Fatalf("what would lie in quarantine reads as another: %s, %v", held, err)
 				}
 			}

@@ -3,11 +3,14 @@ package sync_test
 import (
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"gridpatrol/inspection"
+	"gridpatrol/rxdb"
 	"gridpatrol/store"
+	"gridpatrol/sync"
 )
 
 // pullRx follows the checkpoint as RxDB does, until a page isn't full.
@@ -15,22 +18,35 @@ func (p *phone) pullRx(c inspection.Collection, checkpoint string, limit int) (s
 	p.w.t.Helper()
 	seen := map[string]state{}
 	for {
-		page, err := p.w.sync.PullRx(p.w.ctx, p.asks(), c, checkpoint, limit)
+		page, err := p.w.sync.Pull(p.w.ctx, p.asks(), sync.PullRequest{Checkpoint: checkpoint, Limit: limit, Only: c})
 		if err != nil {
 			p.w.t.Fatal(err)
 		}
-		if page.More && len(page.Documents) < limit || len(page.Documents) > limit {
-			p.w.t.Fatalf("%d documents of %d, more: %t", len(page.Documents), limit, page.More)
+		if n := len(page.Changes); page.More && n < limit || n > limit {
+			p.w.t.Fatalf("%d documents of %d, more: %t", n, limit, page.More)
 		}
-		for _, raw := range page.Documents {
-			d := doc(p.w.t, raw)
+		for _, d := range p.w.changed(c, &page.Page) {
 			seen[d["id"].(string)] = d
 		}
 		checkpoint = page.Checkpoint
-		if len(page.Documents) < limit {
+		if len(page.Changes) < limit {
 			return checkpoint, seen
 		}
 	}
+}
+
+// changed returns a page's documents as a client with RxDB gets them.
+func (w *world) changed(c inspection.Collection, page *sync.Page) []state {
+	w.t.Helper()
+	if len(page.Changes) == 0 {
+		return nil
+	}
+	event, _ := strings.CutPrefix(string(rxdb.AppendEvent(nil, c, page)), "data: ")
+	o, err := inspection.ParseObject([]byte(strings.TrimSuffix(event, "\n\n")))
+	if err != nil {
+		w.t.Fatalf("%v: %s", err, event)
+	}
+	return w.documents(inspection.AppendJSON(nil, o["documents"]))
 }
 
 func TestPullingACollection(t *testing.T) {
@@ -102,9 +118,7 @@ func TestFollowing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, raw := range page.Documents {
-				docs = append(docs, doc(t, raw))
-			}
+			docs = append(docs, w.changed(inspection.Inspections, page)...)
 			checkpoint = page.Checkpoint
 		}
 		return docs, checkpoint
@@ -139,10 +153,10 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add("")
 	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"d":"x","u":"li","a":{"610102003":{"g":1,"s":{"inspections":9e18}}}}`)))
 	f.Fuzz(func(t *testing.T, checkpoint string) {
-		page, err := w.sync.PullRx(w.ctx, p.asks(), inspection.Inspections, checkpoint, 10)
+		page, err := w.sync.Pull(w.ctx, p.asks(), sync.PullRequest{Checkpoint: checkpoint, Limit: 10, Only: inspection.Inspections})
 		switch code := inspection.CodeOf(err); {
-		case err == nil && len(page.Documents) > 1:
-			t.Fatalf("%d documents", len(page.Documents))
+		case err == nil && len(page.Changes) > 1:
+			t.Fatalf("%d documents", len(page.Changes))
 		case err != nil && code != inspection.CodeBadCheckpoint && code != inspection.CodeCheckpointReset:
 			t.Fatal(err)
 		}

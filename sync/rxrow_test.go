@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"gridpatrol/inspection"
+	"gridpatrol/rxdb"
 	"gridpatrol/store"
-	"gridpatrol/sync"
 )
 
 // state is a document as a phone with RxDB has it.
@@ -36,19 +36,34 @@ func (p *phone) pushRowsTo(c inspection.Collection, rows ...edit) ([]state, []st
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	mutations, err := sync.DecodeRows(c, body)
+	edits, err := rxdb.DecodeRows(c, body)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	answer, err := p.w.sync.PushRows(p.w.ctx, p.asks(), c, mutations)
+	results, err := p.w.sync.PushEdits(p.w.ctx, p.asks(), edits)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	docs := make([]state, len(answer.Documents))
-	for i, d := range answer.Documents {
-		docs[i] = doc(p.w.t, d)
+	list := &rxdb.Documents{Collection: c}
+	statuses := make([]store.Status, len(results))
+	for i, r := range results {
+		statuses[i] = r.Status
 	}
-	return docs, answer.Statuses
+	return p.w.documents(list.Close(list.AppendAnswer(list.Open(nil), results))), statuses
+}
+
+// documents decodes a list of documents.
+func (w *world) documents(list []byte) []state {
+	w.t.Helper()
+	v, err := inspection.ParseJSON(list)
+	if err != nil {
+		w.t.Fatalf("%v: %s", err, list)
+	}
+	var docs []state
+	for _, d := range v.([]any) {
+		docs = append(docs, d.(state))
+	}
+	return docs
 }
 
 // answered pushes one row and insists on a document in return.
@@ -114,7 +129,7 @@ func TestANewRowIsAnsweredWithWhatTheServerMadeOfIt(t *testing.T) {
 	if own := with(got, state{"server": nil}); !inspection.Equal(own, mine) {
 		t.Errorf("sent %v, got %v", mine, own)
 	}
-	if e := w.history(mine["id"].(string))[0]; !e.Row || e.N != 0 || e.Device != p.principal.Device.ID || e.Status != store.Applied {
+	if e := w.history(mine["id"].(string))[0]; !e.Unnumbered || e.N != 0 || e.Device != p.principal.Device.ID || e.Status != store.Applied {
 		t.Errorf("%+v", e)
 	}
 	p.taken(got, got) // RxDB writes the answer and pushes it

@@ -90,7 +90,7 @@ func (h *history) entry() store.Entry {
 	e.Doc = fmt.Appendf(nil, `{"id":"%s","v":%d,"session":"%s"}`, e.ID, h.n, session)
 	e.Pinned = rapid.Bool().Draw(h.T, "kept")
 	if rapid.IntRange(0, 3).Draw(h.T, "row") == 0 {
-		e.Row, e.N = true, 0
+		e.Unnumbered, e.N = true, 0
 	}
 	e.Kind = rapid.SampledFrom([]store.Kind{store.KindPut, store.KindDelete, store.KindNote, store.KindReview}).Draw(h.T, "kind")
 	switch e.Kind {
@@ -99,7 +99,7 @@ func (h *history) entry() store.Entry {
 	case store.KindNote:
 		e.Doc = nil
 	case store.KindReview:
-		e.Device, e.N, e.Status, e.Content, e.Row = "", 0, "", "", false
+		e.Device, e.N, e.Status, e.Content, e.Unnumbered = "", 0, "", "", false
 	}
 	return e
 }

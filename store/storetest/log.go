@@ -52,7 +52,7 @@ func testReadBack(l *lab) {
 	}
 	deleted := put(full.ID, phone, 9)
 	deleted.Kind, deleted.Deleted, deleted.At = store.KindDelete, true, full.At
-	deleted.Row, deleted.N = true, 0
+	deleted.Unnumbered, deleted.N = true, 0
 	sealed := l.push(st, street, full, rejected, deleted)
 	got, err := st.Commits(l.Context(), street, 0, 10)
 	l.must("Commits", err)
@@ -79,7 +79,7 @@ func sameEntry(a, b store.Entry) bool {
 	return same && a.Seq == b.Seq && a.Collection == b.Collection && a.ID == b.ID && a.Rev == b.Rev &&
 		a.Kind == b.Kind && a.By() == b.By() && a.N == b.N && a.Base == b.Base && a.Status == b.Status &&
 		a.Code == b.Code && a.Detail == b.Detail && a.Content == b.Content && a.Deleted == b.Deleted && a.Pinned == b.Pinned &&
-		a.Row == b.Row
+		a.Unnumbered == b.Unnumbered
 }
 
 func testChain(l *lab) {

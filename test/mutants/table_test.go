@@ -8,7 +8,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "every other repeated mutation is carried out again", caught: []string{"once"},
-		edits: []edit{{"sync/decide.go", "	return r, ok && it.m.Row == nil\n", "	return r, ok && it.m.Row == nil && it.m.N%2 == 0\n"}},
+		edits: []edit{{"sync/decide.go", "	return r, ok && it.m.unnumbered == nil\n", "	return r, ok && it.m.unnumbered == nil && it.m.N%2 == 0\n"}},
 	},
 	{
 		bug: "a replay tells the present revision", caught: []string{"receipts"},
