@@ -12,6 +12,12 @@ import (
 	"gridpatrol/store"
 )
 
+var auditTests = []contractTest{
+	{"SetID", testSetID},
+	{"Stored", testStored},
+	{"StoredEmpty", testStoredEmpty},
+}
+
 // testStored: the walks over what is stored show all of it, in order, once.
 func testStored(l *lab) {
 	st := l.open()

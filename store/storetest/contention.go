@@ -12,6 +12,13 @@ import (
 	"gridpatrol/store"
 )
 
+var contentionTests = []contractTest{
+	{"OneAreaContended", testOneAreaContended},
+	{"SeveralAreasContended", testSeveralAreasContended},
+	{"DecidedContended", testDecidedContended},
+	{"PullerRacesWriters", testPullerRacesWriters},
+}
+
 const (
 	writers          = 8
 	commitsPerWriter = 20

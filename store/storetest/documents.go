@@ -9,6 +9,11 @@ import (
 	"gridpatrol/store"
 )
 
+var documentsTests = []contractTest{
+	{"OddDocuments", testOddDocuments},
+	{"LongRecord", testLongRecord},
+}
+
 // oddDocuments are documents that some encoding on the way could change.
 func oddDocuments() map[string]string {
 	return map[string]string{

@@ -12,6 +12,10 @@ import (
 	"gridpatrol/store"
 )
 
+var historiesTests = []contractTest{
+	{"Histories", testHistories},
+}
+
 // testHistories appends random histories, each to an area of its own, and
 // compares every read with a model that folds what was appended.
 func testHistories(l *lab) {

@@ -9,6 +9,14 @@ import (
 	"gridpatrol/store"
 )
 
+var lifeTests = []contractTest{
+	{"Restart", testRestart},
+	{"SecondProcess", testSecondProcess},
+	{"Cancelled", testCancelled},
+	{"ReadOnly", testReadOnly},
+	{"Close", testClose},
+}
+
 func (l *lab) databaseID(st store.Store) string {
 	l.Helper()
 	id, err := st.ID(l.Context())

@@ -15,6 +15,10 @@ import (
 	"gridpatrol/store"
 )
 
+var listsTests = []contractTest{
+	{"Lists", testLists},
+}
+
 // testLists fills three streets with random documents, changes and deletes
 // some, and compares random lists with what the fold of the logs says.
 func testLists(l *lab) {

@@ -11,6 +11,18 @@ import (
 	"gridpatrol/store"
 )
 
+var logTests = []contractTest{
+	{"Empty", testEmpty},
+	{"ReadBack", testReadBack},
+	{"Chain", testChain},
+	{"Stale", testStale},
+	{"OtherArea", testOtherArea},
+	{"TooLarge", testTooLarge},
+	{"CommitsPaging", testCommitsPaging},
+	{"Entries", testEntries},
+	{"SeqBefore", testSeqBefore},
+}
+
 func testEmpty(l *lab) {
 	st, ctx := l.open(), l.Context()
 	if head := l.head(st, street); head != (store.Head{}) {

@@ -8,6 +8,11 @@ import (
 	"gridpatrol/store"
 )
 
+var snapshotTests = []contractTest{
+	{"Snapshot", testSnapshot},
+	{"SnapshotElsewhere", testSnapshotElsewhere},
+}
+
 // readAndAppend is what sync does: one snapshot of all that deciding needs, and
 // an append that brings along what was read.
 func (l *lab) readAndAppend(st store.Store, area inspection.Area, entries ...store.Entry) error {

@@ -35,61 +35,30 @@ func Run(t *testing.T, factory Factory) { RunScaled(t, factory, 1) }
 // server on which they would take too long. Random histories are as many as
 // -rapid.checks says.
 func RunScaled(t *testing.T, factory Factory, scale int) {
-	for _, s := range suites {
+	for _, s := range contract {
 		t.Run(s.name, func(t *testing.T) { s.run(newLab(t, factory, scale)) })
 	}
 }
 
 // RunOnly is Run for some of the tests.
 func RunOnly(t *testing.T, names []string, factory Factory) {
-	for _, s := range suites {
+	for _, s := range contract {
 		if slices.Contains(names, s.name) {
 			t.Run(s.name, func(t *testing.T) { s.run(newLab(t, factory, 1)) })
 		}
 	}
 }
 
-var suites = []struct {
+// contractTest is one promise; each file lists those that it holds.
+type contractTest struct {
 	name string
 	run  func(*lab)
-}{
-	{"Empty", testEmpty},
-	{"ReadBack", testReadBack},
-	{"Chain", testChain},
-	{"Stale", testStale},
-	{"OtherArea", testOtherArea},
-	{"TooLarge", testTooLarge},
-	{"CommitsPaging", testCommitsPaging},
-	{"Entries", testEntries},
-	{"SeqBefore", testSeqBefore},
-	{"OneAreaContended", testOneAreaContended},
-	{"SeveralAreasContended", testSeveralAreasContended},
-	{"DecidedContended", testDecidedContended},
-	{"PullerRacesWriters", testPullerRacesWriters},
-	{"Receipts", testReceipts},
-	{"Records", testRecords},
-	{"Changes", testChanges},
-	{"ChangesBeyondHead", testChangesBeyondHead},
-	{"Snapshot", testSnapshot},
-	{"SnapshotElsewhere", testSnapshotElsewhere},
-	{"Terms", testTerms},
-	{"Lists", testLists},
-	{"Histories", testHistories},
-	{"OddDocuments", testOddDocuments},
-	{"LongRecord", testLongRecord},
-	{"Tables", testTables},
-	{"TableVersions", testTableVersions},
-	{"TableScan", testTableScan},
-	{"TableContended", testTableContended},
-	{"Restart", testRestart},
-	{"SecondProcess", testSecondProcess},
-	{"Cancelled", testCancelled},
-	{"ReadOnly", testReadOnly},
-	{"SetID", testSetID},
-	{"Stored", testStored},
-	{"StoredEmpty", testStoredEmpty},
-	{"Close", testClose},
 }
+
+var contract = slices.Concat(
+	logTests, contentionTests, viewsTests, snapshotTests, termsTests, listsTests, historiesTests,
+	documentsTests, tablesTests, lifeTests, auditTests,
+)
 
 // lab is one test's database and the things to fill it with.
 type lab struct {

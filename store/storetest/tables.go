@@ -11,6 +11,13 @@ import (
 	"gridpatrol/store"
 )
 
+var tablesTests = []contractTest{
+	{"Tables", testTables},
+	{"TableVersions", testTableVersions},
+	{"TableScan", testTableScan},
+	{"TableContended", testTableContended},
+}
+
 // testTables: each table of the list exists, apart from the others, and no
 // other does.
 func testTables(l *lab) {

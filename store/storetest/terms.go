@@ -8,6 +8,10 @@ import (
 	"gridpatrol/store"
 )
 
+var termsTests = []contractTest{
+	{"Terms", testTerms},
+}
+
 // testTerms: documents are found by what they name, as long as they name it.
 func testTerms(l *lab) {
 	st := l.open()

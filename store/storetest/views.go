@@ -7,6 +7,13 @@ import (
 	"gridpatrol/store"
 )
 
+var viewsTests = []contractTest{
+	{"Receipts", testReceipts},
+	{"Records", testRecords},
+	{"Changes", testChanges},
+	{"ChangesBeyondHead", testChangesBeyondHead},
+}
+
 // testReceipts: the first result of (user, device, n) is the one that stays.
 func testReceipts(l *lab) {
 	st := l.open()
