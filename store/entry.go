@@ -121,6 +121,16 @@ func Fold(before *Record, area inspection.Area, e *Entry) Record {
 	return r
 }
 
+// indexOfBytes is IndexOf for a document that nobody has decoded yet. Bytes
+// that are no object have an empty index: projecting must never fail.
+func indexOfBytes(c inspection.Collection, doc []byte) Index {
+	o, err := inspection.ParseObject(doc)
+	if err != nil {
+		return Index{}
+	}
+	return IndexOf(c, o)
+}
+
 // mark returns marks with m in it; a lower n never replaces a higher one. A
 // row, which has none, leaves the device's n as it is.
 func mark(marks []Mark, m Mark, row bool) []Mark {

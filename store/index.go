@@ -120,16 +120,6 @@ func IndexOfParts(c inspection.Collection, doc inspection.Object, server *inspec
 	return ix
 }
 
-// indexOfBytes is IndexOf for a document that nobody has decoded yet. Bytes
-// that are no object have an empty index: projecting must never fail.
-func indexOfBytes(c inspection.Collection, doc []byte) Index {
-	o, err := inspection.ParseObject(doc)
-	if err != nil {
-		return Index{}
-	}
-	return IndexOf(c, o)
-}
-
 // Times outside of these years are mistakes that engines could not keep.
 const (
 	firstYear = 1900

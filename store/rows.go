@@ -62,15 +62,12 @@ func tryChangeRow[T any](ctx context.Context, t Tables, table Table, key string,
 	return v, nil
 }
 
-// scanPage is how many rows ScanRows asks for at once.
-const scanPage = 500
-
 // ScanRows calls each for all rows whose key has the prefix, in order of key,
 // until each returns an error. Rows may be changed meanwhile.
 func ScanRows(ctx context.Context, t Tables, table Table, prefix string, each func(Row) error) error {
-	after := ""
+	after, limit := "", table.rowsAtOnce()
 	for {
-		rows, err := t.Scan(ctx, table, prefix, after, scanPage)
+		rows, err := t.Scan(ctx, table, prefix, after, limit)
 		if err != nil {
 			return fmt.Errorf("scanning %s: %w", table, err)
 		}
@@ -80,8 +77,16 @@ func ScanRows(ctx context.Context, t Tables, table Table, prefix string, each fu
 			}
 			after = row.Key
 		}
-		if len(rows) < scanPage {
+		if len(rows) < limit {
 			return nil
 		}
 	}
+}
+
+// rowsAtOnce bounds a page of rows: one of a kept file has up to a MiB.
+func (t Table) rowsAtOnce() int {
+	if t == TableFiles {
+		return 16
+	}
+	return 500
 }

@@ -263,6 +263,21 @@ type Changes struct {
 	More    bool
 }
 
+// Page makes the page of the records that were found, one more than the limit
+// if there are so many. One that isn't full has seen the whole range, up to
+// end.
+func (q ChangesQuery) Page(found []Record, end int64) Changes {
+	limit := max(q.Limit, 0)
+	if len(found) < limit {
+		return Changes{Records: found, Seq: end}
+	}
+	page := Changes{Records: found[:limit], Seq: q.After, More: len(found) > limit}
+	if limit > 0 {
+		page.Seq = found[limit-1].Seq
+	}
+	return page
+}
+
 // ListQuery asks for documents of one collection. Texts must be equal, "" takes
 // all. Tombstones never come. No Areas, or a Limit of 0, means no records.
 type ListQuery struct {

@@ -22,6 +22,7 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
+	"gridpatrol/store/folder"
 )
 
 var _ store.Blobs = (*Blobs)(nil)
@@ -44,13 +45,36 @@ func Open(root string, now time.Time) (*Blobs, error) {
 		return nil, failure("open", err)
 	}
 	b := &Blobs{root: root}
-	for _, folder := range append([]store.BlobKind{temporary}, store.AllBlobKinds...) {
-		if err := makeFolder(filepath.Join(root, string(folder))); err != nil {
+	for _, kind := range append([]store.BlobKind{temporary}, store.AllBlobKinds...) {
+		if err := folder.Make(filepath.Join(root, string(kind))); err != nil {
 			return nil, failure("open", err)
 		}
 	}
 	return b, b.tidy(now)
 }
+
+// tidy removes temporary files that a crash left. A younger one may be
+// another process's, which is still writing it.
+func (b *Blobs) tidy(now time.Time) error {
+	entries, err := os.ReadDir(filepath.Join(b.root, temporary))
+	if err != nil {
+		return failure("tidy", err)
+	}
+	for _, e := range entries {
+		path := filepath.Join(b.root, temporary, e.Name())
+		info, err := e.Info()
+		if err != nil || now.Sub(info.ModTime()) < abandoned {
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return failure("tidy", err)
+		}
+	}
+	return nil
+}
+
+// abandoned is the age from which nobody writes a temporary file any more.
+const abandoned = 24 * time.Hour
 
 // path is where a blob lies.
 func (b *Blobs) path(name store.BlobName) (string, error) {
@@ -58,34 +82,6 @@ func (b *Blobs) path(name store.BlobName) (string, error) {
 		return "", fmt.Errorf("files: %q is no name of a blob", name)
 	}
 	return filepath.Join(b.root, string(name.Kind), name.Key[:2], name.Key[2:4], name.Key), nil
-}
-
-// makeFolder makes the folder and those above it, and flushes each new name:
-// else a power cut could take a folder away again, with files in it that were
-// acknowledged.
-func makeFolder(dir string) error {
-	parent := filepath.Dir(dir)
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || parent == dir {
-		return err
-	}
-	if err := makeFolder(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return flushFolder(parent)
-}
-
-// flushFolder makes the names in a folder durable.
-func flushFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	// Not every file system can flush a folder; those keep it anyway.
-	_ = f.Sync()
-	return f.Close()
 }
 
 // failure tells callers of err: what isn't there, and a context's own errors;

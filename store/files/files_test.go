@@ -12,6 +12,7 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
+	"gridpatrol/store/folder"
 	"gridpatrol/store/storetest"
 )
 
@@ -86,7 +87,7 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := makeFolder(filepath.Dir(path)); err != nil {
+	if err := folder.Make(filepath.Dir(path)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("/dev/full", path); err != nil {

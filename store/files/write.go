@@ -7,33 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"gridpatrol/store"
+	"gridpatrol/store/folder"
 )
-
-// tidy removes temporary files that a crash left. A younger one may be
-// another process's, which is still writing it.
-func (b *Blobs) tidy(now time.Time) error {
-	entries, err := os.ReadDir(filepath.Join(b.root, temporary))
-	if err != nil {
-		return failure("tidy", err)
-	}
-	for _, e := range entries {
-		path := filepath.Join(b.root, temporary, e.Name())
-		info, err := e.Info()
-		if err != nil || now.Sub(info.ModTime()) < abandoned {
-			continue
-		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return failure("tidy", err)
-		}
-	}
-	return nil
-}
-
-// abandoned is the age from which nobody writes a temporary file any more.
-const abandoned = 24 * time.Hour
 
 // Put implements store.Blobs.
 func (b *Blobs) Put(ctx context.Context, name store.BlobName, r io.Reader) error {
@@ -62,13 +39,13 @@ func (b *Blobs) Put(ctx context.Context, name store.BlobName, r io.Reader) error
 // rename moves a flushed file and makes its new name durable.
 func rename(from, to string) error {
 	dir := filepath.Dir(to)
-	if err := makeFolder(dir); err != nil {
+	if err := folder.Make(dir); err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return flushFolder(dir)
+	return folder.Flush(dir)
 }
 
 // Append implements store.Blobs.
@@ -100,7 +77,7 @@ func openToGrow(path string, offset int64) (*os.File, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && offset == 0:
-		if err := makeFolder(filepath.Dir(path)); err != nil {
+		if err := folder.Make(filepath.Dir(path)); err != nil {
 			return nil, err
 		}
 		flags |= os.O_CREATE | os.O_EXCL
@@ -116,7 +93,7 @@ func openToGrow(path string, offset int64) (*os.File, error) {
 		return nil, store.ErrStale
 	}
 	if err == nil && offset == 0 {
-		err = flushFolder(filepath.Dir(path))
+		err = folder.Flush(filepath.Dir(path))
 	}
 	return f, err
 }

@@ -66,9 +66,6 @@ type Progress struct {
 // Pages of walks take about this many bytes of memory, or one item more.
 const pageBytes = 4 << 20
 
-// rowsAtOnce bounds pages of plain rows: one may hold a MiB of a kept file.
-const rowsAtOnce = 16
-
 // checkSource refuses databases that must not be a source.
 func checkSource(ctx context.Context, st store.Store) error {
 	if err := CheckFinished(ctx, st); err != nil {

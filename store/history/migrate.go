@@ -113,3 +113,18 @@ func finishMigration(ctx context.Context, from, to store.Store) (Heads, error) {
 	}
 	return source, nil
 }
+
+// prune removes the rows that the source doesn't have. No one else may write
+// to either.
+func (t table) prune(ctx context.Context, source store.Tables) error {
+	return store.ScanRows(ctx, t.st, t.name, "", func(row store.Row) error {
+		if t.name == store.TableMeta && row.Key == unfinishedKey {
+			return nil
+		}
+		_, err := source.Get(ctx, t.name, row.Key)
+		if errors.Is(err, store.ErrNotFound) {
+			return t.st.Delete(ctx, t.name, row.Key)
+		}
+		return err
+	})
+}

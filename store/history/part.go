@@ -103,7 +103,7 @@ func (t table) Name() string { return string(t.name) }
 
 // Read implements Part.
 func (t table) Read(ctx context.Context, each func(Item) error) error {
-	return scan(ctx, t.st, t.name, func(row store.Row) error {
+	return store.ScanRows(ctx, t.st, t.name, "", func(row store.Row) error {
 		return each(Item{
 			Part: t.Name(), Key: row.Key, Size: int64(len(row.Value)), Content: bytes.NewReader(row.Value),
 		})
@@ -131,39 +131,4 @@ func (t table) Write(ctx context.Context, item Item) error {
 	row.Version = there.Version
 	_, err = t.st.Put(ctx, t.name, row)
 	return err
-}
-
-// prune removes the rows that the source doesn't have. No one else may write
-// to either.
-func (t table) prune(ctx context.Context, source store.Tables) error {
-	return scan(ctx, t.st, t.name, func(row store.Row) error {
-		if t.name == store.TableMeta && row.Key == unfinishedKey {
-			return nil
-		}
-		_, err := source.Get(ctx, t.name, row.Key)
-		if errors.Is(err, store.ErrNotFound) {
-			return t.st.Delete(ctx, t.name, row.Key)
-		}
-		return err
-	})
-}
-
-// scan calls each for all rows of a table, in order of key.
-func scan(ctx context.Context, t store.Tables, table store.Table, each func(store.Row) error) error {
-	after := ""
-	for {
-		rows, err := t.Scan(ctx, table, "", after, rowsAtOnce)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if err := each(row); err != nil {
-				return err
-			}
-			after = row.Key
-		}
-		if len(rows) < rowsAtOnce {
-			return nil
-		}
-	}
 }

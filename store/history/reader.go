@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -181,6 +182,11 @@ func (b *backupReader) item(f *frame, each func(Item) error) error {
 		return b.fault(err)
 	}
 	return b.feed()
+}
+
+func tableOf(part string) (store.Table, bool) {
+	t := store.Table(part)
+	return t, slices.Contains(store.AllTables, t)
 }
 
 // content is an item's bytes. It remembers why they couldn't be read.

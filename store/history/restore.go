@@ -4,15 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"gridpatrol/store"
 )
-
-func tableOf(part string) (store.Table, bool) {
-	t := store.Table(part)
-	return t, slices.Contains(store.AllTables, t)
-}
 
 // Restore fills an empty database from a backup. The database has another id
 // than the one that the backup is of, so that phones notice: what they pushed

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"math"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -85,6 +85,38 @@ func newVerifier(st store.Store, o VerifyOptions) *verifier {
 	return v
 }
 
+// readHeads returns the heads of all areas that are stored or were noted, once
+// the views show that much.
+func (v *verifier) readHeads(ctx context.Context) error {
+	areas, err := v.st.StoredAreas(ctx)
+	if err != nil {
+		return err
+	}
+	for area := range v.noted {
+		areas = append(areas, area)
+	}
+	for _, area := range areas {
+		head, err := v.st.Head(ctx, area)
+		if errors.Is(err, store.ErrDamaged) {
+			v.report.addFinding(InHead, area, "", "it can't be read: %v", err)
+			v.heads[area] = store.Head{Seq: unknownHead}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		v.heads[area] = head
+		v.total += head.Seq
+		if head.Seq > 0 {
+			v.report.Heads[area] = head
+		}
+	}
+	return nil
+}
+
+// unknownHead is the seq of a head that can't be read.
+const unknownHead = math.MaxInt64
+
 func compareKeys(a, b store.ReceiptKey) int {
 	return cmp.Or(cmp.Compare(a.Device.User, b.Device.User), cmp.Compare(a.Device.ID, b.Device.ID), cmp.Compare(a.N, b.N))
 }
@@ -122,33 +154,6 @@ func (v *verifier) lookAt(kind Kind, area inspection.Area, id string, err error)
 	return err
 }
 
-func (v *verifier) readLog(ctx context.Context, area inspection.Area, first bool, done *int64) error {
-	c := &chain{area: area, report: func(Kind, string, ...any) {}}
-	if first {
-		c.report = func(kind Kind, format string, args ...any) { v.report.addFinding(kind, area, "", format, args...) }
-		if head, ok := v.noted[area]; ok {
-			c.noted = &head
-		}
-	}
-	err := walk(ctx, v.st, area, v.heads[area].Seq, func(s *store.StoredCommit) {
-		opened := c.commit(s)
-		if opened != nil {
-			v.fold(area, opened.Entries)
-		}
-		if first {
-			v.report.Commits++
-			v.report.Entries += max(s.Last-s.First+1, 0)
-		}
-		v.o.tell("entries", *done+c.at.Seq, v.total)
-	})
-	if err := v.lookAt(InLog, area, "", err); err != nil {
-		return fmt.Errorf("area %s: %w", area, err)
-	}
-	*done += c.at.Seq
-	c.end(v.heads[area])
-	return nil
-}
-
 // finish looks at what the passes can't show.
 func (v *verifier) finish(ctx context.Context) error {
 	for _, area := range inOrder(v.heads) {
@@ -165,4 +170,26 @@ func (v *verifier) finish(ctx context.Context) error {
 		v.report.addFinding(InEngine, "", "", "%s", fault)
 	}
 	return v.lookAt(InEngine, "", "", err)
+}
+
+// checkTail looks for commits beyond the head. More may come while it looks,
+// but never before the head shows them.
+func (v *verifier) checkTail(ctx context.Context, area inspection.Area) error {
+	for {
+		head, err := v.st.Head(ctx, area)
+		if err != nil {
+			return err
+		}
+		beyond, err := v.st.StoredCommits(ctx, area, head.Seq, 0)
+		if err != nil || len(beyond) == 0 {
+			return err
+		}
+		if head, err = v.st.Head(ctx, area); err != nil {
+			return err
+		}
+		if head.Seq < beyond[0].First {
+			v.report.addFinding(InHead, area, "", "the head is %d, but a commit is stored at %d", head.Seq, beyond[0].First)
+			return nil
+		}
+	}
 }

@@ -97,28 +97,37 @@ func (v *verifier) foldReceipt(r store.Receipt) {
 
 // compareRecords walks the records in range.
 func (v *verifier) compareRecords(ctx context.Context) error {
-	for after := v.records.after; !v.records.done; {
-		page, err := v.st.StoredRecords(ctx, after, pageBytes)
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			if v.records.beyond(page[i].ID) {
-				page = nil
-				break
-			}
-			if err := v.compareRecord(ctx, &page[i]); err != nil {
-				return err
-			}
-			after = page[i].ID
-		}
-		if len(page) == 0 {
-			break
-		}
+	err := eachInRange(v.records, func(after inspection.DocID) ([]store.StoredRecord, error) {
 		v.o.tell("records", v.report.Records, 0)
+		return v.st.StoredRecords(ctx, after, pageBytes)
+	}, func(r *store.StoredRecord) inspection.DocID { return r.ID }, func(r *store.StoredRecord) error {
+		return v.compareRecord(ctx, r)
+	})
+	if err != nil {
+		return err
 	}
 	for _, id := range sortedKeys(v.records) {
 		v.report.addFinding(InRecord, v.records.items[id].Area, string(id), "it is missing")
+	}
+	return nil
+}
+
+// eachInRange calls each for what a view holds in the batch's range. read
+// returns a page of what is above a key, in order; an empty one is the end.
+func eachInRange[K comparable, V, R any](b *batch[K, V], read func(after K) ([]R, error), key func(*R) K, each func(*R) error) error {
+	for after := b.after; !b.done; {
+		page, err := read(after)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for i := range page {
+			if after = key(&page[i]); b.beyond(after) {
+				return nil
+			}
+			if err := each(&page[i]); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -222,25 +231,12 @@ const receiptRows = 1000
 
 // compareReceipts walks the receipts in range.
 func (v *verifier) compareReceipts(ctx context.Context) error {
-	for after := v.receipts.after; !v.receipts.done; {
-		page, err := v.st.StoredReceipts(ctx, after, receiptRows)
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			after = page[i].Key()
-			if v.receipts.beyond(after) {
-				page = nil
-				break
-			}
-			if err := v.compareReceipt(ctx, page[i]); err != nil {
-				return err
-			}
-		}
-		if len(page) == 0 {
-			break
-		}
+	err := eachInRange(v.receipts, func(after store.ReceiptKey) ([]store.Receipt, error) {
 		v.o.tell("receipts", v.report.Receipts, 0)
+		return v.st.StoredReceipts(ctx, after, receiptRows)
+	}, (*store.Receipt).Key, func(r *store.Receipt) error { return v.compareReceipt(ctx, *r) })
+	if err != nil {
+		return err
 	}
 	for _, key := range sortedKeys(v.receipts) {
 		v.report.addFinding(InReceipt, v.receipts.items[key][0].area, keyText(key), "it is missing")

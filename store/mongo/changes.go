@@ -22,7 +22,7 @@ func (s *Store) Changes(ctx context.Context, q store.ChangesQuery) (store.Change
 			upto = min(q.Upto, head.Seq)
 		}
 		found, err := s.changed(ctx, q, upto)
-		page = pageOf(found, q, max(upto, q.After))
+		page = q.Page(found, max(upto, q.After))
 		return err
 	})
 	if err != nil {
@@ -53,18 +53,4 @@ func between(q store.ChangesQuery, after, upto int64) bson.D {
 		{Key: "latest.seq", Value: bson.D{{Key: "$gt", Value: after}, {Key: "$lte", Value: upto}}},
 		{Key: "latest.collection", Value: bson.D{{Key: "$in", Value: q.Collections}}},
 	}
-}
-
-// pageOf makes the page of what was found. One that isn't full has seen the
-// whole range, up to end.
-func pageOf(found []store.Record, q store.ChangesQuery, end int64) store.Changes {
-	limit := max(q.Limit, 0)
-	if len(found) < limit {
-		return store.Changes{Records: found, Seq: end}
-	}
-	page := store.Changes{Records: found[:limit], Seq: q.After, More: len(found) > limit}
-	if limit > 0 {
-		page.Seq = found[limit-1].Seq
-	}
-	return page
 }

@@ -75,7 +75,7 @@ type Store struct {
 	patience time.Duration
 	quirks   quirks
 	tweaks   tweaks
-	gate     gate
+	gate     store.Gate
 	clock    clock
 
 	mu    sync.Mutex
@@ -119,7 +119,7 @@ func open(ctx context.Context, uri string, opts Options, t tweaks) (*Store, erro
 
 // Close waits for all calls under way.
 func (s *Store) Close() error {
-	if !s.gate.close() {
+	if !s.gate.Close() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
@@ -152,10 +152,10 @@ func (s *Store) Ping(ctx context.Context) error {
 // sees at least what this store has seen before. Its errors are those that
 // callers may be told.
 func (s *Store) within(ctx context.Context, op string, run func(context.Context) error) error {
-	if err := s.gate.enter(); err != nil {
+	if err := s.gate.Enter(); err != nil {
 		return err
 	}
-	defer s.gate.leave()
+	defer s.gate.Leave()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("mongo: %s: %w", op, err)
 	}
@@ -166,34 +166,4 @@ func (s *Store) within(ctx context.Context, op string, run func(context.Context)
 		return fmt.Errorf("mongo: %s: %w", op, ctx.Err())
 	}
 	return failure(op, err)
-}
-
-// gate lets calls in until the store is closed and makes Close wait for them.
-type gate struct {
-	mu     sync.RWMutex
-	closed bool
-}
-
-func (g *gate) enter() error {
-	g.mu.RLock()
-	if g.closed {
-		g.mu.RUnlock()
-		return &inspection.Error{
-			Code:   inspection.CodeUnavailable,
-			Detail: "The server is stopping. Send the same request again later.",
-			Err:    errors.New("mongo: the store is closed"),
-		}
-	}
-	return nil
-}
-
-func (g *gate) leave() { g.mu.RUnlock() }
-
-// close reports whether it was this call that closed the gate.
-func (g *gate) close() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	was := g.closed
-	g.closed = true
-	return !was
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"gridpatrol/inspection"
+	"gridpatrol/store/folder"
 )
 
 // fileName is the database's name in the data folder.
@@ -33,36 +34,13 @@ func prepareFile(dir string, existing bool) (string, error) {
 	if _, err := os.Stat(file); existing && errors.Is(err, fs.ErrNotExist) {
 		return "", inspection.Errorf(inspection.CodeNotFound, "There is no database in this folder. Name the folder of one that was made before.")
 	}
-	if err := makeFolder(dir); err != nil {
+	if err := folder.Make(dir); err != nil {
 		return "", folderFailure(err)
 	}
 	if err := createFile(file); err != nil {
 		return "", folderFailure(err)
 	}
 	return file, nil
-}
-
-// makeFolder makes the folder and those above it. Each new name is flushed in
-// the folder above: else a power cut could take the folder away again, with
-// commits in it that were acknowledged.
-func makeFolder(dir string) error {
-	parent := filepath.Dir(dir)
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || parent == dir {
-		return err
-	}
-	if err := makeFolder(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	f, err := os.Open(parent)
-	if err != nil {
-		return err
-	}
-	// Not every file system can flush a folder; those keep it anyway.
-	_ = f.Sync()
-	return f.Close()
 }
 
 func createFile(file string) error {

@@ -14,10 +14,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"sync"
 
-	"gridpatrol/inspection"
 	"gridpatrol/store"
 )
 
@@ -38,7 +35,7 @@ type Options struct {
 // context's error and is not applied, now or later. Once begun, the context
 // no longer counts: the call returns the true outcome.
 type Store struct {
-	gate   gate
+	gate   store.Gate
 	writer *writer
 	db     *sql.DB // the readers
 	read   *statements
@@ -85,7 +82,7 @@ const readers = 8
 
 // Close waits for all calls under way, queued writes included.
 func (s *Store) Close() error {
-	if !s.gate.close() {
+	if !s.gate.Close() {
 		return nil
 	}
 	s.memory.fills.Wait()
@@ -156,19 +153,19 @@ func (s *Store) write(ctx context.Context, op string, size int, run change) erro
 }
 
 func (s *Store) enqueue(ctx context.Context, op string, size int, run change) error {
-	if err := s.gate.enter(); err != nil {
+	if err := s.gate.Enter(); err != nil {
 		return err
 	}
-	defer s.gate.leave()
+	defer s.gate.Leave()
 	return failure(op, s.writer.do(ctx, size, run))
 }
 
 // view runs reads, each of which sees the newest state.
 func (s *Store) view(op string, run func(querier) error) error {
-	if err := s.gate.enter(); err != nil {
+	if err := s.gate.Enter(); err != nil {
 		return err
 	}
-	defer s.gate.leave()
+	defer s.gate.Leave()
 	return failure(op, run(s.read))
 }
 
@@ -191,34 +188,4 @@ func (s *Store) snapshot(ctx context.Context, op string, run func(querier) error
 		}
 		return err
 	})
-}
-
-// gate lets calls in until the store is closed and makes Close wait for them.
-type gate struct {
-	mu     sync.RWMutex
-	closed bool
-}
-
-func (g *gate) enter() error {
-	g.mu.RLock()
-	if g.closed {
-		g.mu.RUnlock()
-		return &inspection.Error{
-			Code:   inspection.CodeUnavailable,
-			Detail: "The server is stopping. Send the same request again later.",
-			Err:    fmt.Errorf("sqlite: the store is closed"),
-		}
-	}
-	return nil
-}
-
-func (g *gate) leave() { g.mu.RUnlock() }
-
-// close reports whether it was this call that closed the gate.
-func (g *gate) close() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	was := g.closed
-	g.closed = true
-	return !was
 }

@@ -85,11 +85,7 @@ func (s *statements) exec(ctx context.Context, text string, args ...any) error {
 
 // insert returns the new row.
 func (s *statements) insert(ctx context.Context, text string, args ...any) (int64, error) {
-	stmt, err := s.get(ctx, text)
-	if err != nil {
-		return 0, err
-	}
-	result, err := stmt.ExecContext(ctx, args...)
+	result, err := s.run(ctx, text, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -98,15 +94,19 @@ func (s *statements) insert(ctx context.Context, text string, args ...any) (int6
 
 // affect returns how many rows the statement changed.
 func (s *statements) affect(ctx context.Context, text string, args ...any) (int64, error) {
-	stmt, err := s.get(ctx, text)
-	if err != nil {
-		return 0, err
-	}
-	result, err := stmt.ExecContext(ctx, args...)
+	result, err := s.run(ctx, text, args...)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+func (s *statements) run(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	stmt, err := s.get(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
 }
 
 // within reads inside one transaction, with its connection and no other: when

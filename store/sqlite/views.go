@@ -154,7 +154,7 @@ func (s *Store) Changes(ctx context.Context, q store.ChangesQuery) (store.Change
 		if err != nil {
 			return err
 		}
-		page = cut(found, q, max(upto, q.After))
+		page = q.Page(found, max(upto, q.After))
 		return nil
 	})
 	if err != nil {
@@ -210,20 +210,6 @@ func scanBare(rows *sql.Rows) (store.Record, error) {
 	var r store.Record
 	err := rows.Scan(&r.ID, &r.Area, &r.Collection, &r.Seq, &r.Deleted, &r.Pinned, &r.Doc)
 	return r, err
-}
-
-// cut makes the page of what was found. A page that isn't full has seen the
-// whole range, up to end.
-func cut(found []store.Record, q store.ChangesQuery, end int64) store.Changes {
-	limit := max(q.Limit, 0)
-	if len(found) < limit {
-		return store.Changes{Records: found, Seq: end}
-	}
-	page := store.Changes{Records: found[:limit], Seq: q.After, More: len(found) > limit}
-	if limit > 0 {
-		page.Seq = found[limit-1].Seq
-	}
-	return page
 }
 
 const receiptColumns = `actor, device, n, content, area, collection, id, rev, seq, status, code, detail`

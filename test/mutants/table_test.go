@@ -23,7 +23,7 @@ var mutants = []mutant{
 	},
 	{
 		bug: "a full page steps over a document", caught: []string{"equal"},
-		edits: []edit{{"store/sqlite/views.go", "		page.Seq = found[limit-1].Seq\n", "		page.Seq = found[limit-1].Seq + 1\n"}},
+		edits: []edit{{"store/store.go", "		page.Seq = found[limit-1].Seq\n", "		page.Seq = found[limit-1].Seq + 1\n"}},
 	},
 	{
 		bug: "the views' mark moves before the views", mongo: true, caught: []string{"equal"},
