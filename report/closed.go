@@ -236,7 +236,7 @@ func (d *difference) run(ctx context.Context, then map[inspection.DocID]bool, no
 		case !was || isCheck != m.isCheck:
 			c := m.change()
 			if !m.received.IsZero() {
-				c.ReceivedAt = Stamp(m.received)
+				c.ReceivedAt = WireTime(m.received)
 			}
 			d.out.Added = append(d.out.Added, c)
 		case m.seq > d.rc.closing.AsOf.Seqs[m.area]:

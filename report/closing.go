@@ -45,7 +45,7 @@ func readClosing(doc inspection.Object) (*Closing, error) {
 // must have checked the right to the area.
 func (s *Service) Close(ctx context.Context, by inspection.UserID, w Window, area inspection.Area) (*Closing, error) {
 	if s.now().Before(w.To) {
-		return nil, inspection.Errorf(inspection.CodeWindowOpen, "The window ends at %s. Close it after that; until then export it as it stands.", Stamp(w.To))
+		return nil, inspection.Errorf(inspection.CodeWindowOpen, "The window ends at %s. Close it after that; until then export it as it stands.", WireTime(w.To))
 	}
 	rc, err := s.begin(ctx, JointQuery{Window: w, Scope: []inspection.Area{area}})
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Service) Close(ctx context.Context, by inspection.UserID, w Window, are
 	if err != nil {
 		return nil, err
 	}
-	c.ID, c.Area, c.ClosedBy, c.ClosedAt = closingID(w, area), area, by, Stamp(s.now())
+	c.ID, c.Area, c.ClosedBy, c.ClosedAt = closingID(w, area), area, by, WireTime(s.now())
 	b, err := json.Marshal(c)
 	if err != nil {
 		return nil, err

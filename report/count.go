@@ -74,9 +74,9 @@ type Check struct {
 	Withheld bool
 }
 
-func checkOf(d asof.Document) Check {
+func checkOf(d asof.Document) *Check {
 	server := inspection.ServerOf(d.Doc)
-	c := Check{
+	c := &Check{
 		Document: d, Server: server, Template: d.Doc.Text("template"),
 		Verdict: server.Verdict, LeadUnit: server.LeadUnit.Value(),
 	}
@@ -215,16 +215,15 @@ func (rc *Context) countSession(ctx context.Context, s *Session, to broadcast) (
 	t := newSessionTally(s)
 	read := func(visit func(*Check) error) error {
 		return rc.snapshot.Linked(ctx, inspection.Inspections, store.TermSession+string(s.ID), func(d asof.Document) error {
-			c := checkOf(d)
-			return visit(&c)
+			return visit(checkOf(d))
 		})
 	}
-	var buffer []Check
+	var buffer []*Check
 	seen := 0
 	err := read(func(c *Check) error {
 		t.choose(c)
 		if seen++; seen <= maxBuffered {
-			buffer = append(buffer, *c)
+			buffer = append(buffer, c)
 		}
 		return nil
 	})
@@ -237,7 +236,7 @@ func (rc *Context) countSession(ctx context.Context, s *Session, to broadcast) (
 		buffer = nil
 	}
 	for i := 0; i < len(buffer) && err == nil; i++ {
-		err = again(&buffer[i])
+		err = again(buffer[i])
 	}
 	if err != nil {
 		return Count{}, err
@@ -360,7 +359,7 @@ func (rc *Context) withoutSession(ctx context.Context, verdict inspection.Verdic
 			return err
 		}
 		var named []inspection.DocID
-		checks := make([]Check, len(docs))
+		checks := make([]*Check, len(docs))
 		for i, d := range docs {
 			checks[i] = checkOf(d)
 			if checks[i].Session != "" {
@@ -375,7 +374,7 @@ func (rc *Context) withoutSession(ctx context.Context, verdict inspection.Verdic
 			if _, there := sessions[checks[i].Session]; there || !checks[i].Valid {
 				continue
 			}
-			if err := to.WithoutSession(&checks[i]); err != nil {
+			if err := to.WithoutSession(checks[i]); err != nil {
 				return err
 			}
 		}

@@ -16,8 +16,8 @@ type Format interface {
 	// what closings keep them under. It never changes.
 	Name() string
 	MediaType() string
-	// Joint begins a file of the joint report. The same lines and
-	// the same report must give the same bytes.
+	// Joint begins a file of the joint report. The same lines and the same
+	// report must give the same bytes. Whoever begins it closes it.
 	Joint(rc *Context, out io.Writer) (Writer, error)
 }
 
@@ -73,17 +73,15 @@ func (s *Service) Export(ctx context.Context, q JointQuery, format string) (*Fil
 		return nil, err
 	}
 	defer s.end()
-	file := &File{Name: nameOf("joint", q.Window, f), Format: f}
 	closing, err := s.closingServed(ctx, rc, q.AsOf)
 	if err != nil {
 		return nil, err
 	}
+	if closing != nil && closing.Files[f.Name()] != nil {
+		kept, err := s.openKept(ctx, closing.Files[f.Name()])
+		return fileOf("joint", rc.Window, f, closing.AsOf, kept), err
+	}
 	if closing != nil {
-		if kept := closing.Files[f.Name()]; kept != nil {
-			from, err := s.openKept(ctx, kept)
-			return file.with(from, closing.AsOf), err
-		}
-		file.Afresh = true
 		if rc, err = s.contextOfClosing(ctx, closing); err != nil {
 			return nil, err
 		}
@@ -92,7 +90,12 @@ func (s *Service) Export(ctx context.Context, q JointQuery, format string) (*Fil
 		_, err := rc.write(ctx, []output{{f, to}}, q.Progress)
 		return err
 	})
-	return file.with(made, rc.Position), err
+	if err != nil {
+		return nil, err
+	}
+	file := fileOf("joint", rc.Window, f, rc.Position, made)
+	file.Afresh = closing != nil
+	return file, nil
 }
 
 // pick returns the format of a name. Returns CodeBadParameter if there is none.
@@ -122,17 +125,15 @@ func Names[F Format](formats []F, prefix string) string {
 	return text
 }
 
-func nameOf(report string, w Window, f Format) string {
-	return fmt.Sprintf("%s-%s-%s.%s", report, w.Month, w.Kind, f.Name())
-}
-
-// with is the file that is read from there; nil without one.
-func (f *File) with(from *Scratch, p *asof.Position) *File {
+// fileOf is the file that is read from there; nil without one.
+func fileOf(report string, w Window, f Format, p *asof.Position, from *Scratch) *File {
 	if from == nil {
 		return nil
 	}
-	f.Size, f.AsOf, f.ReadCloser = from.size, p, from
-	return f
+	return &File{
+		Name: fmt.Sprintf("%s-%s-%s.%s", report, w.Month, w.Kind, f.Name()), Format: f,
+		Size: from.size, AsOf: p, ReadCloser: from,
+	}
 }
 
 func (s *Service) contextOfClosing(ctx context.Context, c *Closing) (*Context, error) {
@@ -170,8 +171,7 @@ func (s *Service) exportJSON(ctx context.Context, q JointQuery, f Format) (*File
 		}
 		return errors.Join(wr.Finish(ctx, j), wr.Close())
 	})
-	file := &File{Name: nameOf("joint", q.Window, f), Format: f}
-	return file.with(made, j.AsOf), err
+	return fileOf("joint", q.Window, f, j.AsOf, made), err
 }
 
 // output is a file in the making.
@@ -223,8 +223,7 @@ func (s *Service) ExportDispatch(ctx context.Context, q JointQuery, format strin
 		return nil, err
 	}
 	made, err := s.make(func(to *Scratch) error { return f.Dispatch(rc, d, to) })
-	file := &File{Name: nameOf("dispatch", q.Window, f), Format: f}
-	return file.with(made, d.AsOf), err
+	return fileOf("dispatch", q.Window, f, d.AsOf, made), err
 }
 
 // DispatchFormats lists those of the formats that the half-monthly report can be

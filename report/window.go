@@ -116,7 +116,7 @@ type windowJSON struct {
 
 // MarshalJSON writes the window as docs/contract.md, section 6, has it.
 func (w Window) MarshalJSON() ([]byte, error) {
-	return json.Marshal(windowJSON{w.Kind, w.Month, Stamp(w.From), Stamp(w.To)})
+	return json.Marshal(windowJSON{w.Kind, w.Month, WireTime(w.From), WireTime(w.To)})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -132,5 +132,5 @@ func (w *Window) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// Stamp is a time on the wire, in China's zone.
-func Stamp(t time.Time) string { return t.In(inspection.China).Format(time.RFC3339Nano) }
+// WireTime is a time as reports have it, in China's zone.
+func WireTime(t time.Time) string { return t.In(inspection.China).Format(time.RFC3339Nano) }

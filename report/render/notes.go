@@ -39,8 +39,8 @@ func (b *workbook) notes(j *report.Joint, heads []asof.ChainHead) error {
 		g.across(row, 1, 3, title, b.styles.section, 22)
 	}
 	pair("统计范围", areaNames(b.rc), 0)
-	pair("统计时段", fmt.Sprintf("%s（%s 起，%s 止，不含）", windowTitle(j.Window), report.Stamp(j.Window.From), report.Stamp(j.Window.To)), 0)
-	pair("数据截至", report.Stamp(j.AsOf.At), 0)
+	pair("统计时段", fmt.Sprintf("%s（%s 起，%s 止，不含）", windowTitle(j.Window), report.WireTime(j.Window.From), report.WireTime(j.Window.To)), 0)
+	pair("数据截至", report.WireTime(j.AsOf.At), 0)
 	token := j.AsOf.Token()
 	pair("截至标识（as_of）", token, float64(15*(1+len(token)/90)))
 	pair("填报单位", nil, 20)
