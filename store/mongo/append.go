@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 	driver "go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
+	"go.mongodb.org/mongo-driver/x/mongo/driver/topology"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -192,4 +193,34 @@ func (s *Store) insertCommit(ctx context.Context, c *store.Commit) error {
 		return nil
 	}
 	return errors.Join(store.ErrStale, err)
+}
+
+func encodeCommit(c *store.Commit) *storedCommit {
+	at, nanos := split(c.At)
+	stored := &storedCommit{
+		ID: commitKey(c.Area, c.First), Area: c.Area, First: c.First, Last: c.Last, At: at, Nanos: nanos,
+		Previous: c.Previous[:], Hash: c.Hash[:], Seqs: make([]int64, len(c.Entries)), Bytes: c.Bytes,
+	}
+	for i := range stored.Seqs {
+		stored.Seqs[i] = c.First + int64(i)
+	}
+	if c.First == 1 {
+		stored.Opens = c.Area
+	}
+	return stored
+}
+
+// unknownOutcome reports whether a write that failed with err may have taken
+// place.
+func unknownOutcome(err error) bool {
+	var selection topology.ServerSelectionError
+	if err == nil || errors.As(err, &selection) {
+		return false
+	}
+	var write driver.WriteException
+	if errors.As(err, &write) && write.WriteConcernError != nil {
+		return true
+	}
+	return driver.IsNetworkError(err) || driver.IsTimeout(err) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }

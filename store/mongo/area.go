@@ -66,19 +66,6 @@ func (a *area) forget() {
 	a.past.at = time.Time{}
 }
 
-// rememberSeqBefore notes how many entries are before t, where there are later ones.
-func (a *area) rememberSeqBefore(t time.Time, seq int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.past.at, a.past.seq = t, seq
-}
-
-func (a *area) seqBefore(t time.Time) (int64, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.past.seq, a.past.at.Equal(t) && !t.IsZero()
-}
-
 // takeTurn waits for the area's turn; the function that it returns ends it.
 func (a *area) takeTurn(ctx context.Context) (func(), error) {
 	select {
@@ -96,22 +83,6 @@ type mark struct {
 }
 
 func (m *mark) area() inspection.Area { return inspection.Area(m.ID[len(markKey("")):]) }
-
-// loadMarks reads the marks of all areas.
-func (s *Store) loadMarks(ctx context.Context) error {
-	found, err := collect[mark](ctx, s.views, bson.D{{Key: "applied.seq", Value: bson.D{{Key: "$gt", Value: int64(0)}}}})
-	if err != nil {
-		return err
-	}
-	for i := range found {
-		head, err := found[i].Applied.decode()
-		if err != nil {
-			return err
-		}
-		s.area(found[i].area()).advance(head)
-	}
-	return nil
-}
 
 // readMark returns the zero Head for an area that was never projected.
 func (s *Store) readMark(ctx context.Context, name inspection.Area) (store.Head, error) {
@@ -184,6 +155,17 @@ func (s *Store) projectAt(ctx context.Context, name inspection.Area, first int64
 		return store.Head{}, err
 	}
 	return c.Head(), s.project(ctx, c, nil)
+}
+
+// commitAt reads the commit whose first seq is given. Returns errNoCommit,
+// also where the place is only held.
+func (s *Store) commitAt(ctx context.Context, name inspection.Area, first int64) (*storedCommit, error) {
+	var sc storedCommit
+	err := s.log.FindOne(ctx, bson.D{{Key: "_id", Value: commitKey(name, first)}}).Decode(&sc)
+	if err == nil && sc.Sealed || errors.Is(err, driver.ErrNoDocuments) {
+		return nil, errNoCommit
+	}
+	return &sc, err
 }
 
 // await gives another process the time to project what it has appended, and

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/event"
 	driver "go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
@@ -98,41 +97,4 @@ func withoutSecrets(uri string, err error) string {
 		}
 	}
 	return text
-}
-
-// quirks are what is different about a server.
-type quirks struct {
-	// sharded: the parts of an ordered command go to several servers, and the
-	// last may be safe on one while the first is lost in another's election.
-	sharded bool
-	// idle: indexes beside that of _id are never used and only cost, so none
-	// are made.
-	idle bool
-	// points: only a query for one _id uses an index, so a few documents are
-	// read one by one.
-	points bool
-	// turns: the change of one document on a condition isn't atomic, so that
-	// writers of a row have to take turns.
-	turns bool
-	// many: a change of one document by UpdateOne keeps a connection of the
-	// server's own until its command has ended; one by UpdateMany doesn't.
-	many bool
-}
-
-// findQuirks asks the server what it is. FerretDB 1 has the last four.
-func findQuirks(ctx context.Context, db *driver.Database) (quirks, error) {
-	var hello struct {
-		Message string `bson:"msg"`
-	}
-	if err := db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
-		return quirks{}, err
-	}
-	var build struct {
-		FerretDB string `bson:"ferretdbVersion"`
-	}
-	if err := db.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build); err != nil {
-		return quirks{}, err
-	}
-	ferret := build.FerretDB != ""
-	return quirks{sharded: hello.Message == "isdbgrid", idle: ferret, points: ferret, turns: ferret, many: ferret}, nil
 }

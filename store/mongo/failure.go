@@ -131,18 +131,3 @@ func connectionAdvice(err error) string {
 	}
 	return ""
 }
-
-// unknownOutcome reports whether a write that failed with err may have taken
-// place.
-func unknownOutcome(err error) bool {
-	var selection topology.ServerSelectionError
-	if err == nil || errors.As(err, &selection) {
-		return false
-	}
-	var write driver.WriteException
-	if errors.As(err, &write) && write.WriteConcernError != nil {
-		return true
-	}
-	return driver.IsNetworkError(err) || driver.IsTimeout(err) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-}

@@ -35,21 +35,6 @@ type storedCommit struct {
 	Sealed bool `bson:"sealed,omitempty"`
 }
 
-func encodeCommit(c *store.Commit) *storedCommit {
-	at, nanos := split(c.At)
-	stored := &storedCommit{
-		ID: commitKey(c.Area, c.First), Area: c.Area, First: c.First, Last: c.Last, At: at, Nanos: nanos,
-		Previous: c.Previous[:], Hash: c.Hash[:], Seqs: make([]int64, len(c.Entries)), Bytes: c.Bytes,
-	}
-	for i := range stored.Seqs {
-		stored.Seqs[i] = c.First + int64(i)
-	}
-	if c.First == 1 {
-		stored.Opens = c.Area
-	}
-	return stored
-}
-
 // open computes the hash anew rather than reading the stored one: whoever
 // compares it with the next commit's Previous finds a falsified log.
 func (sc *storedCommit) open() (*store.Commit, error) {
@@ -68,17 +53,6 @@ func (sc *storedCommit) head() (store.Head, error) {
 
 // errNoCommit: there is no commit at a place.
 var errNoCommit = errors.New("no commit")
-
-// commitAt reads the commit whose first seq is given. Returns errNoCommit,
-// also where the place is only held.
-func (s *Store) commitAt(ctx context.Context, name inspection.Area, first int64) (*storedCommit, error) {
-	var sc storedCommit
-	err := s.log.FindOne(ctx, bson.D{{Key: "_id", Value: commitKey(name, first)}}).Decode(&sc)
-	if err == nil && sc.Sealed || errors.Is(err, driver.ErrNoDocuments) {
-		return nil, errNoCommit
-	}
-	return &sc, err
-}
 
 // endOf returns the last seq of the commit at a place, 0 if there is none.
 func (s *Store) endOf(ctx context.Context, name inspection.Area, first int64) (int64, error) {
@@ -253,6 +227,19 @@ func (s *Store) SeqBefore(ctx context.Context, name inspection.Area, t time.Time
 		return nil
 	})
 	return seq, err
+}
+
+func (a *area) seqBefore(t time.Time) (int64, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.past.seq, a.past.at.Equal(t) && !t.IsZero()
+}
+
+// rememberSeqBefore notes how many entries are before t, where there are later ones.
+func (a *area) rememberSeqBefore(t time.Time, seq int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.past.at, a.past.seq = t, seq
 }
 
 // firstEndingAt returns the first commit whose last entry is of t or later, or

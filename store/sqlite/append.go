@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -38,6 +39,11 @@ func checkCommit(c *store.Commit) error {
 		}
 	}
 	return nil
+}
+
+// inRange reports whether toNanos is exact for t.
+func inRange(t time.Time) bool {
+	return t.IsZero() || fromNanos(toNanos(t)).Equal(t)
 }
 
 func appendCommit(ctx context.Context, q *statements, c *store.Commit, l *lists) error {
@@ -119,46 +125,6 @@ func foldEntries(records map[inspection.DocID]store.Record, c *store.Commit) {
 		}
 		records[e.ID] = store.Fold(before, c.Area, e)
 	}
-}
-
-// writeRecord writes the record to its row, or to a new one if row is 0, and
-// returns the row. Id and area of a record never change.
-func writeRecord(ctx context.Context, q *statements, row int64, r store.Record, facet int64) (int64, error) {
-	links, words := joinTerms(r.Index.Terms)
-	values := []any{
-		string(r.Collection), r.Rev, r.Seq, toNanos(r.At), r.Deleted, r.Pinned,
-		store.PackSeqs(r.Revisions), encodeMarks(r.Marks),
-		r.Index.Subject(), r.Index.Verdict, r.Index.State, r.Index.Evidence, placeOf(r), facet, links, words, r.Doc,
-	}
-	if row > 0 {
-		return row, q.exec(ctx, `UPDATE records SET collection = ?, rev = ?, seq = ?, at = ?,
-			deleted = ?, kept = ?, revisions = ?, marks = ?, template = ?, verdict = ?, state = ?, evidence = ?,
-			place = ?, facet = ?, links = ?, words = ?, doc = ? WHERE row = ?`, append(values, row)...)
-	}
-	return q.insert(ctx, `INSERT INTO records (collection, rev, seq, at, deleted, kept, revisions, marks,
-		template, verdict, state, evidence, place, facet, links, words, doc, id, area)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(values, string(r.ID), string(r.Area))...)
-}
-
-// writeTerms changes only the terms that came or went. Both lists are sorted.
-func writeTerms(ctx context.Context, q *statements, id inspection.DocID, before, after []string) error {
-	for _, term := range before {
-		if _, stays := slices.BinarySearch(after, term); stays {
-			continue
-		}
-		if err := q.exec(ctx, `DELETE FROM terms WHERE term = ? AND id = ?`, term, string(id)); err != nil {
-			return err
-		}
-	}
-	for _, term := range after {
-		if _, there := slices.BinarySearch(before, term); there {
-			continue
-		}
-		if err := q.exec(ctx, `INSERT INTO terms (term, id) VALUES (?, ?)`, term, string(id)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // insertReceipts keeps the receipt that is there: the first result wins.

@@ -234,6 +234,12 @@ func (c *listCheck) bound(ctx context.Context, at querier, block int64, records 
 	return nil
 }
 
+func scanSpan(rows *sql.Rows) (span, error) {
+	var s span
+	err := rows.Scan(&s.newest, &s.oldest)
+	return s, err
+}
+
 // links asks for the links of the block's records, a thousand at a time.
 func (c *listCheck) links(ctx context.Context, at querier, records []listed) error {
 	var wanted [][2]string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
-	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -43,14 +42,6 @@ type wanted struct {
 	first, last string // terms from first, and below last
 	low, high   uint64 // starts from low up to high
 	marked      []byte // has a 1 at the facets; nil takes all
-}
-
-func (w *wordSearch) want() wanted {
-	want := wanted{first: w.first, last: w.last, low: moment(w.low), high: math.MaxUint64, marked: w.marked}
-	if !w.To.IsZero() {
-		want.high = max(moment(w.high), 1) - 1
-	}
-	return want
 }
 
 // moment is a place's time as a number, in nanoseconds.

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
 	"maps"
@@ -304,6 +303,27 @@ func writeWords(ctx context.Context, q *statements, block, row int64, before, af
 	return changed, nil
 }
 
+// writeTerms changes only the terms that came or went. Both lists are sorted.
+func writeTerms(ctx context.Context, q *statements, id inspection.DocID, before, after []string) error {
+	for _, term := range before {
+		if _, stays := slices.BinarySearch(after, term); stays {
+			continue
+		}
+		if err := q.exec(ctx, `DELETE FROM terms WHERE term = ? AND id = ?`, term, string(id)); err != nil {
+			return err
+		}
+	}
+	for _, term := range after {
+		if _, there := slices.BinarySearch(before, term); there {
+			continue
+		}
+		if err := q.exec(ctx, `INSERT INTO terms (term, id) VALUES (?, ?)`, term, string(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // spans gathers the newest and the oldest place of each block that a commit
 // touches, and whether words changed in it. What is stored are bounds: they
 // never narrow when a record moves.
@@ -324,12 +344,6 @@ func (m spans) note(block int64, place []byte, changed bool) {
 	}
 	s.changed = s.changed || changed
 	m[block] = s
-}
-
-func scanSpan(rows *sql.Rows) (span, error) {
-	var s span
-	err := rows.Scan(&s.newest, &s.oldest)
-	return s, err
 }
 
 func (m spans) write(ctx context.Context, q *statements) error {

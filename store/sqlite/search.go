@@ -6,51 +6,11 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"math"
 	"slices"
 
 	"gridpatrol/store"
 )
-
-const (
-	fromLinks = ` FROM (SELECT DISTINCT id AS linked FROM terms WHERE term >= ?2 AND term < ?3) t
-		CROSS JOIN records r INDEXED BY records_by_id WHERE r.id = t.linked
-		AND r.deleted = 0 AND r.area IN (SELECT value FROM json_each(?1)) AND r.place >= ?4 AND r.place < ?5
-		AND r.collection = ?7 AND (?8 = '' OR r.template = ?8) AND (?9 = '' OR r.verdict = ?9)
-		AND (?10 = '' OR r.state = ?10) AND (?11 = '' OR r.evidence = ?11)`
-	pageOfLinks  = `SELECT ` + recordColumns + fromLinks + ` ORDER BY r.place DESC LIMIT ?6`
-	countOfLinks = `SELECT count(*) FROM (SELECT 1` + fromLinks + ` LIMIT ?6)`
-
-	fromAmong = ` FROM (SELECT value AS stream FROM json_each(?1)) f CROSS JOIN records r INDEXED BY records_by_facet
-		WHERE r.facet = f.stream AND r.deleted = 0 AND r.place >= ?3 AND r.place < ?4
-		AND instr(char(10) || r.words || char(10), ?2) > 0`
-	pageOfAmong  = `SELECT r.row, r.place` + fromAmong + ` ORDER BY r.place DESC LIMIT ?5`
-	countOfAmong = `SELECT count(*) FROM (SELECT 1` + fromAmong + ` LIMIT ?5)`
-)
-
-// linked lists what names one thing.
-func (l *listing) linked(ctx context.Context) (store.List, error) {
-	before, after := []any{l.areas, l.first, l.last}, []any{string(l.Collection), l.Subject(), l.Verdict, l.State, l.Evidence}
-	records, err := collect(ctx, l.at, scanRecord, pageOfLinks, slices.Concat(before, []any{l.low, l.next, l.Limit}, after)...)
-	if err != nil {
-		return store.List{}, err
-	}
-	total, err := l.one(ctx, countOfLinks, slices.Concat(before, []any{l.low, l.high, l.Count}, after)...)
-	return store.List{Records: records, Total: total}, err
-}
-
-// among looks for a term in all of the few records that pass the filters.
-func (l *listing) among(ctx context.Context) (store.List, error) {
-	page := func() ([]store.Record, error) {
-		found, err := collect(ctx, l.at, scanSpot, pageOfAmong, l.streams, l.needle(), l.low, l.next, l.Limit)
-		if err != nil {
-			return nil, err
-		}
-		return l.read(ctx, found)
-	}
-	return both(page, func() (int, error) {
-		return l.one(ctx, countOfAmong, l.streams, l.needle(), l.low, l.high, l.Count)
-	})
-}
 
 // needle is what stands in the words of a record that has the term, if each
 // word has the end of a line on both sides.
@@ -159,6 +119,14 @@ type wordSearch struct {
 	dense bool
 	// uncounted are the blocks without those that inNewest is of.
 	uncounted []block
+}
+
+func (w *wordSearch) want() wanted {
+	want := wanted{first: w.first, last: w.last, low: moment(w.low), high: math.MaxUint64, marked: w.marked}
+	if !w.To.IsZero() {
+		want.high = max(moment(w.high), 1) - 1
+	}
+	return want
 }
 
 // look finds out about the newest blocks.

@@ -20,14 +20,6 @@ import (
 
 var _ store.Store = (*Store)(nil)
 
-// Options is what Open needs from outside.
-type Options struct {
-	// NewID makes the identity, a UUID, of a database that doesn't exist yet.
-	NewID func() string
-	// Existing: a folder without a database is an error, not a new one.
-	Existing bool
-}
-
 // Store is a database in one file. Its methods are safe for concurrent use;
 // after Close they return a CodeUnavailable error.
 //
@@ -42,43 +34,6 @@ type Store struct {
 	*lists
 	memory *wordMemory
 }
-
-// Open opens the database in the folder dir and makes both if they don't
-// exist, readable by nobody else. Returns a CodeUnavailable error that says
-// what to do if the folder can't be written, the file is no database of this
-// program, or was made by a newer version of it; CodeNotFound if it must exist
-// and doesn't.
-func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
-	return open(ctx, dir, opts)
-}
-
-// open takes further pragmas for the writer's connection.
-func open(ctx context.Context, dir string, opts Options, pragmas ...string) (*Store, error) {
-	setUpEngine()
-	file, err := prepareFile(dir, opts.Existing)
-	if err != nil {
-		return nil, err
-	}
-	w, err := openWriter(ctx, writerDSN(file, pragmas), opts)
-	if err != nil {
-		return nil, failure("open", err)
-	}
-	if err := protectFiles(file); err != nil {
-		return nil, errors.Join(err, w.close())
-	}
-	db, err := sql.Open(driverName, readerDSN(file))
-	if err != nil {
-		return nil, errors.Join(failure("open", err), w.close())
-	}
-	db.SetMaxOpenConns(readers)
-	db.SetMaxIdleConns(readers)
-	s := &Store{writer: w, db: db, read: newStatements(db), lists: newLists()}
-	s.memory = newWordMemory(s.readColumns)
-	return s, nil
-}
-
-// readers bounds the connections that read at the same time.
-const readers = 8
 
 // Close waits for all calls under way, queued writes included.
 func (s *Store) Close() error {

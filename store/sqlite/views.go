@@ -5,14 +5,10 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 )
-
-const recordColumns = `id, area, collection, rev, seq, at, deleted, kept, revisions, marks,
-	template, verdict, state, evidence, place, links, words, doc`
 
 // Records implements store.Views. There are no unfinished appends here, so no
 // id is ever claimed only.
@@ -52,32 +48,6 @@ func jsonList[T any](list []T) (string, error) {
 	return string(b), err
 }
 
-func scanRecord(rows *sql.Rows) (store.Record, error) { return scanRecordAnd(rows) }
-
-// scanRecordAnd reads the record's columns and those that follow.
-func scanRecordAnd(rows *sql.Rows, more ...any) (store.Record, error) {
-	var r store.Record
-	var at int64
-	var revisions, marks, place []byte
-	var subject, links, words string
-	columns := []any{
-		&r.ID, &r.Area, &r.Collection, &r.Rev, &r.Seq, &at, &r.Deleted, &r.Pinned, &revisions, &marks,
-		&subject, &r.Index.Verdict, &r.Index.State, &r.Index.Evidence, &place, &links, &words, &r.Doc,
-	}
-	err := rows.Scan(append(columns, more...)...)
-	if err != nil {
-		return r, err
-	}
-	r.At, r.Index.Started = fromNanos(at), startOf(place)
-	r.Index.SetSubject(r.Collection, subject)
-	r.Index.Terms = splitTerms(links, words)
-	if r.Revisions, err = store.UnpackSeqs(revisions); err != nil {
-		return r, err
-	}
-	r.Marks, err = decodeMarks(marks)
-	return r, err
-}
-
 const (
 	termedLinks = `SELECT ` + recordColumns + ` FROM records INDEXED BY records_by_id
 		WHERE id IN (SELECT id FROM terms WHERE term = ?1 AND id > ?2 ORDER BY id LIMIT ?3) ORDER BY id`
@@ -86,31 +56,6 @@ const (
 			WHERE w.block = blocks.block AND w.term IN (SELECT value FROM json_each(?1)) AND r.row = w.row)
 		ORDER BY id LIMIT ?3`
 )
-
-// splitTerms is the way back from joinTerms.
-func splitTerms(links, words string) []string {
-	var terms []string
-	for _, joined := range []string{links, words} {
-		if joined != "" {
-			terms = append(terms, strings.Split(joined, "\n")...)
-		}
-	}
-	slices.Sort(terms)
-	return terms
-}
-
-// joinTerms parts the terms that name one thing from those that are searched.
-func joinTerms(terms []string) (links, words string) {
-	var parts [2][]string
-	for _, term := range terms {
-		i := 0
-		if !store.IsLink(term) {
-			i = 1
-		}
-		parts[i] = append(parts[i], term)
-	}
-	return strings.Join(parts[0], "\n"), strings.Join(parts[1], "\n")
-}
 
 // others are the collections that phones neither write nor read.
 var others = []inspection.Collection{inspection.Users, inspection.Quarantine}

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +15,51 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/store/folder"
 )
+
+// Options is what Open needs from outside.
+type Options struct {
+	// NewID makes the identity, a UUID, of a database that doesn't exist yet.
+	NewID func() string
+	// Existing: a folder without a database is an error, not a new one.
+	Existing bool
+}
+
+// Open opens the database in the folder dir and makes both if they don't
+// exist, readable by nobody else. Returns a CodeUnavailable error that says
+// what to do if the folder can't be written, the file is no database of this
+// program, or was made by a newer version of it; CodeNotFound if it must exist
+// and doesn't.
+func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
+	return open(ctx, dir, opts)
+}
+
+// open takes further pragmas for the writer's connection.
+func open(ctx context.Context, dir string, opts Options, pragmas ...string) (*Store, error) {
+	setUpEngine()
+	file, err := prepareFile(dir, opts.Existing)
+	if err != nil {
+		return nil, err
+	}
+	w, err := openWriter(ctx, writerDSN(file, pragmas), opts)
+	if err != nil {
+		return nil, failure("open", err)
+	}
+	if err := protectFiles(file); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	db, err := sql.Open(driverName, readerDSN(file))
+	if err != nil {
+		return nil, errors.Join(failure("open", err), w.close())
+	}
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	s := &Store{writer: w, db: db, read: newStatements(db), lists: newLists()}
+	s.memory = newWordMemory(s.readColumns)
+	return s, nil
+}
+
+// readers bounds the connections that read at the same time.
+const readers = 8
 
 // fileName is the database's name in the data folder.
 const fileName = "gridpatrol.db"
