@@ -124,7 +124,7 @@ func (s *Service) Day(ctx context.Context, date string, areas []inspection.Area)
 		}
 	}
 	y, m, d := day.In(inspection.China).Date()
-	out := s.calendar.on(time.Date(y, m, d, 0, 0, 0, 0, inspection.China))
+	out := s.calendar.day(time.Date(y, m, d, 0, 0, 0, 0, inspection.China))
 	head, err := s.store.Head(ctx, inspection.ReferenceArea)
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func dayTargets(targets []Target, day time.Time, areas []inspection.Area) []DayT
 	for i := range targets {
 		t := &targets[i]
 		near := slices.ContainsFunc(areas, func(a inspection.Area) bool { return a.Covers(t.Area) || t.Area.Covers(a) })
-		if !near || !t.on(day) {
+		if !near || !t.inForce(day) {
 			continue
 		}
 		row := DayTarget{TargetJSON: *t.json(), Topic: t.Topic, Area: t.Area, Period: t.Period}
@@ -159,8 +159,8 @@ func dateText(t time.Time) string {
 	return t.Format(time.DateOnly)
 }
 
-// on tells what matters on a day, given as its beginning in China.
-func (c *Calendar) on(day time.Time) *Day {
+// day tells what matters on a day, given as its beginning in China.
+func (c *Calendar) day(day time.Time) *Day {
 	out := &Day{Date: day.Format(time.DateOnly), Festivals: []Festival{}, Priorities: []string{}, Seasons: c.Seasons}
 	first := func(names []string) {
 		for _, name := range names {

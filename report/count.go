@@ -193,7 +193,7 @@ func (rc *Context) count(ctx context.Context, verdict inspection.Verdict, to bro
 			if err != nil {
 				return nil, err
 			}
-			all.add(&s, n)
+			all.addSession(&s, n)
 			if done++; progress != nil {
 				progress(done, len(sessions))
 			}
@@ -313,8 +313,8 @@ func (t *sessionTally) count(c *Check) Outcome {
 	return Counted
 }
 
-// add adds a session and what was counted in it.
-func (t *totals) add(s *Session, n Count) {
+// addSession adds a session and what was counted in it.
+func (t *totals) addSession(s *Session, n Count) {
 	if s.Excluded != "" {
 		t.excluded = append(t.excluded, *s)
 	}

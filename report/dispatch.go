@@ -136,14 +136,14 @@ func (t *unitTally) countTasks(ctx context.Context) error {
 			return err
 		}
 		for i := range docs {
-			t.of(docs[i].Doc.Text("unit")).Tasks.add(&docs[i], w, end)
+			t.of(docs[i].Doc.Text("unit")).Tasks.countTask(&docs[i], w, end)
 		}
 	}
 	return nil
 }
 
-// add counts one task.
-func (p *TaskProgress) add(d *asof.Document, w Window, end time.Time) {
+// countTask counts one task.
+func (p *TaskProgress) countTask(d *asof.Document, w Window, end time.Time) {
 	server := inspection.ServerOf(d.Doc)
 	if due := dayOf(d.Doc.Text("due")); !due.IsZero() && w.Holds(due) {
 		p.Due++

@@ -304,8 +304,8 @@ func dayOf(s string) time.Time {
 	return t
 }
 
-// on reports whether the target is in force on the day that t falls on.
-func (t *Target) on(at time.Time) bool {
+// inForce reports whether the target is in force on the day that t falls on.
+func (t *Target) inForce(at time.Time) bool {
 	return !at.Before(t.From) && (t.To.IsZero() || at.Before(t.To))
 }
 
@@ -319,7 +319,7 @@ func (r *Reference) targetsOf(period string, first time.Time) targets {
 	best := targets{}
 	for i := range r.targets {
 		t := &r.targets[i]
-		if t.Period != period || !t.on(first) {
+		if t.Period != period || !t.inForce(first) {
 			continue
 		}
 		if best[t.Area] == nil {

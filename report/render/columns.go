@@ -20,11 +20,11 @@ type line struct {
 	count   report.Count
 }
 
-// format is how a column looks.
-type format int
+// look is how a column looks.
+type look int
 
 const (
-	asText format = iota
+	asText look = iota
 	asWrapped
 	asShort // a word or two
 	asNumber
@@ -36,21 +36,21 @@ const (
 const idWidth = 38
 
 // column is one column of a table. Value returns nil, a string, an int, a
-// json.Number, or a time in the column's format.
+// json.Number, or a time as the column looks.
 type column struct {
-	title  string
-	width  float64 // in characters
-	format format
-	value  func(*line) any
+	title string
+	width float64 // in characters
+	look  look
+	value func(*line) any
 }
 
-func texts(title string, width float64, value func(*line) string) column {
+func textColumn(title string, width float64, value func(*line) string) column {
 	return column{title, width, asText, func(l *line) any { return orNil(value(l)) }}
 }
 
-func words(title string, width float64, value func(*line) string) column {
-	c := texts(title, width, value)
-	c.format = asShort
+func shortColumn(title string, width float64, value func(*line) string) column {
+	c := textColumn(title, width, value)
+	c.look = asShort
 	return c
 }
 
@@ -61,7 +61,7 @@ func orNil(s string) any {
 	return s
 }
 
-func moments(title string, value func(*line) time.Time) column {
+func timeColumn(title string, value func(*line) time.Time) column {
 	return column{title, 15, asMoment, func(l *line) any {
 		if t := value(l); !t.IsZero() {
 			return t
@@ -79,24 +79,24 @@ func sessionColumns(rc *report.Context) []column {
 	}
 	return []column{
 		numberColumn,
-		texts("街道", 12, func(l *line) string { return rc.Reference.Area(l.session.Area) }),
-		texts("检查主题", 14, func(l *line) string { return rc.Reference.Title(l.session.Topic) }),
-		words("检查方式", 10, func(l *line) string { return wordOf(kindWords, l.session.Kind) }),
+		textColumn("街道", 12, func(l *line) string { return rc.Reference.Area(l.session.Area) }),
+		textColumn("检查主题", 14, func(l *line) string { return rc.Reference.Title(l.session.Topic) }),
+		shortColumn("检查方式", 10, func(l *line) string { return wordOf(kindWords, l.session.Kind) }),
 		{"检查点位", 20, asWrapped, func(l *line) any { return orNil(l.session.Doc.Text("point")) }},
-		texts("牵头单位", 15, func(l *line) string { return rc.Reference.Unit(l.session.Lead) }),
+		textColumn("牵头单位", 15, func(l *line) string { return rc.Reference.Unit(l.session.Lead) }),
 		{"参加单位", 26, asWrapped, func(l *line) any { return orNil(unitNames(rc, l.session.Units)) }},
-		words("带队人", 7, doc("leader")),
-		moments("开始时间", func(l *line) time.Time { return l.session.Started }),
-		moments("结束时间", func(l *line) time.Time { return l.session.Doc.Time("ended_at") }),
+		shortColumn("带队人", 7, doc("leader")),
+		timeColumn("开始时间", func(l *line) time.Time { return l.session.Started }),
+		timeColumn("结束时间", func(l *line) time.Time { return l.session.Doc.Time("ended_at") }),
 		{"检查数量", 7, asNumber, func(l *line) any { return l.count.Checks }},
-		words("单位", 6, func(l *line) string { return countWord(l.session.Topic) }),
+		shortColumn("单位", 6, func(l *line) string { return countWord(l.session.Topic) }),
 		{"疑似问题", 7, asNumber, func(l *line) any { return l.count.Verdicts[inspection.Fail] }},
-		words("是否计入", 7, func(l *line) string { return yesNo(l.session.Excluded == "") }),
-		texts("未计入原因", 21, func(l *line) string { return wordOf(reasonWords, l.session.Excluded) }),
+		shortColumn("是否计入", 7, func(l *line) string { return yesNo(l.session.Excluded == "") }),
+		textColumn("未计入原因", 21, func(l *line) string { return wordOf(reasonWords, l.session.Excluded) }),
 		{"手机时钟偏差（秒）", 9, asNumber, func(l *line) any { return clockOffset(l.session) }},
 		{"检查备注", 16, asWrapped, func(l *line) any { return orNil(l.session.Doc.Text("note")) }},
-		moments("接收时间", func(l *line) time.Time { return l.session.Server.ReceivedAt.Time() }),
-		texts("记录编号", idWidth, func(l *line) string { return string(l.session.ID) }),
+		timeColumn("接收时间", func(l *line) time.Time { return l.session.Server.ReceivedAt.Time() }),
+		textColumn("记录编号", idWidth, func(l *line) string { return string(l.session.ID) }),
 	}
 }
 
@@ -126,7 +126,7 @@ func messageOf(f *inspection.Finding) string { return f.Message }
 
 func verdictColumns() []column {
 	return []column{
-		words("判定", 10, func(l *line) string { return verdictWord(l.check) }),
+		shortColumn("判定", 10, func(l *line) string { return verdictWord(l.check) }),
 		{"判定说明", 34, asWrapped, func(l *line) any { return orNil(joined(l.check, messageOf)) }},
 	}
 }
@@ -134,15 +134,15 @@ func verdictColumns() []column {
 // stateColumns tell what became of a check.
 func stateColumns(rc *report.Context) []column {
 	return []column{
-		words("检查员", 9, func(l *line) string { return rc.Reference.Person(string(l.check.Server.Inspector)) }),
-		words("审核状态", 9, func(l *line) string {
+		shortColumn("检查员", 9, func(l *line) string { return rc.Reference.Person(string(l.check.Server.Inspector)) }),
+		shortColumn("审核状态", 9, func(l *line) string {
 			return wordOf(reviewWords, l.check.Server.ReviewState())
 		}),
-		words("证据", 8, func(l *line) string { return evidenceWord(l.check) }),
+		shortColumn("证据", 8, func(l *line) string { return evidenceWord(l.check) }),
 	}
 }
 
-var recordColumn = texts("记录编号", idWidth, func(l *line) string { return string(l.check.ID) })
+var recordColumn = textColumn("记录编号", idWidth, func(l *line) string { return string(l.check.ID) })
 
 func evidenceWord(c *report.Check) string {
 	complete, known := c.Server.EvidenceComplete()
@@ -181,7 +181,7 @@ func answerColumns(rc *report.Context, template string) []column {
 			title += "（" + f.Unit + "）"
 		}
 		answer := func(l *line) any { return l.check.Doc.Object("answers")[f.Name] }
-		list = append(list, column{title, widthOf(f), formatOf(f), func(l *line) any { return shown(&f, answer(l)) }})
+		list = append(list, column{title, widthOf(f), lookOf(f), func(l *line) any { return answerValue(&f, answer(l)) }})
 		if f.Type == "numbers" {
 			list = append(list, column{f.Label.ZH + "均值", 9, asNumber, func(l *line) any { return mean(answer(l)) }})
 		}
@@ -189,7 +189,7 @@ func answerColumns(rc *report.Context, template string) []column {
 	return list
 }
 
-func formatOf(f report.Field) format {
+func lookOf(f report.Field) look {
 	switch f.Type {
 	case "integer", "decimal":
 		return asNumber
@@ -218,9 +218,9 @@ func widthOf(f report.Field) float64 {
 	return 14
 }
 
-// shown is an answer as people read it. What has another type than its field
+// answerValue is an answer as people read it. What has another type than its field
 // is shown as it was sent.
-func shown(f *report.Field, v any) any {
+func answerValue(f *report.Field, v any) any {
 	switch v := v.(type) {
 	case nil:
 		return nil
@@ -235,12 +235,12 @@ func shown(f *report.Field, v any) any {
 	case json.Number:
 		return v
 	case []any:
-		return orNil(shownList(f, v))
+		return orNil(listText(f, v))
 	}
 	return string(inspection.AppendJSON(nil, v))
 }
 
-func shownList(f *report.Field, list []any) string {
+func listText(f *report.Field, list []any) string {
 	parts := make([]string, len(list))
 	for i, x := range list {
 		switch x := x.(type) {
@@ -249,7 +249,7 @@ func shownList(f *report.Field, list []any) string {
 		case json.Number:
 			parts[i] = string(x)
 		case inspection.Object:
-			parts[i] = shownItem(f, x)
+			parts[i] = itemText(f, x)
 		default:
 			parts[i] = string(inspection.AppendJSON(nil, x))
 		}
@@ -257,12 +257,12 @@ func shownList(f *report.Field, list []any) string {
 	return strings.Join(parts, "、")
 }
 
-// shownItem is one item of a repeat, its answers in the order of the fields.
-func shownItem(f *report.Field, item inspection.Object) string {
+// itemText is one item of a repeat, its answers in the order of the fields.
+func itemText(f *report.Field, item inspection.Object) string {
 	var parts []string
 	for i := range f.Repeat {
 		sub := &f.Repeat[i]
-		switch v := shown(sub, item[sub.Name]).(type) {
+		switch v := answerValue(sub, item[sub.Name]).(type) {
 		case string:
 			parts = append(parts, v)
 		case json.Number:

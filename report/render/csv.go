@@ -47,7 +47,7 @@ func (CSV) Dispatch(rc *report.Context, d *report.Dispatch, out io.Writer) error
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, v := range row {
-			cells[i] = cell(asText, v)
+			cells[i] = csvText(asText, v)
 		}
 		if err := w.Write(cells); err != nil {
 			return err
@@ -95,7 +95,7 @@ func tableColumns(rc *report.Context) []column {
 	list := []column{
 		{"场次计数", 0, asNumber, func(l *line) any { return l.count.Sessions }},
 		{"数量计数", 0, asNumber, func(l *line) any { return l.count.Checks }},
-		texts("未计数原因", 0, func(l *line) string { return wordOf(outcomeWords, l.outcome) }),
+		textColumn("未计数原因", 0, func(l *line) string { return wordOf(outcomeWords, l.outcome) }),
 	}
 	for _, c := range sessionColumns(rc) {
 		switch c.title {
@@ -111,9 +111,9 @@ func tableColumns(rc *report.Context) []column {
 		}
 	}
 	own := []column{
-		texts("检查表", 0, func(l *line) string { return rc.Reference.Title(l.check.Template) }),
-		moments("记录时间", func(l *line) time.Time { return l.check.Doc.Time("started_at") }),
-		texts("检查对象", 0, func(l *line) string { return subject(rc, l.check) }),
+		textColumn("检查表", 0, func(l *line) string { return rc.Reference.Title(l.check.Template) }),
+		timeColumn("记录时间", func(l *line) time.Time { return l.check.Doc.Time("started_at") }),
+		textColumn("检查对象", 0, func(l *line) string { return subject(rc, l.check) }),
 	}
 	for _, c := range slices.Concat(own, verdictColumns(), answerColumns(rc, report.TopicVehicles), stateColumns(rc), []column{recordColumn}) {
 		list = append(list, ofCheck(c))
@@ -154,7 +154,7 @@ func (t *table) write(l *line) error {
 	l.number = t.number
 	cells := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		cells[i] = cell(c.format, c.value(l))
+		cells[i] = csvText(c.look, c.value(l))
 	}
 	return t.csv.Write(cells)
 }
@@ -168,9 +168,9 @@ func (t *table) Finish(context.Context, *report.Joint) error {
 // Close implements report.Writer.
 func (*table) Close() error { return nil }
 
-// cell writes a value as CSV: numbers as they are, times in China's zone, and
+// csvText writes a value as CSV: numbers as they are, times in China's zone, and
 // texts so that no spreadsheet takes them for a formula.
-func cell(f format, v any) string {
+func csvText(f look, v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""

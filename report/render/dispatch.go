@@ -56,7 +56,7 @@ func (x XLSX) Dispatch(rc *report.Context, d *report.Dispatch, out io.Writer) (e
 		return err
 	}
 	g := &grid{file: b.file, name: sheetDispatch}
-	g.do(func() error { return b.page(sheetDispatch, 1, 1) })
+	g.do(func() error { return b.setPage(sheetDispatch, 1, 1) })
 	heads, rows := dispatchRows(rc, d)
 	title := areaNames(rc) + " " + windowTitle(d.Window) + "牵头单位调度表"
 	g.across(1, 1, len(heads), title, b.styles.title, 30)

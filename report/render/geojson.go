@@ -75,7 +75,7 @@ func (m *mapWriter) Check(s *report.Session, c *report.Check, o report.Outcome) 
 		f.Properties.Why = string(o)
 	}
 	f.Properties.Area, f.Properties.Session = s.Area, string(s.ID)
-	m.judge(f, c)
+	m.addVerdict(f, c)
 	return m.write(f)
 }
 
@@ -92,11 +92,11 @@ func (m *mapWriter) Session(s *report.Session, n report.Count) error {
 // WithoutSession implements report.Lines.
 func (m *mapWriter) WithoutSession(c *report.Check) error {
 	f := m.feature(&c.Document, "violation", c.Template)
-	m.judge(f, c)
+	m.addVerdict(f, c)
 	return m.write(f)
 }
 
-func (m *mapWriter) judge(f *feature, c *report.Check) {
+func (m *mapWriter) addVerdict(f *feature, c *report.Check) {
 	f.Properties.Subject = subject(m.rc, c)
 	f.Properties.Verdict, f.Properties.Words = string(c.Verdict), verdictWord(c)
 }

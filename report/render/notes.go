@@ -23,7 +23,7 @@ var definitions = [][2]string{
 // notes makes 说明.
 func (b *workbook) notes(j *report.Joint, heads []asof.ChainHead) error {
 	g := &grid{file: b.file, name: sheetNotes}
-	g.do(func() error { return b.page(sheetNotes, 1, 1) })
+	g.do(func() error { return b.setPage(sheetNotes, 1, 1) })
 	g.width(1, 22)
 	g.width(2, 14)
 	g.width(3, 86)

@@ -5,7 +5,7 @@ import "github.com/xuri/excelize/v2"
 // styles are the looks of cells, by number in the workbook.
 type styles struct {
 	title, subtitle, head, section, label, good, bad, percent, note int
-	cell                                                            map[format]int
+	cell                                                            map[look]int
 }
 
 // paperA4 is the number of the size in the format.
@@ -74,7 +74,7 @@ func newStyles(f *excelize.File) (styles, error) {
 		good:     marked(inkGood, fillGood),
 		bad:      marked(inkBad, fillBad),
 		percent:  body("right", false, "+0.0%;-0.0%;0.0%"),
-		cell: map[format]int{
+		cell: map[look]int{
 			asText: body("left", false, ""), asShort: body("center", false, ""), asWrapped: body("left", true, ""), asNumber: body("right", false, ""),
 			asDate: body("center", false, "yyyy-mm-dd"), asMoment: body("center", false, "yyyy-mm-dd hh:mm"),
 		},
@@ -82,9 +82,9 @@ func newStyles(f *excelize.File) (styles, error) {
 	return st, m.err
 }
 
-// page sets a sheet up for A4 across, so many pages wide; of 0 pages high the
+// setPage sets a sheet up for A4 across, so many pages wide; of 0 pages high the
 // rows decide.
-func (b *workbook) page(name string, wide, high int) error {
+func (b *workbook) setPage(name string, wide, high int) error {
 	yes, size, across := true, paperA4, "landscape"
 	err := b.file.SetSheetProps(name, &excelize.SheetPropsOptions{FitToPage: &yes})
 	if err != nil {

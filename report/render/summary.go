@@ -77,7 +77,7 @@ var summaryHeads = []string{
 // before; then the streets, with charts.
 func (b *workbook) summary(j *report.Joint) error {
 	g := &grid{file: b.file, name: sheetSummary}
-	g.do(func() error { return b.page(sheetSummary, 1, 1) })
+	g.do(func() error { return b.setPage(sheetSummary, 1, 1) })
 	wide := max(len(summaryHeads), 1+2*len(j.Topics))
 	for col := 1; col <= wide; col++ {
 		g.width(col, 13)

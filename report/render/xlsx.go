@@ -41,7 +41,7 @@ func (x XLSX) Joint(rc *report.Context, out io.Writer) (report.Writer, error) {
 	b := &workbook{
 		file: excelize.NewFile(excelize.Options{TmpDir: x.Scratch}), rc: rc, out: out, scratch: x.Scratch,
 	}
-	if err := b.begin(); err != nil {
+	if err := b.addSheets(); err != nil {
 		return nil, errors.Join(err, b.file.Close())
 	}
 	return b, nil
@@ -70,7 +70,7 @@ type sheet struct {
 	cells   []any
 }
 
-func (b *workbook) begin() error {
+func (b *workbook) addSheets() error {
 	if err := b.file.SetSheetName("Sheet1", sheetSummary); err != nil {
 		return err
 	}
@@ -98,12 +98,12 @@ func (b *workbook) begin() error {
 func vehicleColumns(rc *report.Context) []column {
 	return slices.Concat([]column{
 		numberColumn,
-		texts("车牌号", 11, func(l *line) string { return l.check.Doc.Object("answers").Text("plate") }),
-		texts("街道", 12, func(l *line) string { return rc.Reference.Area(l.session.Area) }),
-		moments("检查时间", func(l *line) time.Time { return l.check.Doc.Time("started_at") }),
-		texts("检查点位", 22, func(l *line) string { return l.session.Doc.Text("point") }),
+		textColumn("车牌号", 11, func(l *line) string { return l.check.Doc.Object("answers").Text("plate") }),
+		textColumn("街道", 12, func(l *line) string { return rc.Reference.Area(l.session.Area) }),
+		timeColumn("检查时间", func(l *line) time.Time { return l.check.Doc.Time("started_at") }),
+		textColumn("检查点位", 22, func(l *line) string { return l.session.Doc.Text("point") }),
 	}, verdictColumns(), answerColumns(rc, report.TopicVehicles), stateColumns(rc), []column{
-		texts("检查编号", idWidth, func(l *line) string { return string(l.check.Session) }),
+		textColumn("检查编号", idWidth, func(l *line) string { return string(l.check.Session) }),
 		recordColumn,
 	})
 }
@@ -112,20 +112,20 @@ func vehicleColumns(rc *report.Context) []column {
 func violationColumns(rc *report.Context) []column {
 	return slices.Concat([]column{
 		numberColumn,
-		texts("检查表", 14, func(l *line) string { return rc.Reference.Title(l.check.Template) }),
-		texts("街道", 12, func(l *line) string { return rc.Reference.Area(l.check.Area) }),
-		texts("网格", 12, func(l *line) string { return l.check.Doc.Text("grid") }),
-		moments("检查时间", func(l *line) time.Time { return l.check.Started }),
-		texts("检查对象", 18, func(l *line) string { return subject(rc, l.check) }),
-		words("判定", 10, func(l *line) string { return verdictWord(l.check) }),
+		textColumn("检查表", 14, func(l *line) string { return rc.Reference.Title(l.check.Template) }),
+		textColumn("街道", 12, func(l *line) string { return rc.Reference.Area(l.check.Area) }),
+		textColumn("网格", 12, func(l *line) string { return l.check.Doc.Text("grid") }),
+		timeColumn("检查时间", func(l *line) time.Time { return l.check.Started }),
+		textColumn("检查对象", 18, func(l *line) string { return subject(rc, l.check) }),
+		shortColumn("判定", 10, func(l *line) string { return verdictWord(l.check) }),
 		{"判定说明", 36, asWrapped, func(l *line) any { return orNil(joined(l.check, messageOf)) }},
 		{"依据", 30, asWrapped, func(l *line) any {
 			return orNil(joined(l.check, func(f *inspection.Finding) string { return f.Basis }))
 		}},
-		texts("牵头单位", 15, func(l *line) string { return rc.Reference.Unit(l.check.LeadUnit) }),
+		textColumn("牵头单位", 15, func(l *line) string { return rc.Reference.Unit(l.check.LeadUnit) }),
 	}, stateColumns(rc), []column{
-		words("是否计入", 12, countedWord),
-		texts("联合检查编号", idWidth, func(l *line) string { return string(l.check.Session) }),
+		shortColumn("是否计入", 12, countedWord),
+		textColumn("联合检查编号", idWidth, func(l *line) string { return string(l.check.Session) }),
 		recordColumn,
 	})
 }
@@ -150,7 +150,7 @@ const leading = 4
 
 // sheet begins a long sheet, which is so many pages wide on paper.
 func (b *workbook) sheet(name string, columns []column, pages int) (*sheet, error) {
-	if err := b.page(name, pages, 0); err != nil {
+	if err := b.setPage(name, pages, 0); err != nil {
 		return nil, err
 	}
 	stream, err := b.file.NewStreamWriter(name)
@@ -159,7 +159,7 @@ func (b *workbook) sheet(name string, columns []column, pages int) (*sheet, erro
 	}
 	s := &sheet{name: name, stream: stream, columns: columns, cells: make([]any, len(columns))}
 	for i, c := range columns {
-		s.styles = append(s.styles, b.styles.cell[c.format])
+		s.styles = append(s.styles, b.styles.cell[c.look])
 		const headLines = 3
 		width := max(c.width, float64(widthOfText(c.title)/headLines+3))
 		if err := stream.SetColWidth(i+1, i+1, width); err != nil {
@@ -189,14 +189,14 @@ func (s *sheet) flushRow(opts ...excelize.RowOpts) error {
 	return s.stream.SetRow(cell, s.cells, opts...)
 }
 
-func (s *sheet) add(l *line) error {
+func (s *sheet) addRow(l *line) error {
 	s.number++
 	l.number = s.number
 	lines := 1
 	for i, c := range s.columns {
 		v := c.value(l)
-		s.cells[i] = excelize.Cell{StyleID: s.styles[i], Value: shownIn(v)}
-		if text, ok := v.(string); ok && c.format == asWrapped {
+		s.cells[i] = excelize.Cell{StyleID: s.styles[i], Value: nativeValue(v)}
+		if text, ok := v.(string); ok && c.look == asWrapped {
 			lines = max(lines, linesOf(text, c.width))
 		}
 	}
@@ -225,8 +225,8 @@ func widthOfText(text string) int {
 	return n
 }
 
-// shownIn makes a value what the library writes as a real number or date.
-func shownIn(v any) any {
+// nativeValue makes a value what the library writes as a real number or date.
+func nativeValue(v any) any {
 	switch v := v.(type) {
 	case json.Number:
 		if f, err := v.Float64(); err == nil {
@@ -242,28 +242,28 @@ func shownIn(v any) any {
 // Check implements report.Lines.
 func (b *workbook) Check(s *report.Session, c *report.Check, o report.Outcome) error {
 	if c.Violates() {
-		if err := b.violations.add(&line{session: s, check: c, outcome: o}); err != nil {
+		if err := b.violations.addRow(&line{session: s, check: c, outcome: o}); err != nil {
 			return err
 		}
 	}
 	if o != report.Counted || c.Template != report.TopicVehicles {
 		return nil
 	}
-	return b.vehicles.add(&line{session: s, check: c})
+	return b.vehicles.addRow(&line{session: s, check: c})
 }
 
 // Session implements report.Lines.
 func (b *workbook) Session(s *report.Session, n report.Count) error {
-	return b.sessions.add(&line{session: s, count: n})
+	return b.sessions.addRow(&line{session: s, count: n})
 }
 
 // WithoutSession implements report.Lines.
-func (b *workbook) WithoutSession(c *report.Check) error { return b.violations.add(&line{check: c}) }
+func (b *workbook) WithoutSession(c *report.Check) error { return b.violations.addRow(&line{check: c}) }
 
 // Finish implements report.Writer.
 func (b *workbook) Finish(ctx context.Context, j *report.Joint) error {
 	for _, s := range []*sheet{b.sessions, b.vehicles, b.violations} {
-		if err := b.end(s); err != nil {
+		if err := b.endSheet(s); err != nil {
 			return err
 		}
 	}
@@ -283,8 +283,8 @@ func (b *workbook) Finish(ctx context.Context, j *report.Joint) error {
 	return b.pack()
 }
 
-// end gives a long sheet its filter, once its length is known.
-func (b *workbook) end(s *sheet) error {
+// endSheet gives a long sheet its filter, once its length is known.
+func (b *workbook) endSheet(s *sheet) error {
 	last, err := excelize.CoordinatesToCellName(len(s.columns), max(s.rows, 2))
 	if err != nil {
 		return err
@@ -292,14 +292,14 @@ func (b *workbook) end(s *sheet) error {
 	if err := b.file.AutoFilter(s.name, "A1:"+last, nil); err != nil {
 		return err
 	}
-	if err := b.printed(s); err != nil {
+	if err := b.setPrintArea(s); err != nil {
 		return err
 	}
 	return s.stream.Flush()
 }
 
-// printed leaves the ids, which are for machines, off the paper.
-func (b *workbook) printed(s *sheet) error {
+// setPrintArea leaves the ids, which are for machines, off the paper.
+func (b *workbook) setPrintArea(s *sheet) error {
 	columns := len(s.columns)
 	for columns > 0 && s.columns[columns-1].width == idWidth {
 		columns--
