@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 
@@ -91,4 +92,27 @@ func TestReportParameters(t *testing.T) {
 	boss.get("/v1/reports/dispatch?month=2024-10&window=first_half&format=geojson").problem(400, inspection.CodeBadParameter)
 	cut := boss.get("/v1/reports/joint?month=2024-10").ok(200).header.Get("X-As-Of")[:20]
 	boss.get("/v1/reports/joint?month=2024-10&as_of="+cut).problem(400, inspection.CodeBadAsOf)
+}
+
+// afreshCSV are reports whose closings kept no CSV.
+type afreshCSV struct{ Reports }
+
+func (r afreshCSV) Export(ctx context.Context, q report.JointQuery, format string) (*report.File, error) {
+	f, err := r.Reports.Export(ctx, q, format)
+	if err == nil {
+		f.Afresh = format == "csv"
+	}
+	return f, err
+}
+
+// A file that was made afresh for a closed window says so.
+func TestAFileMadeAfreshSaysSo(t *testing.T) {
+	w := newWorld(t, func(cfg *Config) { cfg.Reports = afreshCSV{cfg.Reports} })
+	boss := w.login("supervisor")
+	for format, want := range map[string]string{"csv": "true", "geojson": ""} {
+		a := boss.get("/v1/reports/joint?month=2024-10&format=" + format).ok(200)
+		if got := a.header.Get("X-Made-Afresh"); got != want {
+			t.Errorf("%s: X-Made-Afresh is %q, want %q", format, got, want)
+		}
+	}
 }
