@@ -99,6 +99,6 @@ var mutants = []mutant{
 	},
 	{
 		bug: "a record is not what its log says", caught: []string{"verify"},
-		edits: []edit{{"store/sqlite/append.go", "toNanos(r.At), r.Deleted, r.Pinned,\n", "toNanos(r.At), r.Deleted, !r.Pinned,\n"}},
+		edits: []edit{{"store/sqlite/record.go", "toNanos(r.At), r.Deleted, r.Pinned,\n", "toNanos(r.At), r.Deleted, !r.Pinned,\n"}},
 	},
 }
