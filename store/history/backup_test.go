@@ -198,10 +198,7 @@ func (s *shelf) Write(_ context.Context, item history.Item) error {
 // are sound, and hold at least what was there when they began.
 func TestBackupOnline(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
-		e.hasty(t)
-		place := e.place(t)
-		st := e.opened(t, place)
-		populate(t, st)
+		st, place := e.populated(t)
 		commits, stop := storm(t, e.opened(t, place))
 		for round := 0; round < 5 || commits() < 150; round++ {
 			before, err := st.Heads(t.Context())
@@ -229,10 +226,7 @@ func TestBackupOnline(t *testing.T) {
 // on before that finds in no backup one without the other.
 func TestBackupIsOfOneMoment(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
-		e.hasty(t)
-		place := e.place(t)
-		st := e.opened(t, place)
-		populate(t, st)
+		st, place := e.populated(t)
 		var done atomic.Bool
 		var steps atomic.Int64
 		failed := make(chan error, 1)

@@ -15,6 +15,7 @@ import (
 	"gridpatrol/store/mongo"
 	"gridpatrol/store/mongo/mongotest"
 	"gridpatrol/store/sqlite"
+	"gridpatrol/store/storetest"
 )
 
 // engine is what the tests of this package run on. Every engine is a source
@@ -63,15 +64,18 @@ func copySQLite(t testing.TB, place string) string {
 func (e engine) opened(t testing.TB, place string) store.Store {
 	t.Helper()
 	st, err := e.open(t.Context(), place)
-	if err != nil {
-		t.Fatalf("open: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return st
+	return storetest.Opened(t, st, err)
+}
+
+// populated opens a new database with some of everything in it, where that
+// doesn't take minutes.
+func (e engine) populated(t *testing.T) (st store.Store, place string) {
+	t.Helper()
+	e.hasty(t)
+	place = e.place(t)
+	st = e.opened(t, place)
+	populate(t, st)
+	return st, place
 }
 
 // fresh opens a new database.

@@ -387,10 +387,7 @@ func TestVerifyListsSoMuch(t *testing.T) {
 // TestVerifyOnline: nothing is found while phones push, edit and are answered.
 func TestVerifyOnline(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
-		e.hasty(t)
-		place := e.place(t)
-		st := e.opened(t, place)
-		populate(t, st)
+		st, place := e.populated(t)
 		commits, stop := storm(t, e.opened(t, place))
 		for round := 0; round < 10 || commits() < 200; round++ {
 			if r := verify(t, st, 300+500*(round%2), nil); !r.Fine() {

@@ -2,7 +2,6 @@ package history_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,22 +55,13 @@ func commit(t testing.TB, st store.Store, area inspection.Area, entries ...store
 
 // tryCommit appends entries, whoever else does so meanwhile.
 func tryCommit(ctx context.Context, st store.Store, area inspection.Area, entries []store.Entry) (*store.Commit, error) {
-	for {
+	return store.AppendDecided(ctx, st, area, func(ctx context.Context) (store.Decision, error) {
 		head, err := st.Head(ctx, area)
 		if err != nil {
-			return nil, err
+			return store.Decision{}, err
 		}
-		if err := number(ctx, st, head, entries); err != nil {
-			return nil, err
-		}
-		c, err := store.Seal(area, head, entries)
-		if err != nil {
-			return nil, err
-		}
-		if err = st.Append(ctx, c); !errors.Is(err, store.ErrStale) {
-			return c, err
-		}
-	}
+		return store.Decision{Head: head, Entries: entries}, number(ctx, st, head, entries)
+	})
 }
 
 // number gives the entries their seqs, revisions and times.

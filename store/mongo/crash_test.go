@@ -89,44 +89,16 @@ func send(ctx context.Context, st store.Store, entries []store.Entry) (int, erro
 		q.IDs = append(q.IDs, entries[i].ID)
 		q.Receipts[entries[i].By()] = append(q.Receipts[entries[i].By()], entries[i].N)
 	}
-	for range 1000 {
+	n := 0
+	_, err := store.AppendDecided(ctx, st, street, func(ctx context.Context) (store.Decision, error) {
 		seen, err := store.ReadSnapshot(ctx, st, q)
-		if err != nil {
-			return 0, err
+		left := storetest.Unreceived(seen, entries)
+		if n = len(left); n == 0 && err == nil {
+			err = store.ErrUnchanged
 		}
-		left := unreceived(seen, entries)
-		if len(left) == 0 {
-			return 0, nil
-		}
-		c, err := store.Seal(street, seen.Head, left)
-		if err != nil {
-			return 0, err
-		}
-		c.Before = seen.Records
-		if err := st.Append(ctx, c); !errors.Is(err, store.ErrStale) {
-			return len(left), err
-		}
-	}
-	return 0, store.ErrStale
-}
-
-// unreceived gives what has no receipt yet its place after what was seen.
-func unreceived(seen store.Snapshot, entries []store.Entry) []store.Entry {
-	var left []store.Entry
-	revs := map[inspection.DocID]int64{}
-	for _, e := range entries {
-		if _, received := seen.Receipts[e.By()][e.N]; received {
-			continue
-		}
-		if _, known := revs[e.ID]; !known {
-			revs[e.ID] = seen.Records[e.ID].Rev
-		}
-		revs[e.ID]++
-		e.Seq, e.Rev = seen.Head.Seq+1+int64(len(left)), revs[e.ID]
-		e.At = seen.Head.At.Add(time.Millisecond)
-		left = append(left, e)
-	}
-	return left
+		return store.Decision{Head: seen.Head, Entries: left, Before: seen.Records}, err
+	})
+	return n, err
 }
 
 // statements is how many the projection of batch has: two records, three

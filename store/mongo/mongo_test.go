@@ -52,15 +52,7 @@ func openIn(t testing.TB, uri string, change ...func(*Options, *tweaks)) *Store 
 		f(&opts, &tw)
 	}
 	st, err := open(t.Context(), uri, opts, tw)
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
-	return st
+	return storetest.Opened(t, st, err)
 }
 
 // TestExisting: who only wants to read makes no database by mistake.

@@ -36,15 +36,7 @@ func testOptions() Options {
 func openIn(t testing.TB, dir string) *Store {
 	t.Helper()
 	st, err := Open(t.Context(), dir, testOptions())
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
-	return st
+	return storetest.Opened(t, st, err)
 }
 
 func TestContract(t *testing.T) {

@@ -39,21 +39,26 @@ func hold(t *testing.T, st *Store) (release func()) {
 func TestBatch(t *testing.T) {
 	st := openIn(t, t.TempDir())
 	boom := errors.New("boom")
-	good := func(n int) *job { return testJob(putMeta(fmt.Sprint(n), nil)) }
-	bad := testJob(putMeta("bad", boom))
-	batch := []*job{good(1), bad, good(2)}
 	release := hold(t, st)
 	release()
+	if err := runAmongGood(t, st, putMeta("bad", boom)); !errors.Is(err, boom) {
+		t.Errorf("the bad job was answered %v", err)
+	}
+}
+
+// runAmongGood runs a batch of a change and a good one on each side, which
+// must be all that it leaves, and returns what the change was answered.
+func runAmongGood(t *testing.T, st *Store, run change) error {
+	t.Helper()
+	batch := []*job{testJob(putMeta("1", nil)), testJob(run), testJob(putMeta("2", nil))}
 	runAlone(t, st, func() { st.writer.commitBatch(batch) })
 	if err := errors.Join(<-batch[0].answer, <-batch[2].answer); err != nil {
 		t.Error(err)
 	}
-	if err := <-bad.answer; !errors.Is(err, boom) {
-		t.Errorf("the bad job was answered %v", err)
-	}
 	if got := metaNames(t, st); got != "1 2" {
 		t.Errorf("the batch left %q", got)
 	}
+	return <-batch[1].answer
 }
 
 // runAlone runs f while the writer's goroutine isn't using its connection.
@@ -88,19 +93,11 @@ func metaNames(t *testing.T, st *Store) string {
 func TestLostTransaction(t *testing.T) {
 	st := openIn(t, t.TempDir())
 	boom := errors.New("boom")
-	lost := testJob(func(ctx context.Context, q *statements) error {
+	err := runAmongGood(t, st, func(ctx context.Context, q *statements) error {
 		return errors.Join(boom, q.exec(ctx, `ROLLBACK`))
 	})
-	batch := []*job{testJob(putMeta("1", nil)), lost, testJob(putMeta("2", nil))}
-	runAlone(t, st, func() { st.writer.commitBatch(batch) })
-	if err := errors.Join(<-batch[0].answer, <-batch[2].answer); err != nil {
-		t.Error(err)
-	}
-	if err := <-lost.answer; !errors.Is(err, boom) {
+	if !errors.Is(err, boom) {
 		t.Errorf("the job that lost the transaction was answered %v", err)
-	}
-	if got := metaNames(t, st); got != "1 2" {
-		t.Errorf("the batch left %q", got)
 	}
 }
 

@@ -56,12 +56,10 @@ func (l *lab) checkStoredCommits(st store.Store, room int) {
 	for _, area := range []inspection.Area{street, "610102004", inspection.ReferenceArea, "610102009"} {
 		want, err := st.Commits(l.Context(), area, 0, 1000)
 		l.must("Commits", err)
-		for after := int64(math.MinInt64); ; {
-			page, err := st.StoredCommits(l.Context(), area, after, room)
-			l.must("StoredCommits", err)
-			if len(page) == 0 {
-				break
-			}
+		after := int64(math.MinInt64)
+		eachPage(l, "StoredCommits", func() ([]store.StoredCommit, error) {
+			return st.StoredCommits(l.Context(), area, after, room)
+		}, func(page []store.StoredCommit) {
 			l.checkRoom(room, len(page), func(i int) int { return len(page[i].Bytes) })
 			for _, c := range page {
 				if len(want) == 0 || !sameStored(c, want[0]) {
@@ -69,10 +67,23 @@ func (l *lab) checkStoredCommits(st store.Store, room int) {
 				}
 				after, want = c.First, want[1:]
 			}
-		}
+		})
 		if len(want) > 0 {
 			l.Errorf("area %s, room %d: StoredCommits ends %d commits early", area, room, len(want))
 		}
+	}
+}
+
+// eachPage gives check all pages up to the empty one.
+func eachPage[R any](l *lab, what string, read func() ([]R, error), check func(page []R)) {
+	l.Helper()
+	for {
+		page, err := read()
+		l.must(what, err)
+		if len(page) == 0 {
+			return
+		}
+		check(page)
 	}
 }
 
@@ -98,12 +109,9 @@ func (l *lab) checkStoredRecords(st store.Store, room int) {
 	l.Helper()
 	var last inspection.DocID
 	seen := 0
-	for {
-		page, err := st.StoredRecords(l.Context(), last, room)
-		l.must("StoredRecords", err)
-		if len(page) == 0 {
-			break
-		}
+	eachPage(l, "StoredRecords", func() ([]store.StoredRecord, error) {
+		return st.StoredRecords(l.Context(), last, room)
+	}, func(page []store.StoredRecord) {
 		l.checkRoom(room, len(page), func(i int) int { return len(page[i].Doc) })
 		for _, r := range page {
 			if r.ID <= last || r.Damaged != nil {
@@ -115,7 +123,7 @@ func (l *lab) checkStoredRecords(st store.Store, room int) {
 			last = r.ID
 			seen++
 		}
-	}
+	})
 	if want := l.ids + 1; seen != want {
 		l.Errorf("room %d: %d stored records, there are %d", room, seen, want)
 	}
@@ -126,9 +134,9 @@ func (l *lab) checkStoredReceipts(st store.Store, limit int) {
 	l.Helper()
 	var after store.ReceiptKey
 	seen := 0
-	for {
-		page, err := st.StoredReceipts(l.Context(), after, limit)
-		l.must("StoredReceipts", err)
+	eachPage(l, "StoredReceipts", func() ([]store.Receipt, error) {
+		return st.StoredReceipts(l.Context(), after, limit)
+	}, func(page []store.Receipt) {
 		if len(page) > limit {
 			l.Fatalf("%d receipts in a page of %d", len(page), limit)
 		}
@@ -143,10 +151,7 @@ func (l *lab) checkStoredReceipts(st store.Store, limit int) {
 			after = r.Key()
 			seen++
 		}
-		if len(page) == 0 {
-			break
-		}
-	}
+	})
 	if want := 18 + 3 + 1; seen != want {
 		l.Errorf("limit %d: %d stored receipts, there are %d", limit, seen, want)
 	}

@@ -99,13 +99,10 @@ func revise(ctx context.Context, st store.Store, e store.Entry) error {
 		snap, err := store.ReadSnapshot(ctx, st, store.ReadSet{
 			Area: street, IDs: []inspection.DocID{e.ID}, Receipts: map[inspection.Device][]int64{e.By(): {e.N}},
 		})
-		d := store.Decision{Head: snap.Head, Before: snap.Records}
-		if _, received := snap.Receipts[e.By()][e.N]; received {
-			return d, store.ErrUnchanged
+		d := store.Decision{Head: snap.Head, Before: snap.Records, Entries: Unreceived(snap, []store.Entry{e})}
+		if err == nil && len(d.Entries) == 0 {
+			err = store.ErrUnchanged
 		}
-		e.Seq, e.At = d.Head.Next(receivedAt(d.Head.Seq + 1))
-		e.Rev = snap.Records[e.ID].Rev + 1
-		d.Entries = []store.Entry{e}
 		return d, err
 	})
 	return err

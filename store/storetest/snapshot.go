@@ -24,6 +24,18 @@ func (l *lab) readAndAppend(st store.Store, area inspection.Area, entries ...sto
 	}
 	seen, err := store.ReadSnapshot(l.Context(), st, q)
 	l.must("ReadSnapshot", err)
+	left := Unreceived(seen, entries)
+	if len(left) == 0 {
+		return nil
+	}
+	c := seal(l, area, seen.Head, left...)
+	c.Before = seen.Records
+	return st.Append(l.Context(), c)
+}
+
+// Unreceived returns those of the entries that have no receipt in the snapshot,
+// with their places after its head.
+func Unreceived(seen store.Snapshot, entries []store.Entry) []store.Entry {
 	var left []store.Entry
 	revs := map[inspection.DocID]int64{}
 	for _, e := range entries {
@@ -34,15 +46,11 @@ func (l *lab) readAndAppend(st store.Store, area inspection.Area, entries ...sto
 			revs[e.ID] = seen.Records[e.ID].Rev
 		}
 		revs[e.ID]++
-		e.Rev = revs[e.ID]
+		e.Seq, e.Rev = seen.Head.Seq+1+int64(len(left)), revs[e.ID]
+		e.At = receivedAt(e.Seq)
 		left = append(left, e)
 	}
-	if len(left) == 0 {
-		return nil
-	}
-	c := seal(l, area, seen.Head, left...)
-	c.Before = seen.Records
-	return st.Append(l.Context(), c)
+	return left
 }
 
 // testSnapshot: two processes that read and append by turns build on each other's

@@ -21,6 +21,21 @@ import (
 // after Close, as a restart. The suite closes every store that it opens, once.
 type Factory func(t *testing.T) (open func() store.Store)
 
+// Opened is a store that a test just opened: one that couldn't be fails it, and
+// others are closed with it.
+func Opened[S store.Store](t testing.TB, st S, err error) S {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return st
+}
+
 // T is what the checks need of *testing.T, *testing.B or *rapid.T.
 type T interface {
 	Helper()
