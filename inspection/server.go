@@ -218,7 +218,7 @@ func (s *Server) PhotosInConflicts() []string {
 // someone else had changed the same field. It is open until a supervisor
 // settles it.
 type Conflict struct {
-	K string // its key: stable, whenever and wherever the edit is decided
+	Key string // stable, whenever and wherever the edit is decided
 	// Pointer names the field; "" is the document itself, which someone wanted
 	// deleted.
 	Pointer       string
@@ -236,7 +236,7 @@ var conflictTable = []field[Conflict]{
 	integerField("base", asZero, func(c *Conflict) *int64 { return &c.Base }),
 	textField("by", asNoText, func(c *Conflict) *UserID { return &c.By }),
 	textField("device", asNoText, func(c *Conflict) *DeviceID { return &c.Device }),
-	textField("k", asNoText, func(c *Conflict) *string { return &c.K }),
+	textField("k", asNoText, func(c *Conflict) *string { return &c.Key }),
 	valueField("kept", asNull, func(c *Conflict) *any { return &c.Kept }),
 	optionalField("n", func(c *Conflict) *Optional[int64] { return &c.N }, asWritten, appendInteger),
 	valueField("offered", asNull, func(c *Conflict) *any { return &c.Offered }),
@@ -311,7 +311,7 @@ func (a *TaskAct) appendJSON(dst []byte) []byte { return appendMembers(dst, task
 
 // Settled is how a conflict ended.
 type Settled struct {
-	K    string // the conflict's key
+	Key  string // the conflict's
 	Take string // "kept" or "offered"
 	By   UserID
 	At   Stamp
@@ -322,7 +322,7 @@ type Settled struct {
 var settledTable = []field[Settled]{
 	textField("at", asNoText, func(s *Settled) *Stamp { return &s.At }),
 	textField("by", asNoText, func(s *Settled) *UserID { return &s.By }),
-	textField("k", asNoText, func(s *Settled) *string { return &s.K }),
+	textField("k", asNoText, func(s *Settled) *string { return &s.Key }),
 	integerField("on", asZero, func(s *Settled) *int64 { return &s.On }),
 	textField("take", asNoText, func(s *Settled) *string { return &s.Take }),
 }

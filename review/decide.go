@@ -10,11 +10,6 @@ import (
 	"gridpatrol/sync"
 )
 
-type (
-	moment   = time.Time
-	decision func(at moment, d *sync.Draft) error
-)
-
 // Decision is what a supervisor says of an inspection.
 type Decision struct {
 	Event   inspection.ReviewEvent
@@ -38,28 +33,24 @@ func (s *Service) Decide(ctx context.Context, principal *inspection.Principal, i
 	if err != nil {
 		return store.Record{}, err
 	}
-	r, err := s.Document(ctx, principal, inspection.Inspections, id)
-	if err != nil {
-		return store.Record{}, err
-	}
-	b, err := s.basis(ctx, r, in.Rev)
+	t, err := s.target(ctx, principal, inspection.Inspections, id, in.Rev)
 	if err != nil {
 		return store.Record{}, err
 	}
 	by := principal.Device.User
-	repeat := func(d *sync.Draft) bool {
-		last := d.Server.Review
-		return last != nil && last.Decision == in.Event && last.Comment == comment && last.By == by && last.On == b.rev
+	done := func(server *inspection.Server) bool {
+		last := server.Review
+		return last != nil && last.Decision == in.Event && last.Comment == comment && last.By == by && last.On == in.Rev
 	}
-	return s.change(ctx, principal, r, b, repeat, func(at moment, d *sync.Draft) error {
-		return judge(d, inspection.Review{
+	return s.change(ctx, by, t, done, func(at time.Time, d *sync.Draft) error {
+		return decide(d, inspection.Review{
 			Decision: in.Event, Comment: comment, By: by, At: inspection.StampOf(at), On: in.Rev,
 		})
 	})
 }
 
-// judge moves the review of a draft on.
-func judge(d *sync.Draft, review inspection.Review) error {
+// decide moves the review of a draft on.
+func decide(d *sync.Draft, review inspection.Review) error {
 	state := d.Server.ReviewState()
 	next, ok := state.After(review.Decision)
 	switch {

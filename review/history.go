@@ -110,16 +110,16 @@ func revisionOf(e *store.Entry, before, after inspection.Object) Revision {
 	return r
 }
 
-// told are the server's members whose changes history tells. The others
+// historyMembers are the server's members whose changes history tells. The others
 // follow from the fields, or say where the entry is.
-var told = []string{
+var historyMembers = []string{
 	"act", "conflicts", "conflicts_more", "deleted", "due_at", "evidence", "lead_unit",
 	"review", "settled", "state", "title", "verdict",
 }
 
 func servedChanges(before, after inspection.Object) []Change {
 	var list []Change
-	for _, name := range told {
+	for _, name := range historyMembers {
 		if !inspection.Equal(before[name], after[name]) {
 			list = append(list, changeOf("/server/"+name, before[name], after[name]))
 		}

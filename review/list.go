@@ -15,8 +15,8 @@ import (
 const (
 	DefaultLimit = 50
 	MaxLimit     = 200
-	// exact is up to how many documents a list counts.
-	exact = 10_000
+	// maxCounted is up to how many documents a list counts.
+	maxCounted = 10_000
 )
 
 // ListRequest asks for documents, newest first. Texts must be equal, "" takes
@@ -60,9 +60,9 @@ func (s *Service) list(ctx context.Context, principal *inspection.Principal, c i
 	}
 	q := store.ListQuery{
 		Areas: areas, Collection: c, Template: req.Template, Unit: req.unit, Verdict: req.Verdict, State: req.State, Evidence: req.Evidence,
-		From: req.From, To: req.To, Limit: req.Limit + 1, Count: exact + 1,
+		From: req.From, To: req.To, Limit: req.Limit + 1, Count: maxCounted + 1,
 	}
-	if q.Term, q.Prefix, err = req.asked(); err != nil {
+	if q.Term, q.Prefix, err = req.searchTerm(); err != nil {
 		return Page{}, err
 	}
 	if req.Search != "" && q.Term == store.TermText {
@@ -75,7 +75,7 @@ func (s *Service) list(ctx context.Context, principal *inspection.Principal, c i
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Records: found.Records, Total: min(found.Total, exact), Capped: found.Total > exact}
+	page := Page{Records: found.Records, Total: min(found.Total, maxCounted), Capped: found.Total > maxCounted}
 	if len(page.Records) > req.Limit {
 		page.Records = page.Records[:req.Limit]
 		page.Cursor = encodeCursor(page.Records[req.Limit-1].ListMark())
@@ -83,8 +83,8 @@ func (s *Service) list(ctx context.Context, principal *inspection.Principal, c i
 	return page, nil
 }
 
-// asked returns the term that the request asks for.
-func (req *ListRequest) asked() (term string, prefix bool, err error) {
+// searchTerm returns the term that the request asks for.
+func (req *ListRequest) searchTerm() (term string, prefix bool, err error) {
 	terms := []string{req.term}
 	if req.Search != "" {
 		terms = append(terms, store.TermText+store.SearchKey(req.Search))

@@ -14,7 +14,7 @@ func (s *Service) Quarantine(ctx context.Context, principal *inspection.Principa
 	if err != nil {
 		return Page{}, err
 	}
-	mine, err := s.looksAfter(ctx, principal)
+	mine, err := s.quarantineFilter(ctx, principal)
 	if err != nil {
 		return Page{}, err
 	}
@@ -54,7 +54,7 @@ func (s *Service) Quarantine(ctx context.Context, principal *inspection.Principa
 // Quarantined returns one of what the administrator sees to. Returns
 // CodeNotFound.
 func (s *Service) Quarantined(ctx context.Context, principal *inspection.Principal, id inspection.DocID) (store.Record, error) {
-	mine, err := s.looksAfter(ctx, principal)
+	mine, err := s.quarantineFilter(ctx, principal)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -75,10 +75,10 @@ func (s *Service) Quarantined(ctx context.Context, principal *inspection.Princip
 	return r, nil
 }
 
-// looksAfter returns what tells whether something that is held is the
+// quarantineFilter returns what tells whether something that is held is the
 // administrator's to see to: what names an area of theirs, and what names none
 // that exists and comes from a user whom they manage.
-func (s *Service) looksAfter(ctx context.Context, principal *inspection.Principal) (func(store.Record) (bool, error), error) {
+func (s *Service) quarantineFilter(ctx context.Context, principal *inspection.Principal) (func(store.Record) (bool, error), error) {
 	ref, err := s.cfg.Acts.Reference(ctx)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"slices"
+	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -28,40 +29,36 @@ type Settlement struct {
 	Rev int64
 }
 
-// Settle settles the conflict with the key k and returns the document after
+// Settle settles the conflict with the key and returns the document after
 // it. Returns CodeNotFound for an unknown document or conflict, CodeStale as
 // Decide does, CodeLocked for a value offered to an approved inspection or a
 // closed task, CodeConflict if the document has no place for the value any
 // more.
-func (s *Service) Settle(ctx context.Context, principal *inspection.Principal, c inspection.Collection, id inspection.DocID, k string, in Settlement) (store.Record, error) {
+func (s *Service) Settle(ctx context.Context, principal *inspection.Principal, c inspection.Collection, id inspection.DocID, key string, in Settlement) (store.Record, error) {
 	if in.Take != TakeKept && in.Take != TakeOffered {
 		return store.Record{}, fault("/take", inspection.CodeUnknownChoice, "Take kept or offered.")
 	}
-	r, err := s.Document(ctx, principal, c, id)
-	if err != nil {
-		return store.Record{}, err
-	}
-	b, err := s.basis(ctx, r, in.Rev)
+	t, err := s.target(ctx, principal, c, id, in.Rev)
 	if err != nil {
 		return store.Record{}, err
 	}
 	by := principal.Device.User
-	repeat := func(d *sync.Draft) bool {
-		last := d.Server.Settled
-		return last != nil && last.K == k && last.Take == in.Take && last.By == by && last.On == b.rev
+	done := func(server *inspection.Server) bool {
+		last := server.Settled
+		return last != nil && last.Key == key && last.Take == in.Take && last.By == by && last.On == in.Rev
 	}
-	return s.change(ctx, principal, r, b, repeat, func(at moment, d *sync.Draft) error {
-		if err := settle(c, d, k, in.Take); err != nil {
+	return s.change(ctx, by, t, done, func(at time.Time, d *sync.Draft) error {
+		if err := endConflict(c, d, key, in.Take); err != nil {
 			return err
 		}
-		d.Server.Settled = &inspection.Settled{K: k, Take: in.Take, By: by, At: inspection.StampOf(at), On: in.Rev}
+		d.Server.Settled = &inspection.Settled{Key: key, Take: in.Take, By: by, At: inspection.StampOf(at), On: in.Rev}
 		return nil
 	})
 }
 
-// settle takes the conflict off a draft's list.
-func settle(c inspection.Collection, d *sync.Draft, k, take string) error {
-	if k == moreConflicts && d.Server.ConflictsMore > 0 {
+// endConflict takes the conflict off a draft's list.
+func endConflict(c inspection.Collection, d *sync.Draft, key, take string) error {
+	if key == moreConflicts && d.Server.ConflictsMore > 0 {
 		if take != TakeKept {
 			return inspection.Errorf(inspection.CodeConflict, "These conflicts are only counted here. Find their values in history; then take kept.")
 		}
@@ -69,7 +66,7 @@ func settle(c inspection.Collection, d *sync.Draft, k, take string) error {
 		d.ServerChanged()
 		return nil
 	}
-	i := slices.IndexFunc(d.Server.Conflicts, func(c inspection.Conflict) bool { return c.K == k })
+	i := slices.IndexFunc(d.Server.Conflicts, func(c inspection.Conflict) bool { return c.Key == key })
 	if i < 0 {
 		return inspection.Errorf(inspection.CodeNotFound, "There is no open conflict of this key. Read the document again.")
 	}
@@ -80,15 +77,15 @@ func settle(c inspection.Collection, d *sync.Draft, k, take string) error {
 		return nil
 	}
 	if inspection.Locked(c, &d.Server) {
-		return locked("document")
+		return inspection.Errorf(inspection.CodeLocked, "The document is locked. Reopen it first.")
 	}
-	return takeOffered(d, conflict.Pointer, conflict.Offered)
+	return putOffered(d, conflict.Pointer, conflict.Offered)
 }
 
-// takeOffered puts a parked value in its place. The pointer "" is a wish to
+// putOffered puts a parked value in its place. The pointer "" is a wish to
 // delete the document; any other value revives a deleted one, as a phone's
 // edit would.
-func takeOffered(d *sync.Draft, pointer string, offered any) error {
+func putOffered(d *sync.Draft, pointer string, offered any) error {
 	if pointer == "" {
 		wish, _ := offered.(inspection.Object)
 		d.Deleted = wish["deleted"] == true

@@ -9,103 +9,6 @@ import (
 	"gridpatrol/sync"
 )
 
-// NewTask is what a task is made from. What is "" follows from the
-// inspection, where one is named.
-type NewTask struct {
-	// ID is a UUID that the client made, so that the request may be sent
-	// again; "" lets the server make one.
-	ID         string
-	Inspection string // id of the inspection that the task follows from
-	Area       string
-	Title      string
-	Unit       string // who is to see to it: a unit,
-	Assignee   string // a person, or both
-	// Kind names the template whose tasks are due after so many days or hours.
-	Kind string
-	// Due is the last day, like 2026-11-11. By default it follows from the
-	// kind and the time of the inspection.
-	Due     string
-	Comment string
-}
-
-// maxTitle is the longest title of a task, in characters.
-const maxTitle = 200
-
-// CreateTask makes a task and returns it. Returns CodeBadRequest for what is
-// missing or unknown, CodeForbidden for an area of others, CodeNotFound for
-// an inspection that the principal may not see, CodeConflict for a draft, a
-// deleted inspection, or an id that another document has.
-func (s *Service) CreateTask(ctx context.Context, principal *inspection.Principal, in NewTask) (store.Record, error) {
-	comment, err := cleanComment(in.Comment, false)
-	if err != nil {
-		return store.Record{}, err
-	}
-	p, err := s.plan(ctx, principal, in)
-	if err != nil {
-		return store.Record{}, err
-	}
-	out, err := s.cfg.Acts.Act(ctx, sync.Act{
-		Area: p.area, IDs: []inspection.DocID{p.id}, By: principal.Device.User, Kind: store.KindReview,
-		Decide: func(at moment, drafts map[inspection.DocID]*sync.Draft) error {
-			return p.create(drafts[p.id], principal.Device.User, at, comment)
-		},
-	})
-	return out[p.id], err
-}
-
-// plan is a task before it is made.
-type plan struct {
-	id    inspection.DocID
-	area  inspection.Area
-	kind  string
-	doc   inspection.Object
-	due   string    // as given, or ""
-	from  time.Time // when the inspection was; zero is now
-	until func(from time.Time) (time.Time, bool)
-}
-
-// create makes the draft the planned task. A task that the same person made
-// of the same is not made again.
-func (p *plan) create(d *sync.Draft, by inspection.UserID, at time.Time, comment string) error {
-	due, err := p.dueAt(at)
-	if err != nil {
-		return err
-	}
-	p.doc["due"] = lastDay(due)
-	if d.Record.Rev > 0 {
-		same := d.Record.Collection == inspection.Tasks && d.Server.CreatedBy == by
-		for _, name := range []string{"inspection", "title", "unit", "assignee"} {
-			same = same && inspection.Equal(d.Client[name], p.doc[name])
-		}
-		if !same {
-			return inspection.Errorf(inspection.CodeConflict, "Another document has this id. Make a new one.")
-		}
-		return nil
-	}
-	state, _ := inspection.TaskNone.After(inspection.TaskCreate)
-	now := inspection.StampOf(at)
-	d.Server.State, d.Server.Kind, d.Server.DueAt = state, inspection.OrNull(p.kind), inspection.StampOf(due)
-	d.Server.CreatedBy, d.Server.ReceivedAt = by, now
-	d.Server.Act = &inspection.TaskAct{Act: inspection.TaskCreate, Comment: comment, By: by, At: now}
-	d.Create(inspection.Tasks, p.doc)
-	return nil
-}
-
-// dueAt returns the moment from which the task is overdue.
-func (p *plan) dueAt(at time.Time) (time.Time, error) {
-	if p.due != "" {
-		return endOfDay(p.due)
-	}
-	from := p.from
-	if from.IsZero() {
-		from = at
-	}
-	if due, ok := p.until(from); ok {
-		return due, nil
-	}
-	return time.Time{}, fault("/due", inspection.CodeRequired, "No limit says until when a task of this kind is due. Name its last day.")
-}
-
 // endOfDay returns when the day ends in China.
 func endOfDay(day string) (time.Time, error) {
 	t, err := inspection.ParseDay(day)
@@ -147,11 +50,7 @@ func (s *Service) MoveTask(ctx context.Context, principal *inspection.Principal,
 	if err := in.checkRectification(); err != nil {
 		return store.Record{}, err
 	}
-	r, err := s.Document(ctx, principal, inspection.Tasks, id)
-	if err != nil {
-		return store.Record{}, err
-	}
-	b, err := s.basis(ctx, r, in.Rev)
+	t, err := s.target(ctx, principal, inspection.Tasks, id, in.Rev)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -159,16 +58,16 @@ func (s *Service) MoveTask(ctx context.Context, principal *inspection.Principal,
 	if err != nil {
 		return store.Record{}, err
 	}
-	if err := s.checkHands(ctx, ref, r.Area, valueOf(in.Unit), valueOf(in.Assignee)); err != nil {
+	if err := s.checkAssignment(ctx, ref, t.record.Area, valueOf(in.Unit), valueOf(in.Assignee)); err != nil {
 		return store.Record{}, err
 	}
 	given := in.given()
 	by := principal.Device.User
-	repeat := func(d *sync.Draft) bool {
-		last := d.Server.Act
-		return last != nil && last.Act == in.Event && last.Comment == comment && last.By == by && last.On == b.rev && inspection.Equal(last.Given, given)
+	done := func(server *inspection.Server) bool {
+		last := server.Act
+		return last != nil && last.Act == in.Event && last.Comment == comment && last.By == by && last.On == in.Rev && inspection.Equal(last.Given, given)
 	}
-	return s.change(ctx, principal, r, b, repeat, func(at moment, d *sync.Draft) error {
+	return s.change(ctx, by, t, done, func(at time.Time, d *sync.Draft) error {
 		state, ok := d.Server.State.After(in.Event)
 		if !ok {
 			return inspection.Errorf(inspection.CodeConflict, "A task that is %s can't take the act %s.", state, in.Event)
@@ -228,7 +127,7 @@ func (m *TaskMove) checkRectification() error {
 func (m *TaskMove) apply(d *sync.Draft, ref *sync.Reference, at time.Time) error {
 	switch m.Event {
 	case inspection.TaskAssign, inspection.TaskReopen:
-		return m.hand(d, ref, at)
+		return m.reassign(d, ref, at)
 	case inspection.TaskRectify:
 		given := inspection.Overlay(inspection.Object{"done_at": at.In(inspection.China).Format(time.RFC3339)}, m.Rectification)
 		d.Client["rectification"] = inspection.Overlay(d.Client.Object("rectification"), given)
@@ -237,8 +136,8 @@ func (m *TaskMove) apply(d *sync.Draft, ref *sync.Reference, at time.Time) error
 	return nil
 }
 
-// hand gives the task to others, or more time.
-func (m *TaskMove) hand(d *sync.Draft, ref *sync.Reference, at time.Time) error {
+// reassign gives the task to others, or more time.
+func (m *TaskMove) reassign(d *sync.Draft, ref *sync.Reference, at time.Time) error {
 	for name, v := range map[string]*string{"unit": m.Unit, "assignee": m.Assignee} {
 		if v != nil {
 			d.Client[name] = inspection.TextOrNull(*v)
@@ -265,4 +164,43 @@ func (m *TaskMove) hand(d *sync.Draft, ref *sync.Reference, at time.Time) error 
 	}
 	d.ClientChanged()
 	return nil
+}
+
+// TasksRequest asks for tasks, those with the latest last day first.
+type TasksRequest struct {
+	Areas    []inspection.Area
+	State    inspection.TaskState // "" takes all
+	Unit     string
+	Assignee inspection.UserID
+	// Inspection, if any, is what the tasks follow from.
+	Inspection inspection.DocID
+	// Overdue takes those that wait for their rectification past their time.
+	Overdue bool
+	Cursor  string
+	Limit   int
+}
+
+// longAgo bounds lists of what is overdue: a task without a last day is never
+// that.
+var longAgo = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Tasks lists tasks. Returns the errors of Inspections, and CodeBadParameter
+// for filters that can't be asked together.
+func (s *Service) Tasks(ctx context.Context, principal *inspection.Principal, req TasksRequest) (Page, error) {
+	q := ListRequest{Areas: req.Areas, State: string(req.State), unit: req.Unit, Cursor: req.Cursor, Limit: req.Limit}
+	switch {
+	case req.Assignee != "" && req.Inspection != "":
+		return Page{}, inspection.Errorf(inspection.CodeBadParameter, "Ask for an assignee's tasks or for an inspection's, not for both.")
+	case req.Assignee != "":
+		q.term = store.TermAssignee + string(req.Assignee)
+	case req.Inspection != "":
+		q.term = store.TermInspection + string(req.Inspection)
+	}
+	if req.Overdue {
+		if req.State != "" && req.State != inspection.TaskAssigned {
+			return Page{}, nil // such a task was rectified
+		}
+		q.State, q.From, q.To = string(inspection.TaskAssigned), longAgo, s.cfg.Now()
+	}
+	return s.list(ctx, principal, inspection.Tasks, q)
 }

@@ -26,7 +26,7 @@ func recordConflicts(server *inspection.Server, clashes []inspection.Clash, it *
 			continue
 		}
 		conflict := inspection.Conflict{
-			K: conflictKey(pointer, it), Pointer: pointer, Kept: c.Kept, Offered: c.Offered,
+			Key: conflictKey(pointer, it), Pointer: pointer, Kept: c.Kept, Offered: c.Offered,
 			By: e.Actor, Device: e.Device, N: it.number(), Base: e.Base, At: inspection.StampOf(e.At),
 		}
 		size := conflict.Bytes()

@@ -11,6 +11,103 @@ import (
 	"gridpatrol/sync"
 )
 
+// NewTask is what a task is made from. What is "" follows from the
+// inspection, where one is named.
+type NewTask struct {
+	// ID is a UUID that the client made, so that the request may be sent
+	// again; "" lets the server make one.
+	ID         string
+	Inspection string // id of the inspection that the task follows from
+	Area       string
+	Title      string
+	Unit       string // who is to see to it: a unit,
+	Assignee   string // a person, or both
+	// Kind names the template whose tasks are due after so many days or hours.
+	Kind string
+	// Due is the last day, like 2026-11-11. By default it follows from the
+	// kind and the time of the inspection.
+	Due     string
+	Comment string
+}
+
+// maxTitle is the longest title of a task, in characters.
+const maxTitle = 200
+
+// CreateTask makes a task and returns it. Returns CodeBadRequest for what is
+// missing or unknown, CodeForbidden for an area of others, CodeNotFound for
+// an inspection that the principal may not see, CodeConflict for a draft, a
+// deleted inspection, or an id that another document has.
+func (s *Service) CreateTask(ctx context.Context, principal *inspection.Principal, in NewTask) (store.Record, error) {
+	comment, err := cleanComment(in.Comment, false)
+	if err != nil {
+		return store.Record{}, err
+	}
+	p, err := s.plan(ctx, principal, in)
+	if err != nil {
+		return store.Record{}, err
+	}
+	out, err := s.cfg.Acts.Act(ctx, sync.Act{
+		Area: p.area, IDs: []inspection.DocID{p.id}, By: principal.Device.User, Kind: store.KindReview,
+		Decide: func(at time.Time, drafts map[inspection.DocID]*sync.Draft) error {
+			return p.create(drafts[p.id], principal.Device.User, at, comment)
+		},
+	})
+	return out[p.id], err
+}
+
+// plan is a task before it is made.
+type plan struct {
+	id    inspection.DocID
+	area  inspection.Area
+	kind  string
+	doc   inspection.Object
+	due   string    // as given, or ""
+	from  time.Time // when the inspection was; zero is now
+	until func(from time.Time) (time.Time, bool)
+}
+
+// create makes the draft the planned task. A task that the same person made
+// of the same is not made again.
+func (p *plan) create(d *sync.Draft, by inspection.UserID, at time.Time, comment string) error {
+	due, err := p.dueAt(at)
+	if err != nil {
+		return err
+	}
+	p.doc["due"] = lastDay(due)
+	if d.Record.Rev > 0 {
+		same := d.Record.Collection == inspection.Tasks && d.Server.CreatedBy == by
+		for _, name := range []string{"inspection", "title", "unit", "assignee"} {
+			same = same && inspection.Equal(d.Client[name], p.doc[name])
+		}
+		if !same {
+			return inspection.Errorf(inspection.CodeConflict, "Another document has this id. Make a new one.")
+		}
+		return nil
+	}
+	state, _ := inspection.TaskNone.After(inspection.TaskCreate)
+	now := inspection.StampOf(at)
+	d.Server.State, d.Server.Kind, d.Server.DueAt = state, inspection.OrNull(p.kind), inspection.StampOf(due)
+	d.Server.CreatedBy, d.Server.ReceivedAt = by, now
+	d.Server.Act = &inspection.TaskAct{Act: inspection.TaskCreate, Comment: comment, By: by, At: now}
+	d.Create(inspection.Tasks, p.doc)
+	return nil
+}
+
+// dueAt returns the moment from which the task is overdue.
+func (p *plan) dueAt(at time.Time) (time.Time, error) {
+	if p.due != "" {
+		return endOfDay(p.due)
+	}
+	from := p.from
+	if from.IsZero() {
+		from = at
+	}
+	if due, ok := p.until(from); ok {
+		return due, nil
+	}
+	return time.Time{}, fault("/due", inspection.CodeRequired, "No limit says until when a task of this kind is due. Name its last day.")
+}
+
 // plan checks a new task and fills in what follows from its inspection.
 func (s *Service) plan(ctx context.Context, principal *inspection.Principal, in NewTask) (*plan, error) {
 	ref, err := s.cfg.Acts.Reference(ctx)
@@ -22,7 +119,7 @@ func (s *Service) plan(ctx context.Context, principal *inspection.Principal, in 
 		return nil, err
 	}
 	if in.Inspection != "" {
-		if err := s.follow(ctx, principal, ref, &in, p); err != nil {
+		if err := s.fillFromInspection(ctx, principal, ref, &in, p); err != nil {
 			return nil, err
 		}
 	}
@@ -37,7 +134,7 @@ func (s *Service) plan(ctx context.Context, principal *inspection.Principal, in 
 		return nil, err
 	}
 	p.until = func(from time.Time) (time.Time, bool) { return ref.TaskDue(p.kind, from) }
-	return p, s.checkHands(ctx, ref, p.area, in.Unit, in.Assignee)
+	return p, s.checkAssignment(ctx, ref, p.area, in.Unit, in.Assignee)
 }
 
 func (s *Service) taskID(id string) (inspection.DocID, error) {
@@ -68,9 +165,9 @@ func (p *plan) describe(in NewTask) error {
 	return nil
 }
 
-// follow takes over what the inspection says: where it was, when, which unit
+// fillFromInspection takes over what the inspection says: where it was, when, which unit
 // such matters go to, and what was found.
-func (s *Service) follow(ctx context.Context, principal *inspection.Principal, ref *sync.Reference, in *NewTask, p *plan) error {
+func (s *Service) fillFromInspection(ctx context.Context, principal *inspection.Principal, ref *sync.Reference, in *NewTask, p *plan) error {
 	id, err := inspection.ParseDocID(in.Inspection)
 	if err != nil {
 		return fault("/inspection", inspection.CodeBadID, "The inspection's id must be a UUID.")
@@ -126,8 +223,8 @@ func titleFrom(ref *sync.Reference, doc inspection.Object, server *inspection.Se
 	return string(title[:min(len(title), maxTitle)])
 }
 
-// checkHands tells whether the task can be given to the unit and the person.
-func (s *Service) checkHands(ctx context.Context, ref *sync.Reference, area inspection.Area, unit, assignee string) error {
+// checkAssignment tells whether the task can be given to the unit and the person.
+func (s *Service) checkAssignment(ctx context.Context, ref *sync.Reference, area inspection.Area, unit, assignee string) error {
 	if unit != "" && !ref.Units[unit] {
 		return fault("/unit", inspection.CodeUnknownRef, "There is no unit of this id.")
 	}
@@ -141,41 +238,3 @@ func (s *Service) checkHands(ctx context.Context, ref *sync.Reference, area insp
 	return err
 }
 
-// TasksRequest asks for tasks, those with the latest last day first.
-type TasksRequest struct {
-	Areas    []inspection.Area
-	State    inspection.TaskState // "" takes all
-	Unit     string
-	Assignee inspection.UserID
-	// Inspection, if any, is what the tasks follow from.
-	Inspection inspection.DocID
-	// Overdue takes those that wait for their rectification past their time.
-	Overdue bool
-	Cursor  string
-	Limit   int
-}
-
-// longAgo bounds lists of what is overdue: a task without a last day is never
-// that.
-var longAgo = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// Tasks lists tasks. Returns the errors of Inspections, and CodeBadParameter
-// for filters that can't be asked together.
-func (s *Service) Tasks(ctx context.Context, principal *inspection.Principal, req TasksRequest) (Page, error) {
-	q := ListRequest{Areas: req.Areas, State: string(req.State), unit: req.Unit, Cursor: req.Cursor, Limit: req.Limit}
-	switch {
-	case req.Assignee != "" && req.Inspection != "":
-		return Page{}, inspection.Errorf(inspection.CodeBadParameter, "Ask for an assignee's tasks or for an inspection's, not for both.")
-	case req.Assignee != "":
-		q.term = store.TermAssignee + string(req.Assignee)
-	case req.Inspection != "":
-		q.term = store.TermInspection + string(req.Inspection)
-	}
-	if req.Overdue {
-		if req.State != "" && req.State != inspection.TaskAssigned {
-			return Page{}, nil // such a task was rectified
-		}
-		q.State, q.From, q.To = string(inspection.TaskAssigned), longAgo, s.cfg.Now()
-	}
-	return s.list(ctx, principal, inspection.Tasks, q)
-}
