@@ -162,17 +162,6 @@ func asWritten(v any) (int64, bool) {
 	return i, err == nil
 }
 
-// flagField is true or not there.
-func flagField[T any](name string, at func(*T) *bool) field[T] {
-	return newField(name, leftOut, func(to *T, v any) bool {
-		b, ok := v.(bool)
-		*at(to) = b
-		return ok && b
-	}, func(dst []byte, from *T) ([]byte, bool) {
-		return append(dst, "true"...), *at(from)
-	})
-}
-
 // optionalField is a value, null, or not there. read and write are those of a
 // value.
 func optionalField[T any, V comparable](name string, at func(*T) *Optional[V], read func(any) (V, bool), write func([]byte, V) []byte) field[T] {
@@ -276,7 +265,3 @@ func objectRead[U any](read func(*U, Object)) func(*U, any) bool {
 }
 
 func appendInteger(dst []byte, i int64) []byte { return strconv.AppendInt(dst, i, 10) }
-
-func asBool(v any) (bool, bool) { b, ok := v.(bool); return b, ok }
-
-func appendBool(dst []byte, b bool) []byte { return strconv.AppendBool(dst, b) }

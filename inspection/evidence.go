@@ -1,6 +1,9 @@
 package inspection
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // maxMissing caps the hashes that are listed as missing; more are counted.
 const maxMissing = 500
@@ -28,6 +31,10 @@ var evidenceTable = []field[Evidence]{
 	textsField("missing_fields", asNoItems, func(e *Evidence) *[]string { return &e.MissingFields }),
 	integerField("missing_more", leftOut, func(e *Evidence) *int64 { return &e.MissingMore }),
 }
+
+func asBool(v any) (bool, bool) { b, ok := v.(bool); return b, ok }
+
+func appendBool(dst []byte, b bool) []byte { return strconv.AppendBool(dst, b) }
 
 // NewEvidence makes the evidence of what is missing, hashes in any order and
 // repeated, and of flags.

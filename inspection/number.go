@@ -115,10 +115,9 @@ type decimal struct {
 	exp      int64
 }
 
-// sameNumber compares two JSON number literals exactly, without the rounding
-// of floating point and without building a number of a billion digits.
-func sameNumber(a, b string) bool { return parseDecimal(a) == parseDecimal(b) }
-
+// parseDecimal reads a JSON number literal: two that are equal as decimals are
+// equal numbers, without the rounding of floating point and without building a
+// number of a billion digits.
 func parseDecimal(s string) decimal {
 	var d decimal
 	s, d.negative = strings.CutPrefix(s, "-")

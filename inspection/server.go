@@ -78,6 +78,17 @@ var serverTable = []field[Server]{
 	textField("verdict", leftOut, func(s *Server) *Verdict { return &s.Verdict }),
 }
 
+// flagField is true or not there.
+func flagField[T any](name string, at func(*T) *bool) field[T] {
+	return newField(name, leftOut, func(to *T, v any) bool {
+		b, ok := v.(bool)
+		*at(to) = b
+		return ok && b
+	}, func(dst []byte, from *T) ([]byte, bool) {
+		return append(dst, "true"...), *at(from)
+	})
+}
+
 // ServerOf reads a document's server part. What isn't as the server writes it
 // is in no field, and is kept.
 func ServerOf(doc Object) Server {
@@ -169,6 +180,15 @@ func (s *Server) Findings() []Finding {
 	return eachObject(s.findings, findingOf)
 }
 
+// findingOf reads a finding as it was stored.
+func findingOf(o Object) Finding {
+	return Finding{
+		Rule: o.Text("rule"), Result: Verdict(o.Text("result")), Observed: o["observed"], Limit: o["limit"],
+		Unit: o.Text("unit"), Basis: o.Text("basis"), Flag: o.Text("flag"), Level: o.Text("level"),
+		Message: o.Text("message"), MessageEN: o.Text("message_en"),
+	}
+}
+
 // SetProblems sets what is wrong with the document; none is an empty list.
 func (s *Server) SetProblems(list []Problem) {
 	if list == nil {
@@ -183,6 +203,13 @@ func (s *Server) Problems() []Problem {
 		return made
 	}
 	return eachObject(s.problems, problemOf)
+}
+
+// problemOf reads a problem as it was stored.
+func problemOf(o Object) Problem {
+	return Problem{
+		Pointer: o.Text("pointer"), Code: Code(o.Text("code")), Message: o.Text("message"), MessageEN: o.Text("message_en"),
+	}
 }
 
 func eachObject[T any](list any, decode func(Object) T) []T {

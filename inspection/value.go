@@ -121,7 +121,7 @@ func Equal(a, b any) bool {
 	switch a := a.(type) {
 	case json.Number:
 		b, ok := b.(json.Number)
-		return ok && (a == b || sameNumber(string(a), string(b)))
+		return ok && (a == b || parseDecimal(string(a)) == parseDecimal(string(b)))
 	case []any:
 		b, ok := b.([]any)
 		return ok && slices.EqualFunc(a, b, Equal)

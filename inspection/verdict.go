@@ -39,15 +39,6 @@ type Finding struct {
 	MessageEN string `json:"message_en,omitempty"`
 }
 
-// findingOf reads a finding as it was stored.
-func findingOf(o Object) Finding {
-	return Finding{
-		Rule: o.Text("rule"), Result: Verdict(o.Text("result")), Observed: o["observed"], Limit: o["limit"],
-		Unit: o.Text("unit"), Basis: o.Text("basis"), Flag: o.Text("flag"), Level: o.Text("level"),
-		Message: o.Text("message"), MessageEN: o.Text("message_en"),
-	}
-}
-
 // appendJSON writes the finding as its tags say.
 func (f *Finding) appendJSON(dst []byte) []byte {
 	dst = AppendString(append(dst, `{"rule":`...), f.Rule)
@@ -78,13 +69,6 @@ type Problem struct {
 	Code      Code   `json:"code"`
 	Message   string `json:"message"`
 	MessageEN string `json:"message_en,omitempty"`
-}
-
-// problemOf reads a problem as it was stored.
-func problemOf(o Object) Problem {
-	return Problem{
-		Pointer: o.Text("pointer"), Code: Code(o.Text("code")), Message: o.Text("message"), MessageEN: o.Text("message_en"),
-	}
 }
 
 // appendJSON writes the problem as its tags say.

@@ -108,6 +108,20 @@ func (p *plan) dueAt(at time.Time) (time.Time, error) {
 	return time.Time{}, fault("/due", inspection.CodeRequired, "No limit says until when a task of this kind is due. Name its last day.")
 }
 
+// endOfDay returns when the day ends in China.
+func endOfDay(day string) (time.Time, error) {
+	t, err := inspection.ParseDay(day)
+	if err != nil || t.Year() < 2000 || t.Year() > 2199 {
+		return time.Time{}, fault("/due", inspection.CodeWrongType, "The last day must be a date like 2026-11-11.")
+	}
+	return t.AddDate(0, 0, 1), nil
+}
+
+// lastDay is the day in China on which the time left ends.
+func lastDay(due time.Time) string {
+	return due.Add(-time.Nanosecond).In(inspection.China).Format(time.DateOnly)
+}
+
 // plan checks a new task and fills in what follows from its inspection.
 func (s *Service) plan(ctx context.Context, principal *inspection.Principal, in NewTask) (*plan, error) {
 	ref, err := s.cfg.Acts.Reference(ctx)
@@ -237,4 +251,3 @@ func (s *Service) checkAssignment(ctx context.Context, ref *sync.Reference, area
 	}
 	return err
 }
-

@@ -9,20 +9,6 @@ import (
 	"gridpatrol/sync"
 )
 
-// endOfDay returns when the day ends in China.
-func endOfDay(day string) (time.Time, error) {
-	t, err := inspection.ParseDay(day)
-	if err != nil || t.Year() < 2000 || t.Year() > 2199 {
-		return time.Time{}, fault("/due", inspection.CodeWrongType, "The last day must be a date like 2026-11-11.")
-	}
-	return t.AddDate(0, 0, 1), nil
-}
-
-// lastDay is the day in China on which the time left ends.
-func lastDay(due time.Time) string {
-	return due.Add(-time.Nanosecond).In(inspection.China).Format(time.DateOnly)
-}
-
 // TaskMove is an act on a task.
 type TaskMove struct {
 	Event inspection.TaskEvent
