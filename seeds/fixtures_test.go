@@ -23,7 +23,7 @@ func input(doc inspection.Object, limits *template.LimitSet) template.Input {
 	}
 	answers, _ := doc["answers"].(inspection.Object)
 	return template.Input{
-		Answers: answers, Photos: photos, Location: &template.Place{Lat: 34.2712, Lon: 108.9651, AccuracyM: 8},
+		Answers: answers, Photos: photos, Location: &template.Location{Lat: 34.2712, Lon: 108.9651, AccuracyM: 8},
 		Started: at("started_at"), Finished: at("finished_at"), Limits: limits,
 	}
 }

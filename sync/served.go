@@ -158,14 +158,14 @@ func photoCounts(doc inspection.Object) map[string]int {
 	return counts
 }
 
-func place(location inspection.Object) *template.Place {
+func place(location inspection.Object) *template.Location {
 	lat, ok := location.Number("lat")
 	lon, both := location.Number("lon")
 	if !ok || !both {
 		return nil
 	}
 	accuracy, _ := location.Number("accuracy_m")
-	return &template.Place{Lat: lat, Lon: lon, AccuracyM: accuracy}
+	return &template.Location{Lat: lat, Lon: lon, AccuracyM: accuracy}
 }
 
 // clockProblems lists what is odd about a document's times: a phone whose

@@ -2,7 +2,6 @@ package template
 
 import (
 	"encoding/json"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +29,7 @@ type checker struct {
 	dropped  bool
 }
 
-func (c *checker) add(pointer string, code inspection.Code, zh, en string) {
+func (c *checker) note(pointer string, code inspection.Code, zh, en string) {
 	if len(c.problems) >= maxCollected {
 		c.dropped = true
 		return
@@ -38,8 +37,8 @@ func (c *checker) add(pointer string, code inspection.Code, zh, en string) {
 	c.problems = append(c.problems, inspection.Problem{Pointer: pointer, Code: code, Message: zh, MessageEN: en})
 }
 
-// list returns the problems in order, and at most maxProblems of them.
-func (c *checker) list() []inspection.Problem {
+// sorted returns the problems in order, and at most maxProblems of them.
+func (c *checker) sorted() []inspection.Problem {
 	slices.SortStableFunc(c.problems, func(a, b inspection.Problem) int {
 		if n := strings.Compare(a.Pointer, b.Pointer); n != 0 {
 			return n
@@ -106,12 +105,12 @@ func (c *checker) read(f *field, pointer string, v any) ref.Val {
 }
 
 func (c *checker) wrongType(f *field, pointer string) ref.Val {
-	c.add(pointer, inspection.CodeWrongType, f.Label.ZH+"：类型不正确", f.Label.EN+": the answer is not of type "+string(f.Type)+".")
+	c.note(pointer, inspection.CodeWrongType, f.Label.ZH+"：类型不正确", f.Label.EN+": the answer is not of type "+string(f.Type)+".")
 	return invalid
 }
 
 func (c *checker) outOfRange(f *field, pointer string) ref.Val {
-	c.add(pointer, inspection.CodeOutOfRange, f.Label.ZH+"：超出允许范围", f.Label.EN+": the answer is out of range.")
+	c.note(pointer, inspection.CodeOutOfRange, f.Label.ZH+"：超出允许范围", f.Label.EN+": the answer is out of range.")
 	return invalid
 }
 
@@ -144,13 +143,23 @@ func (c *checker) number(f *field, pointer string, v any) ref.Val {
 	return decimal{r}
 }
 
-func (c *checker) numbers(f *field, pointer string, v any) ref.Val {
+// items returns the items of an answer that is a list, or what makes it
+// unusable.
+func (c *checker) items(f *field, pointer string, v any) (list []any, wrong ref.Val) {
 	list, ok := v.([]any)
-	if !ok {
-		return c.wrongType(f, pointer)
+	switch {
+	case !ok:
+		return nil, c.wrongType(f, pointer)
+	case len(list) > maxItems:
+		return nil, c.outOfRange(f, pointer)
 	}
-	if len(list) > maxItems {
-		return c.outOfRange(f, pointer)
+	return list, nil
+}
+
+func (c *checker) numbers(f *field, pointer string, v any) ref.Val {
+	list, wrong := c.items(f, pointer, v)
+	if wrong != nil {
+		return wrong
 	}
 	values, usable := make([]ref.Val, len(list)), true
 	for i, x := range list {
@@ -169,19 +178,16 @@ func (c *checker) selectOne(f *field, pointer string, v any) ref.Val {
 		return c.wrongType(f, pointer)
 	}
 	if !f.hasChoice(s) {
-		c.add(pointer, inspection.CodeUnknownChoice, f.Label.ZH+"：不在选项内", f.Label.EN+": the answer is not one of the choices.")
+		c.note(pointer, inspection.CodeUnknownChoice, f.Label.ZH+"：不在选项内", f.Label.EN+": the answer is not one of the choices.")
 		return invalid
 	}
 	return types.String(s)
 }
 
 func (c *checker) selectMultiple(f *field, pointer string, v any) ref.Val {
-	list, ok := v.([]any)
-	if !ok {
-		return c.wrongType(f, pointer)
-	}
-	if len(list) > maxItems {
-		return c.outOfRange(f, pointer)
+	list, wrong := c.items(f, pointer, v)
+	if wrong != nil {
+		return wrong
 	}
 	values, usable := make([]string, len(list)), true
 	for i, x := range list {
@@ -196,12 +202,9 @@ func (c *checker) selectMultiple(f *field, pointer string, v any) ref.Val {
 
 // repeat is the number of items. An item with problems makes it unusable.
 func (c *checker) repeat(f *field, pointer string, v any) ref.Val {
-	list, ok := v.([]any)
-	if !ok {
-		return c.wrongType(f, pointer)
-	}
-	if len(list) > maxItems {
-		return c.outOfRange(f, pointer)
+	list, wrong := c.items(f, pointer, v)
+	if wrong != nil {
+		return wrong
 	}
 	before := len(c.problems)
 	for i, x := range list {
@@ -221,28 +224,28 @@ func (c *checker) item(f *field, pointer string, v any) {
 		c.wrongType(f, pointer)
 		return
 	}
-	c.required(itemID, pointer+"/id", c.read(itemID, pointer+"/id", o["id"]))
+	c.noteMissing(itemID, pointer+"/id", c.read(itemID, pointer+"/id", o["id"]))
 	for _, s := range f.sub {
 		at := pointer + "/" + s.Name
 		value := c.read(s, at, o[s.Name])
 		if s.Required {
-			c.required(s, at, value)
+			c.noteMissing(s, at, value)
 		}
 	}
-	c.unknown(pointer, o, func(name string) bool {
+	c.noteUnknown(pointer, o, func(name string) bool {
 		return name == "id" || slices.ContainsFunc(f.sub, func(s *field) bool { return s.Name == name })
 	})
 }
 
-func (c *checker) required(f *field, pointer string, value ref.Val) {
+func (c *checker) noteMissing(f *field, pointer string, value ref.Val) {
 	if value == ref.Val(missing) {
-		c.add(pointer, inspection.CodeRequired, "缺少必填项："+f.Label.ZH, f.Label.EN+" is required.")
+		c.note(pointer, inspection.CodeRequired, "缺少必填项："+f.Label.ZH, f.Label.EN+" is required.")
 	}
 }
 
-// unknown notes members that the template does not have: the first ones by
+// noteUnknown notes members that the template does not have: the first ones by
 // name, so that the same record always gives the same list.
-func (c *checker) unknown(pointer string, o inspection.Object, known func(string) bool) {
+func (c *checker) noteUnknown(pointer string, o inspection.Object, known func(string) bool) {
 	var names []string
 	for name := range o {
 		if !known(name) {
@@ -254,7 +257,7 @@ func (c *checker) unknown(pointer string, o inspection.Object, known func(string
 		names, c.dropped = names[:maxProblems], true
 	}
 	for _, name := range names {
-		c.add(pointer+"/"+pointerToken(name), inspection.CodeUnknownField, "检查表没有此项", "The template has no such field.")
+		c.note(pointer+"/"+pointerToken(name), inspection.CodeUnknownField, "检查表没有此项", "The template has no such field.")
 	}
 }
 
@@ -273,21 +276,4 @@ func timestamp(t time.Time) ref.Val {
 		return missing
 	}
 	return types.Timestamp{Time: t}
-}
-
-// days reads a day of China back from a timestamp.
-func dayOfValue(v ref.Val) int {
-	t, ok := v.(types.Timestamp)
-	if !ok {
-		return 0
-	}
-	return dayOf(t.Time)
-}
-
-func ratOf(v ref.Val) *big.Rat {
-	d, ok := v.(decimal)
-	if !ok {
-		return nil
-	}
-	return d.r
 }

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"cel.dev/cel-go/cel"
 )
@@ -29,7 +28,7 @@ var reservedNames = append([]string{
 	"void", "while", "bool", "bytes", "double", "int", "uint", "string", "list", "map",
 	"null_type", "type", "timestamp", "duration", "dyn", "size", "decimal", limitName,
 	"answered", "mean", "days", "hours", "minutes", "meters",
-}, specials...)
+}, builtins...)
 
 // field is a field with what was compiled of it.
 type field struct {
@@ -65,17 +64,17 @@ func (t *Template) checkHead() error {
 	d := t.def
 	switch {
 	case !namePattern.MatchString(d.Name):
-		return bad("name: %q is not lower-case letters, digits and underscores", d.Name)
+		return errorf("name: %q is not lower-case letters, digits and underscores", d.Name)
 	case d.Version < 1:
-		return bad("version: must be 1 or more")
+		return errorf("version: must be 1 or more")
 	case !d.Title.complete():
-		return bad("title: needs zh and en")
+		return errorf("title: needs zh and en")
 	case d.TaskDue != "" && !namePattern.MatchString(d.TaskDue):
-		return bad("task_due: %q is no name of a limit", d.TaskDue)
+		return errorf("task_due: %q is no name of a limit", d.TaskDue)
 	case len(d.Fields) == 0 || len(d.Fields) > maxFields:
-		return bad("fields: must be 1 to %d", maxFields)
+		return errorf("fields: must be 1 to %d", maxFields)
 	case len(d.Rules) > maxRules || len(d.Calculations) > maxRules:
-		return bad("rules: more than %d", maxRules)
+		return errorf("rules: more than %d", maxRules)
 	}
 	return nil
 }
@@ -103,7 +102,7 @@ func (t *Template) compileFields() error {
 			return err
 		}
 	}
-	for i, name := range specials {
+	for i, name := range builtins {
 		t.vars[name] = len(t.fields) + len(t.def.Calculations) + i
 	}
 	return nil
@@ -111,10 +110,10 @@ func (t *Template) compileFields() error {
 
 func (t *Template) declare(where, name string, index int) error {
 	if !namePattern.MatchString(name) || slices.Contains(reservedNames, name) {
-		return bad("%s: the name is not lower-case letters, digits and underscores, or is reserved", where)
+		return errorf("%s: the name is not lower-case letters, digits and underscores, or is reserved", where)
 	}
 	if _, twice := t.vars[name]; twice {
-		return bad("%s: the name is there twice", where)
+		return errorf("%s: the name is there twice", where)
 	}
 	t.vars[name] = index
 	return nil
@@ -126,20 +125,20 @@ func compileField(where string, def fieldDef) (*field, error) {
 		return nil, err
 	}
 	var err error
-	if f.min, err = bound(where+": min", def.Min, -maxNumber); err != nil {
+	if f.min, err = parseBound(where+": min", def.Min, -maxNumber); err != nil {
 		return nil, err
 	}
-	if f.max, err = bound(where+": max", def.Max, maxNumber); err != nil {
+	if f.max, err = parseBound(where+": max", def.Max, maxNumber); err != nil {
 		return nil, err
 	}
 	seen := map[string]bool{"id": true}
 	for _, d := range def.Repeat {
 		at := where + "." + d.Name
 		if seen[d.Name] || !namePattern.MatchString(d.Name) || slices.Contains([]fieldType{typePhoto, typeRepeat}, d.Type) {
-			return nil, bad("%s: a repeat's fields need unique names, not id, and a simple type", at)
+			return nil, errorf("%s: a repeat's fields need unique names, not id, and a simple type", at)
 		}
 		if d.Relevant != "" || d.Constraint != "" || d.Patterns != "" {
-			return nil, bad("%s: expressions are not taken inside a repeat", at)
+			return nil, errorf("%s: expressions are not taken inside a repeat", at)
 		}
 		seen[d.Name] = true
 		sub, err := compileField(at, d)
@@ -154,45 +153,49 @@ func compileField(where string, def fieldDef) (*field, error) {
 func checkField(where string, d *fieldDef) error {
 	switch {
 	case !slices.Contains(fieldTypes, d.Type):
-		return bad("%s: there is no type %q", where, d.Type)
+		return errorf("%s: there is no type %q", where, d.Type)
 	case !d.Label.complete() || d.Hint != nil && !d.Hint.complete():
-		return bad("%s: label and hint need zh and en", where)
+		return errorf("%s: label and hint need zh and en", where)
 	case d.ConstraintMessage != nil && !d.ConstraintMessage.complete():
-		return bad("%s: constraint_message needs zh and en", where)
+		return errorf("%s: constraint_message needs zh and en", where)
 	case d.Type.selects() != (len(d.Choices) > 0):
-		return bad("%s: choices belong to select_one and select_multiple, and only there", where)
+		return errorf("%s: choices belong to select_one and select_multiple, and only there", where)
 	case (d.Min != "" || d.Max != "") && !d.Type.numeric():
-		return bad("%s: min and max belong to numbers", where)
+		return errorf("%s: min and max belong to numbers", where)
 	case d.MinCount < 0 || d.MinCount > 0 && d.Type != typePhoto:
-		return bad("%s: min_count belongs to photos", where)
+		return errorf("%s: min_count belongs to photos", where)
 	case (d.Required || d.Constraint != "") && d.Type == typePhoto:
-		return bad("%s: a photo has min_count, not required or constraint", where)
+		return errorf("%s: a photo has min_count, not required or constraint", where)
 	case (d.Type == typeRepeat) != (len(d.Repeat) > 0):
-		return bad("%s: a repeat needs fields under \"repeat\", and only a repeat has them", where)
+		return errorf("%s: a repeat needs fields under \"repeat\", and only a repeat has them", where)
 	case d.Patterns != "" && d.Type != typeText || d.PatternBy != "" && d.Patterns == "":
-		return bad("%s: patterns belong to a text", where)
+		return errorf("%s: patterns belong to a text", where)
 	}
 	return checkChoices(where, d.Choices)
+}
+
+func (t fieldType) numeric() bool {
+	return t == typeInteger || t == typeDecimal || t == typeNumbers
 }
 
 func checkChoices(where string, choices []choice) error {
 	seen := map[string]bool{}
 	for _, c := range choices {
 		if seen[c.Name] || !namePattern.MatchString(c.Name) || !c.Label.complete() {
-			return bad("%s: the choice %q needs a unique name and a label in zh and en", where, c.Name)
+			return errorf("%s: the choice %q needs a unique name and a label in zh and en", where, c.Name)
 		}
 		seen[c.Name] = true
 	}
 	return nil
 }
 
-func bound(where string, n json.Number, otherwise float64) (*big.Rat, error) {
+func parseBound(where string, n json.Number, otherwise float64) (*big.Rat, error) {
 	if n == "" {
 		return new(big.Rat).SetFloat64(otherwise), nil
 	}
 	r, ok := parseNumber(string(n))
 	if !ok {
-		return nil, bad("%s: not a number", where)
+		return nil, errorf("%s: not a number", where)
 	}
 	return r, nil
 }
@@ -233,7 +236,7 @@ func (t *Template) environment() (*cel.Env, error) {
 func (t *Template) compileExpressions() error {
 	env, err := t.environment()
 	if err != nil {
-		return bad("fields: %v", err)
+		return errorf("fields: %v", err)
 	}
 	for _, f := range t.fields {
 		if err := t.compileFieldExpressions(env, f); err != nil {
@@ -249,7 +252,7 @@ func (t *Template) compileExpressions() error {
 	seen := map[string]bool{}
 	for _, def := range t.def.Rules {
 		if seen[def.Name] {
-			return bad("rule %s: the name is there twice", def.Name)
+			return errorf("rule %s: the name is there twice", def.Name)
 		}
 		seen[def.Name] = true
 		r, err := t.compileRule(env, def)
@@ -270,7 +273,7 @@ func (t *Template) compileFieldExpressions(env *cel.Env, f *field) (err error) {
 		return err
 	}
 	if f.PatternBy != "" && t.fieldNamed(f.PatternBy, typeSelectOne) == nil {
-		return bad("%s: pattern_by: %q is no select_one field", where, f.PatternBy)
+		return errorf("%s: pattern_by: %q is no select_one field", where, f.PatternBy)
 	}
 	return nil
 }
@@ -279,7 +282,7 @@ func (t *Template) compileCalculations(env *cel.Env) (*cel.Env, error) {
 	for _, def := range t.def.Calculations {
 		where := "calculation " + def.Name
 		if !def.Label.complete() || def.Calculation == "" {
-			return nil, bad("%s: needs a label in zh and en, and a calculation", where)
+			return nil, errorf("%s: needs a label in zh and en, and a calculation", where)
 		}
 		e, err := t.compileExpr(env, where, def.Calculation, cel.StringType, decimalType, cel.BoolType)
 		if err != nil {
@@ -287,7 +290,7 @@ func (t *Template) compileCalculations(env *cel.Env) (*cel.Env, error) {
 		}
 		checked, _ := env.Compile(def.Calculation)
 		if env, err = env.Extend(cel.Variable(def.Name, checked.OutputType())); err != nil {
-			return nil, bad("%s: %v", where, err)
+			return nil, errorf("%s: %v", where, err)
 		}
 		t.calcs = append(t.calcs, &calculation{calculationDef: def, expr: e})
 	}
@@ -302,7 +305,7 @@ func (t *Template) compileLeadUnits(env *cel.Env) error {
 			return err
 		}
 		if e == nil || c.Unit == "" {
-			return bad("%s: needs when and unit", where)
+			return errorf("%s: needs when and unit", where)
 		}
 		t.units = append(t.units, unitRule{when: e, unit: c.Unit})
 	}
@@ -316,15 +319,4 @@ func (t *Template) fieldNamed(name string, types ...fieldType) *field {
 		return nil
 	}
 	return t.fields[i]
-}
-
-// splitLimit splits "voc_{product_class}" into its prefix and the variable;
-// a plain name has no variable. ok is false for anything else.
-func splitLimit(name string) (prefix, variable string, ok bool) {
-	prefix, rest, braces := strings.Cut(name, "{")
-	if !braces {
-		return name, "", namePattern.MatchString(name)
-	}
-	variable, tail, closed := strings.Cut(rest, "}")
-	return prefix, variable, closed && tail == "" && variable != ""
 }

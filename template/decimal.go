@@ -113,8 +113,8 @@ func literal(q *big.Int, digits int) json.Number {
 	return json.Number(s)
 }
 
-// shown writes a number for people, without zeros at its end.
-func shown(r *big.Rat) json.Number {
+// displayed writes a number for people, without zeros at its end.
+func displayed(r *big.Rat) json.Number {
 	_, n := round(r, shownDigits)
 	return json.Number(strings.TrimRight(strings.TrimRight(string(n), "0"), "."))
 }

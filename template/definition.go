@@ -1,7 +1,6 @@
 package template
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -42,10 +41,6 @@ const (
 var fieldTypes = []fieldType{
 	typeText, typeInteger, typeDecimal, typeDate, typeDatetime, typeBoolean,
 	typeSelectOne, typeSelectMultiple, typeNumbers, typePhoto, typeRepeat,
-}
-
-func (t fieldType) numeric() bool {
-	return t == typeInteger || t == typeDecimal || t == typeNumbers
 }
 
 func (t fieldType) list() bool {
@@ -148,47 +143,9 @@ type definition struct {
 	TaskDue string `json:"task_due"`
 }
 
-// definitionMembers are the members of a template document that make its
-// definition. The others (id, schema, server) are derived or not ours.
-var definitionMembers = []string{
-	"name", "version", "title", "instance_name", "source", "flag",
-	"fields", "calculations", "rules", "lead_unit", "task_due",
-}
-
-// pick returns the members of doc that make the definition.
-func pick(doc inspection.Object) inspection.Object {
-	out := inspection.Object{}
-	for _, name := range definitionMembers {
-		if v, ok := doc[name]; ok && v != nil {
-			out[name] = v
-		}
-	}
-	return out
-}
-
-// decode reads a definition strictly: a misspelt member is an error, since it
-// would otherwise switch a rule off without a word.
-func decode(source inspection.Object) (*definition, error) {
-	dec := json.NewDecoder(bytes.NewReader(inspection.AppendJSON(nil, source)))
-	dec.DisallowUnknownFields()
-	def := &definition{}
-	if err := dec.Decode(def); err != nil {
-		return nil, bad("the definition is not of the expected form: %v", err)
-	}
-	return def, nil
-}
-
-// bad is an error in a definition, told to the administrator who wrote it.
-func bad(format string, args ...any) error {
+// errorf is an error in a definition, told to the administrator who wrote it.
+func errorf(format string, args ...any) error {
 	return inspection.Errorf(inspection.CodeBadDocument, "%s.", "Template: "+fmt.Sprintf(format, args...))
-}
-
-func (f *fieldDef) choiceNames() []string {
-	names := make([]string, len(f.Choices))
-	for i, c := range f.Choices {
-		names[i] = c.Name
-	}
-	return names
 }
 
 func (f *fieldDef) hasChoice(name string) bool {

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 type Input struct {
 	Answers           inspection.Object
 	Photos            map[string]int
-	Location          *Place
+	Location          *Location
 	Started, Finished time.Time
 	Limits            *LimitSet
 }
@@ -41,15 +42,15 @@ func (t *Template) Evaluate(in Input) Outcome {
 	s, c := t.newScope(&in), &checker{}
 	t.readAnswers(s, c)
 	title := t.titleOf(s) // an answer that breaks its constraint still names the record
-	t.demandAnswers(s, c)
+	t.checkRequired(s, c)
 	t.checkConstraints(s, c)
 	out := Outcome{Title: title, MissingFields: t.missingPhotos(s), LeadUnit: t.leadUnit(s)}
 	out.Findings = make([]inspection.Finding, len(t.rules))
 	for i, r := range t.rules {
-		out.Findings[i] = s.judge(r)
+		out.Findings[i] = s.finding(r)
 	}
 	out.Verdict = verdictOf(out.Findings)
-	out.Problems = c.list()
+	out.Problems = c.sorted()
 	return out
 }
 
@@ -61,18 +62,18 @@ func (t *Template) readAnswers(s *scope, c *checker) {
 		}
 		s.values[i] = c.read(f, "/answers/"+f.Name, s.in.Answers[f.Name])
 	}
-	c.unknown("/answers", s.in.Answers, func(name string) bool {
+	c.noteUnknown("/answers", s.in.Answers, func(name string) bool {
 		f := t.fieldNamed(name)
 		return f != nil && f.Type != typePhoto
 	})
 }
 
-// demandAnswers notes what is required and missing. A field whose relevance
+// checkRequired notes what is required and missing. A field whose relevance
 // can't be told yet is not demanded.
-func (t *Template) demandAnswers(s *scope, c *checker) {
+func (t *Template) checkRequired(s *scope, c *checker) {
 	for i, f := range t.fields {
-		if f.Required && f.isMissing(s.in.Answers[f.Name]) && s.holds(f.relevant) == yes {
-			c.add("/answers/"+f.Name, inspection.CodeRequired, "缺少必填项："+f.Label.ZH, f.Label.EN+" is required.")
+		if f.Required && f.isMissing(s.in.Answers[f.Name]) && s.truthOf(f.relevant) == yes {
+			c.note("/answers/"+f.Name, inspection.CodeRequired, "缺少必填项："+f.Label.ZH, f.Label.EN+" is required.")
 			s.values[i] = missing
 		}
 	}
@@ -86,7 +87,7 @@ func (t *Template) checkConstraints(s *scope, c *checker) {
 		if types.IsUnknown(s.values[i]) || f.constraint == nil && f.Patterns == "" {
 			continue
 		}
-		if f.constraint != nil && s.holds(f.constraint) == no || !t.matchesPattern(s, i) {
+		if f.constraint != nil && s.truthOf(f.constraint) == no || !t.matchesPattern(s, i) {
 			broken = append(broken, i)
 		}
 	}
@@ -96,7 +97,7 @@ func (t *Template) checkConstraints(s *scope, c *checker) {
 		if f.ConstraintMessage != nil {
 			say = *f.ConstraintMessage
 		}
-		c.add("/answers/"+f.Name, inspection.CodeConstraint, say.ZH, say.EN)
+		c.note("/answers/"+f.Name, inspection.CodeConstraint, say.ZH, say.EN)
 		s.values[i] = invalid
 	}
 }
@@ -114,10 +115,30 @@ func (t *Template) matchesPattern(s *scope, i int) bool {
 	return s.in.Limits.matches(f.Patterns, NormalPlate(string(value)), string(by), s.today)
 }
 
+// matches reports whether value matches a pattern of that name in force on
+// day for the other answer. No pattern in force takes everything.
+func (s *LimitSet) matches(name, value, by string, day int) bool {
+	if s == nil {
+		return true
+	}
+	asked := false
+	for i := range s.patterns[name] {
+		l := &s.patterns[name][i]
+		if !l.inForce(day) || by != "" && len(l.patternFor) > 0 && !slices.Contains(l.patternFor, by) {
+			continue
+		}
+		if l.pattern.MatchString(value) {
+			return true
+		}
+		asked = true
+	}
+	return !asked
+}
+
 func (t *Template) missingPhotos(s *scope) []string {
 	var names []string
 	for _, f := range t.fields {
-		if f.Type == typePhoto && s.in.Photos[f.Name] < f.MinCount && s.holds(f.relevant) == yes {
+		if f.Type == typePhoto && s.in.Photos[f.Name] < f.MinCount && s.truthOf(f.relevant) == yes {
 			names = append(names, f.Name)
 		}
 	}
@@ -126,7 +147,7 @@ func (t *Template) missingPhotos(s *scope) []string {
 
 func (t *Template) leadUnit(s *scope) string {
 	for _, u := range t.units {
-		if s.holds(u.when) == yes {
+		if s.truthOf(u.when) == yes {
 			return u.unit
 		}
 	}

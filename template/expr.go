@@ -56,8 +56,8 @@ var baseEnv = sync.OnceValues(func() (*cel.Env, error) {
 	)
 })
 
-// specials are the variables that every template has besides its own.
-var specials = []string{"started", "finished", "check_date", "location_lat", "location_lon", "location_accuracy"}
+// builtins are the variables that every template has besides its own.
+var builtins = []string{"started", "finished", "check_date", "location_lat", "location_lon", "location_accuracy"}
 
 // firstLocation is where the location begins among the specials.
 const firstLocation = 3
@@ -117,26 +117,26 @@ func (t *Template) compileExpr(env *cel.Env, where, source string, want ...*cel.
 	}
 	checked, issues := env.Compile(source)
 	if issues.Err() != nil {
-		return nil, bad("%s: %v", where, issues.Err())
+		return nil, errorf("%s: %v", where, issues.Err())
 	}
 	if !slices.ContainsFunc(want, checked.OutputType().IsExactType) {
-		return nil, bad("%s: the expression gives %s, which is not taken here", where, checked.OutputType())
+		return nil, errorf("%s: the expression gives %s, which is not taken here", where, checked.OutputType())
 	}
 	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
-		return nil, bad("%s: %v", where, err)
+		return nil, errorf("%s: %v", where, err)
 	}
 	e := &expr{program: program, ast: checked.NativeRep().Expr()}
-	if err := t.collect(e); err != nil {
-		return nil, bad("%s: %v", where, err)
+	if err := t.collectNames(e); err != nil {
+		return nil, errorf("%s: %v", where, err)
 	}
 	return e, nil
 }
 
-// collect finds the variables and limits that an expression names, and the
+// collectNames finds the variables and limits that an expression names, and the
 // choices that it compares with: a misspelt choice would make a rule that is
 // never applied.
-func (t *Template) collect(e *expr) error {
+func (t *Template) collectNames(e *expr) error {
 	var err error
 	asked := map[string]int{} // answered(x) does not need x
 	celast.PreOrderVisit(e.ast, celast.NewExprVisitor(func(x celast.Expr) {

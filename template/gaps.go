@@ -61,7 +61,7 @@ func (g *gaps) variable(i int) {
 		g.label(t.fields[i].Label)
 	case calc < len(t.calcs):
 		g.expr(t.calcs[calc].expr, g.s.today)
-	case calc == len(t.calcs)+slices.Index(specials, "finished"):
+	case calc == len(t.calcs)+slices.Index(builtins, "finished"):
 		g.label(finishedLabel)
 	case calc < len(t.calcs)+firstLocation:
 		g.label(startedLabel)

@@ -90,50 +90,15 @@ func (s *LimitSet) find(name string, day int) *Limit {
 	}
 	rows := s.rows[name]
 	for i := range rows {
-		if rows[i].on(day) {
+		if rows[i].inForce(day) {
 			return &rows[i]
 		}
 	}
 	return nil
 }
 
-// matches reports whether value matches a pattern of that name in force on
-// day for the other answer. No pattern in force takes everything.
-func (s *LimitSet) matches(name, value, by string, day int) bool {
-	if s == nil {
-		return true
-	}
-	asked := false
-	for i := range s.patterns[name] {
-		l := &s.patterns[name][i]
-		if !l.on(day) || by != "" && len(l.patternFor) > 0 && !slices.Contains(l.patternFor, by) {
-			continue
-		}
-		if l.pattern.MatchString(value) {
-			return true
-		}
-		asked = true
-	}
-	return !asked
-}
-
-func (l *Limit) on(day int) bool {
+func (l *Limit) inForce(day int) bool {
 	return day != 0 && day >= l.fromDay && (l.toDayBefore == 0 || day < l.toDayBefore)
-}
-
-// holds compares a rounded value.
-func (l *Limit) holds(r *big.Rat) bool {
-	c := r.Cmp(l.value)
-	switch l.Comparison {
-	case "<=":
-		return c <= 0
-	case "<":
-		return c < 0
-	case ">=":
-		return c >= 0
-	default:
-		return c > 0
-	}
 }
 
 // dayOf numbers days so that they compare: 20260601. 0 is no day.

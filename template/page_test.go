@@ -41,7 +41,7 @@ func TestThePageNamesEveryMember(t *testing.T) {
 	}
 	check("Calculations", membersOf[calculationDef]()...)
 	check("Rules", membersOf[ruleDef]()...)
-	check("Expressions", specials...)
+	check("Expressions", builtins...)
 	check("Expressions", reservedNames[slices.Index(reservedNames, limitName):]...)
 	check("Limits", "id")
 	check("Limits", slices.Collect(maps.Keys(inspection.Members(inspection.Limits)))...)

@@ -6,37 +6,37 @@ import (
 	"gridpatrol/inspection"
 )
 
-// holds says in JSON Schema when a relevance condition is definitely true (or
+// schemaOf says in JSON Schema when a relevance condition is definitely true (or
 // definitely false, for want == false). Where a field is missing or unusable
 // it is neither, just as in CEL with unknowns. ok is false for conditions
 // that a schema can't say.
-func (t *Template) holds(x celast.Expr, want bool) (schema inspection.Object, ok bool) {
+func (t *Template) schemaOf(x celast.Expr, want bool) (schema inspection.Object, ok bool) {
 	switch x.Kind() {
 	case celast.IdentKind:
 		f := t.identField(x)
 		if f == nil || f.Type != typeBoolean {
 			return nil, false
 		}
-		return present(f.Name, inspection.Object{"const": want}), true
+		return presentAs(f.Name, inspection.Object{"const": want}), true
 	case celast.CallKind:
 		call := x.AsCall()
 		switch call.FunctionName() {
 		case "!_":
-			return t.holds(call.Args()[0], !want)
+			return t.schemaOf(call.Args()[0], !want)
 		case "_&&_":
-			return t.holdsAll(call.Args(), want, want)
+			return t.schemaOfAll(call.Args(), want, want)
 		case "_||_":
-			return t.holdsAll(call.Args(), want, !want)
+			return t.schemaOfAll(call.Args(), want, !want)
 		}
-		return t.comparisonHolds(call, want)
+		return t.schemaOfComparison(call, want)
 	}
 	return nil, false
 }
 
-func (t *Template) holdsAll(args []celast.Expr, want, all bool) (inspection.Object, bool) {
+func (t *Template) schemaOfAll(args []celast.Expr, want, all bool) (inspection.Object, bool) {
 	var parts []any
 	for _, a := range args {
-		s, ok := t.holds(a, want)
+		s, ok := t.schemaOf(a, want)
 		if !ok {
 			return nil, false
 		}
@@ -48,7 +48,7 @@ func (t *Template) holdsAll(args []celast.Expr, want, all bool) (inspection.Obje
 	return inspection.Object{"anyOf": parts}, true
 }
 
-func (t *Template) comparisonHolds(call celast.CallExpr, want bool) (inspection.Object, bool) {
+func (t *Template) schemaOfComparison(call celast.CallExpr, want bool) (inspection.Object, bool) {
 	c, ok := t.comparison(call)
 	if !ok || !c.field.Type.selects() {
 		return nil, false
@@ -65,6 +65,6 @@ func (t *Template) comparisonHolds(call celast.CallExpr, want bool) (inspection.
 	if want == c.negated {
 		match = inspection.Object{"not": match}
 	}
-	usable := []any{f.valueSchema(), inspection.Object{"not": inspection.Object{"enum": f.absent()}}, match}
-	return present(f.Name, inspection.Object{"allOf": usable}), true
+	usable := []any{f.valueSchema(), inspection.Object{"not": inspection.Object{"enum": f.emptyValues()}}, match}
+	return presentAs(f.Name, inspection.Object{"allOf": usable}), true
 }

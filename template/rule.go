@@ -52,19 +52,19 @@ func checkRule(where string, r *rule) error {
 	}
 	switch {
 	case !namePattern.MatchString(r.Name):
-		return bad("%s: the name is not lower-case letters, digits and underscores", where)
+		return errorf("%s: the name is not lower-case letters, digits and underscores", where)
 	case !r.Label.complete() || r.Fail != nil && !r.Fail.complete():
-		return bad("%s: label and fail need zh and en", where)
+		return errorf("%s: label and fail need zh and en", where)
 	case r.Level != inspection.LevelFail && r.Level != inspection.LevelWarn:
-		return bad("%s: level is fail or warn", where)
+		return errorf("%s: level is fail or warn", where)
 	case (r.Limit == "") == (r.Check == ""):
-		return bad("%s: needs either limit or check", where)
+		return errorf("%s: needs either limit or check", where)
 	case r.Limit != "" && r.Observe == "":
-		return bad("%s: a limit needs observe", where)
+		return errorf("%s: a limit needs observe", where)
 	case r.UnitField != "" && r.Limit == "":
-		return bad("%s: unit_field needs limit", where)
+		return errorf("%s: unit_field needs limit", where)
 	case r.During != "" && !namePattern.MatchString(r.During):
-		return bad("%s: during: %q is no name of a limit", where, r.During)
+		return errorf("%s: during: %q is no name of a limit", where, r.During)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (t *Template) ruleExpressions(env *cel.Env, where string, r *rule) (err err
 			return err
 		}
 		if e == nil || c.Basis == "" {
-			return bad("%s: basis_cases: needs when and basis", where)
+			return errorf("%s: basis_cases: needs when and basis", where)
 		}
 		r.cases = append(r.cases, basisRule{e, c.Basis})
 	}
@@ -105,19 +105,19 @@ func (t *Template) ruleExpressions(env *cel.Env, where string, r *rule) (err err
 func (t *Template) ruleNames(where string, r *rule) error {
 	for _, name := range r.Needs {
 		if t.fieldNamed(name) == nil {
-			return bad("%s: needs: there is no field %q", where, name)
+			return errorf("%s: needs: there is no field %q", where, name)
 		}
 		r.needs = append(r.needs, t.vars[name])
 	}
 	if r.Date != "" {
 		if t.fieldNamed(r.Date, typeDate, typeDatetime) == nil {
-			return bad("%s: date: %q is no date field", where, r.Date)
+			return errorf("%s: date: %q is no date field", where, r.Date)
 		}
 		r.date = t.vars[r.Date]
 	}
 	if r.UnitField != "" {
 		if t.fieldNamed(r.UnitField, typeSelectOne) == nil {
-			return bad("%s: unit_field: %q is no select_one field", where, r.UnitField)
+			return errorf("%s: unit_field: %q is no select_one field", where, r.UnitField)
 		}
 		r.unit = t.vars[r.UnitField]
 	}
@@ -130,7 +130,7 @@ func (t *Template) ruleLimit(where string, r *rule) error {
 	}
 	prefix, variable, ok := splitLimit(r.Limit)
 	if !ok {
-		return bad("%s: limit: %q is no name of a limit", where, r.Limit)
+		return errorf("%s: limit: %q is no name of a limit", where, r.Limit)
 	}
 	r.limitPrefix = prefix
 	if variable == "" {
@@ -143,28 +143,27 @@ func (t *Template) ruleLimit(where string, r *rule) error {
 		r.limitValues = t.calcs[i].Choices
 	}
 	if len(r.limitValues) == 0 {
-		return bad("%s: limit: %q has no list of choices", where, variable)
+		return errorf("%s: limit: %q has no list of choices", where, variable)
 	}
 	r.limitVar = t.vars[variable]
 	return nil
 }
 
-// limitNames lists every limit that the rule may look up.
-func (r *rule) limitNames() []string {
-	var names []string
-	for _, e := range []*expr{r.when, r.pendingLab, r.check, r.observe} {
-		if e != nil {
-			names = append(names, e.limits...)
-		}
+// splitLimit splits "voc_{product_class}" into its prefix and the variable;
+// a plain name has no variable. ok is false for anything else.
+func splitLimit(name string) (prefix, variable string, ok bool) {
+	prefix, rest, braces := strings.Cut(name, "{")
+	if !braces {
+		return name, "", namePattern.MatchString(name)
 	}
-	if r.During != "" {
-		names = append(names, r.During)
-	}
-	if r.Limit != "" && r.limitVar < 0 {
-		names = append(names, r.limitPrefix)
-	}
-	for _, v := range r.limitValues {
-		names = append(names, r.limitPrefix+v)
+	variable, tail, closed := strings.Cut(rest, "}")
+	return prefix, variable, closed && tail == "" && variable != ""
+}
+
+func (f *fieldDef) choiceNames() []string {
+	names := make([]string, len(f.Choices))
+	for i, c := range f.Choices {
+		names[i] = c.Name
 	}
 	return names
 }

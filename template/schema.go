@@ -15,7 +15,7 @@ func (t *Template) compileSchema() error {
 		if f.Type != typePhoto {
 			properties[f.Name] = f.optionalSchema()
 			if f.Required {
-				demand, err := t.demand(f)
+				demand, err := t.requiredSchema(f)
 				if err != nil {
 					return err
 				}
@@ -23,8 +23,8 @@ func (t *Template) compileSchema() error {
 			}
 		}
 		if f.relevant != nil {
-			if _, ok := t.holds(f.relevant.ast, true); !ok {
-				return bad("field %s: relevant: only select and boolean fields can be asked, with ==, !=, in, !, && and ||", f.Name)
+			if _, ok := t.schemaOf(f.relevant.ast, true); !ok {
+				return errorf("field %s: relevant: only select and boolean fields can be asked, with ==, !=, in, !, && and ||", f.Name)
 			}
 		}
 	}
@@ -41,27 +41,27 @@ func (t *Template) compileSchema() error {
 	return nil
 }
 
-// demand is the schema of "f is answered if it is relevant".
-func (t *Template) demand(f *field) (any, error) {
-	answered := present(f.Name, inspection.Object{"not": inspection.Object{"enum": f.absent()}})
+// requiredSchema is the schema of "f is answered if it is relevant".
+func (t *Template) requiredSchema(f *field) (any, error) {
+	answered := presentAs(f.Name, inspection.Object{"not": inspection.Object{"enum": f.emptyValues()}})
 	if f.relevant == nil {
 		return answered, nil
 	}
-	when, ok := t.holds(f.relevant.ast, true)
+	when, ok := t.schemaOf(f.relevant.ast, true)
 	if !ok {
-		return nil, bad("field %s: relevant: not of a form that a schema can say", f.Name)
+		return nil, errorf("field %s: relevant: not of a form that a schema can say", f.Name)
 	}
 	return inspection.Object{"if": when, "then": answered}, nil
 }
 
-func present(name string, schema any) inspection.Object {
+func presentAs(name string, schema any) inspection.Object {
 	return inspection.Object{
 		"properties": inspection.Object{name: schema}, "required": []any{name},
 	}
 }
 
-// absent lists the values that mean no answer, besides leaving it out.
-func (f *field) absent() []any {
+// emptyValues lists the values that mean no answer, besides leaving it out.
+func (f *field) emptyValues() []any {
 	if f.Type.list() {
 		return []any{nil, "", []any{}}
 	}
@@ -71,7 +71,7 @@ func (f *field) absent() []any {
 func (f *field) optionalSchema() any {
 	return inspection.Object{
 		"title": f.Label.ZH, "description": f.Label.EN,
-		"anyOf": []any{inspection.Object{"enum": f.absent()}, f.valueSchema()},
+		"anyOf": []any{inspection.Object{"enum": f.emptyValues()}, f.valueSchema()},
 	}
 }
 
@@ -131,7 +131,7 @@ func (f *field) itemSchema() any {
 	for _, s := range f.sub {
 		properties[s.Name] = s.optionalSchema()
 		if s.Required {
-			demands = append(demands, present(s.Name, inspection.Object{"not": inspection.Object{"enum": s.absent()}}))
+			demands = append(demands, presentAs(s.Name, inspection.Object{"not": inspection.Object{"enum": s.emptyValues()}}))
 		}
 	}
 	return inspection.Object{

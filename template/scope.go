@@ -19,7 +19,7 @@ type scope struct {
 }
 
 func (t *Template) newScope(in *Input) *scope {
-	s := &scope{t: t, in: in, values: make([]ref.Val, len(t.fields)+len(t.calcs)+len(specials))}
+	s := &scope{t: t, in: in, values: make([]ref.Val, len(t.fields)+len(t.calcs)+len(builtins))}
 	s.today = dayOf(in.Started)
 	s.limits = limitView{set: in.Limits, day: s.today}
 	special := s.values[len(t.fields)+len(t.calcs):]
@@ -80,8 +80,8 @@ const (
 	yes
 )
 
-// holds evaluates a condition; none is true.
-func (s *scope) holds(e *expr) truth {
+// truthOf evaluates a condition; none is true.
+func (s *scope) truthOf(e *expr) truth {
 	if e == nil {
 		return yes
 	}

@@ -1,6 +1,8 @@
 package template
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -38,7 +40,7 @@ func Parse(yaml []byte) (*Template, error) {
 func FromDefinition(def inspection.Object) (*Template, error) {
 	for name := range def {
 		if !slices.Contains(definitionMembers, name) {
-			return nil, bad("there is no member %q in a definition", name)
+			return nil, errorf("there is no member %q in a definition", name)
 		}
 	}
 	return FromDocument(def)
@@ -48,8 +50,8 @@ func FromDefinition(def inspection.Object) (*Template, error) {
 // makes it. Members that are not part of the definition (id, schema, server)
 // are ignored; the schema is made anew. Errors are those of Parse.
 func FromDocument(doc inspection.Object) (*Template, error) {
-	source := clone(pick(doc)).(inspection.Object)
-	def, err := decode(source)
+	source := clone(definitionOf(doc)).(inspection.Object)
+	def, err := decodeDefinition(source)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +60,36 @@ func FromDocument(doc inspection.Object) (*Template, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// definitionMembers are the members of a template document that make its
+// definition. The others (id, schema, server) are derived or not ours.
+var definitionMembers = []string{
+	"name", "version", "title", "instance_name", "source", "flag",
+	"fields", "calculations", "rules", "lead_unit", "task_due",
+}
+
+// definitionOf returns the members of doc that make the definition.
+func definitionOf(doc inspection.Object) inspection.Object {
+	out := inspection.Object{}
+	for _, name := range definitionMembers {
+		if v, ok := doc[name]; ok && v != nil {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// decodeDefinition reads a definition strictly: a misspelt member is an error,
+// since it would otherwise switch a rule off without a word.
+func decodeDefinition(source inspection.Object) (*definition, error) {
+	dec := json.NewDecoder(bytes.NewReader(inspection.AppendJSON(nil, source)))
+	dec.DisallowUnknownFields()
+	def := &definition{}
+	if err := dec.Decode(def); err != nil {
+		return nil, errorf("the definition is not of the expected form: %v", err)
+	}
+	return def, nil
 }
 
 // Name is the checklist's name, the "template" member of its records.
@@ -120,6 +152,26 @@ func (t *Template) LimitNames() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// limitNames lists every limit that the rule may look up.
+func (r *rule) limitNames() []string {
+	var names []string
+	for _, e := range []*expr{r.when, r.pendingLab, r.check, r.observe} {
+		if e != nil {
+			names = append(names, e.limits...)
+		}
+	}
+	if r.During != "" {
+		names = append(names, r.During)
+	}
+	if r.Limit != "" && r.limitVar < 0 {
+		names = append(names, r.limitPrefix)
+	}
+	for _, v := range r.limitValues {
+		names = append(names, r.limitPrefix+v)
+	}
+	return names
 }
 
 // LeadUnits lists the units that a matter may be routed to, sorted.

@@ -19,14 +19,14 @@ const (
 // a few of them can stand for gigabytes. Errors name the line.
 func DecodeYAML(data []byte) (inspection.Object, error) {
 	if len(data) > maxYAMLBytes {
-		return nil, bad("the definition is over 1 MiB")
+		return nil, errorf("the definition is over 1 MiB")
 	}
 	var node yaml.Node
 	if err := yaml.Unmarshal(data, &node); err != nil {
-		return nil, bad("not YAML: %v", err)
+		return nil, errorf("not YAML: %v", err)
 	}
 	if node.Kind != yaml.DocumentNode || len(node.Content) != 1 {
-		return nil, bad("the definition is empty")
+		return nil, errorf("the definition is empty")
 	}
 	v, err := yamlValue(node.Content[0], 0)
 	if err != nil {
@@ -34,14 +34,14 @@ func DecodeYAML(data []byte) (inspection.Object, error) {
 	}
 	o, ok := v.(inspection.Object)
 	if !ok {
-		return nil, bad("the definition is not a mapping")
+		return nil, errorf("the definition is not a mapping")
 	}
 	return o, nil
 }
 
 func yamlValue(n *yaml.Node, depth int) (any, error) {
 	if depth > maxYAMLDepth {
-		return nil, bad("line %d: nested too deep", n.Line)
+		return nil, errorf("line %d: nested too deep", n.Line)
 	}
 	switch n.Kind {
 	case yaml.ScalarNode:
@@ -59,7 +59,7 @@ func yamlValue(n *yaml.Node, depth int) (any, error) {
 	case yaml.MappingNode:
 		return yamlMapping(n, depth)
 	default:
-		return nil, bad("line %d: aliases are not taken", n.Line)
+		return nil, errorf("line %d: aliases are not taken", n.Line)
 	}
 }
 
@@ -68,10 +68,10 @@ func yamlMapping(n *yaml.Node, depth int) (any, error) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str" {
-			return nil, bad("line %d: a key is not a plain text", key.Line)
+			return nil, errorf("line %d: a key is not a plain text", key.Line)
 		}
 		if _, twice := o[key.Value]; twice {
-			return nil, bad("line %d: %q is there twice", key.Line, key.Value)
+			return nil, errorf("line %d: %q is there twice", key.Line, key.Value)
 		}
 		v, err := yamlValue(n.Content[i+1], depth+1)
 		if err != nil {
@@ -91,15 +91,15 @@ func yamlScalar(n *yaml.Node) (any, error) {
 	case "!!bool":
 		var b bool
 		if err := n.Decode(&b); err != nil {
-			return nil, bad("line %d: not a boolean", n.Line)
+			return nil, errorf("line %d: not a boolean", n.Line)
 		}
 		return b, nil
 	case "!!int", "!!float":
 		// YAML writes numbers in more ways than JSON; only JSON's are taken.
 		if !json.Valid([]byte(n.Value)) {
-			return nil, bad("line %d: write the number as JSON does", n.Line)
+			return nil, errorf("line %d: write the number as JSON does", n.Line)
 		}
 		return json.Number(n.Value), nil
 	}
-	return nil, bad("line %d: the tag %s is not taken", n.Line, n.ShortTag())
+	return nil, errorf("line %d: the tag %s is not taken", n.Line, n.ShortTag())
 }

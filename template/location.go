@@ -8,9 +8,9 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 )
 
-// Place is where a record was made, in WGS-84 degrees; the accuracy is the
+// Location is where a record was made, in WGS-84 degrees; the accuracy is the
 // radius in metres that the phone gave.
-type Place struct{ Lat, Lon, AccuracyM float64 }
+type Location struct{ Lat, Lon, AccuracyM float64 }
 
 // earthRadius is the mean radius in metres (IUGG).
 const earthRadius = 6371008.8
@@ -25,12 +25,12 @@ func meters(args ...ref.Val) ref.Val {
 		}
 		deg[i], _ = d.r.Float64()
 	}
-	m := distance(Place{Lat: deg[0], Lon: deg[1]}, Place{Lat: deg[2], Lon: deg[3]})
+	m := distance(Location{Lat: deg[0], Lon: deg[1]}, Location{Lat: deg[2], Lon: deg[3]})
 	return floatVal(m)
 }
 
 // distance is the great-circle distance in metres (haversine).
-func distance(a, b Place) float64 {
+func distance(a, b Location) float64 {
 	rad := func(deg float64) float64 { return deg * math.Pi / 180 }
 	lat, lon := rad(b.Lat-a.Lat)/2, rad(b.Lon-a.Lon)/2
 	h := math.Pow(math.Sin(lat), 2) + math.Cos(rad(a.Lat))*math.Cos(rad(b.Lat))*math.Pow(math.Sin(lon), 2)

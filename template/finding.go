@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/json"
+	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -16,9 +17,9 @@ func midnight(y int, m time.Month, d int) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, inspection.China)
 }
 
-// judge applies one rule.
-func (s *scope) judge(r *rule) inspection.Finding {
-	f := inspection.Finding{Rule: r.Name, Level: r.Level, Basis: r.basis(s)}
+// finding applies one rule.
+func (s *scope) finding(r *rule) inspection.Finding {
+	f := inspection.Finding{Rule: r.Name, Level: r.Level, Basis: r.basisFor(s)}
 	day := s.today
 	if r.date >= 0 {
 		day = dayOfValue(s.value(r.date))
@@ -35,7 +36,7 @@ func (s *scope) judge(r *rule) inspection.Finding {
 		s.indeterminate(r, &f, day)
 		return f
 	}
-	if r.pendingLab != nil && s.holds(r.pendingLab) == yes {
+	if r.pendingLab != nil && s.truthOf(r.pendingLab) == yes {
 		f.Result = inspection.PendingLab
 		f.Message, f.MessageEN = r.Label.ZH+"：已送检，待结果", r.Label.EN+": a sample was sent, the result is not here yet."
 		return f
@@ -46,6 +47,15 @@ func (s *scope) judge(r *rule) inspection.Finding {
 		s.check(r, &f, day)
 	}
 	return f
+}
+
+// dayOfValue reads a day of China back from a timestamp.
+func dayOfValue(v ref.Val) int {
+	t, ok := v.(types.Timestamp)
+	if !ok {
+		return 0
+	}
+	return dayOf(t.Time)
 }
 
 // applies tells whether the rule concerns this record.
@@ -59,14 +69,14 @@ func (s *scope) applies(r *rule, day int) truth {
 			return no
 		}
 	}
-	when := s.holds(r.when)
+	when := s.truthOf(r.when)
 	if when == no {
 		return no
 	}
 	return min(when, during)
 }
 
-func (s *scope) lacks(r *rule) bool {
+func (s *scope) lacksNeeded(r *rule) bool {
 	return slices.ContainsFunc(r.needs, func(i int) bool { return types.IsUnknown(s.value(i)) })
 }
 
@@ -77,11 +87,11 @@ func (s *scope) compare(r *rule, f *inspection.Finding, day int) {
 	observed := ratOf(s.eval(r.observe))
 	if l != nil {
 		f.Limit, f.Unit, f.Flag = l.Value, l.Unit, l.Flag
-		f.Basis = l.basis(f.Basis)
+		f.Basis = l.basisWith(f.Basis)
 	}
 	if l == nil || observed == nil {
 		if observed != nil {
-			f.Observed = shown(observed)
+			f.Observed = displayed(observed)
 		}
 		s.indeterminate(r, f, day)
 		return
@@ -89,14 +99,37 @@ func (s *scope) compare(r *rule, f *inspection.Finding, day int) {
 	rounded, digits := round(observed, l.Digits)
 	f.Observed = digits
 	switch {
-	case s.lacks(r):
+	case s.lacksNeeded(r):
 		s.indeterminate(r, f, day)
 	case !s.sameUnit(r, l):
 		f.Result = inspection.Indeterminate
 		f.Message = r.Label.ZH + "：实测值单位与限值单位（" + l.Unit + "）不一致，无法判定"
 		f.MessageEN = r.Label.EN + ": the value is not in the limit's unit (" + l.Unit + ")."
 	default:
-		r.sayComparison(f, l, l.holds(rounded))
+		r.wordComparison(f, l, l.allows(rounded))
+	}
+}
+
+func ratOf(v ref.Val) *big.Rat {
+	d, ok := v.(decimal)
+	if !ok {
+		return nil
+	}
+	return d.r
+}
+
+// allows compares a rounded value.
+func (l *Limit) allows(r *big.Rat) bool {
+	c := r.Cmp(l.value)
+	switch l.Comparison {
+	case "<=":
+		return c <= 0
+	case "<":
+		return c < 0
+	case ">=":
+		return c >= 0
+	default:
+		return c > 0
 	}
 }
 
@@ -132,14 +165,14 @@ func (s *scope) sameUnit(r *rule, l *Limit) bool {
 
 func (s *scope) check(r *rule, f *inspection.Finding, day int) {
 	if r.observe != nil {
-		f.Observed = observed(s.eval(r.observe))
+		f.Observed = jsonOf(s.eval(r.observe))
 	}
 	for _, name := range r.check.limits {
 		if l := s.in.Limits.find(name, day); l != nil && l.value != nil && f.Limit == nil {
 			f.Limit, f.Unit, f.Flag = l.Value, l.Unit, l.Flag
 		}
 	}
-	outcome := s.holds(r.check)
+	outcome := s.truthOf(r.check)
 	switch {
 	case outcome == no:
 		f.Result = inspection.Fail
@@ -147,8 +180,8 @@ func (s *scope) check(r *rule, f *inspection.Finding, day int) {
 		if r.Fail != nil {
 			say = *r.Fail
 		}
-		r.sayFail(f, "疑似违规", "Suspected violation", say)
-	case outcome == unsure || s.lacks(r):
+		r.wordFailure(f, "疑似违规", "Suspected violation", say)
+	case outcome == unsure || s.lacksNeeded(r):
 		s.indeterminate(r, f, day)
 	default:
 		f.Result = inspection.Pass
@@ -156,11 +189,11 @@ func (s *scope) check(r *rule, f *inspection.Finding, day int) {
 	}
 }
 
-// observed is a CEL value as JSON, nil if unknown.
-func observed(v ref.Val) any {
+// jsonOf is a CEL value as JSON, nil if unknown.
+func jsonOf(v ref.Val) any {
 	switch v := v.(type) {
 	case decimal:
-		return shown(v.r)
+		return displayed(v.r)
 	case types.String:
 		return string(v)
 	case types.Bool:
@@ -169,17 +202,17 @@ func observed(v ref.Val) any {
 	return nil
 }
 
-func (r *rule) basis(s *scope) string {
+func (r *rule) basisFor(s *scope) string {
 	for _, c := range r.cases {
-		if s.holds(c.when) == yes {
+		if s.truthOf(c.when) == yes {
 			return c.basis
 		}
 	}
 	return r.Basis
 }
 
-// basis joins the row's standard and legal basis with the rule's, each once.
-func (l *Limit) basis(rule string) string {
+// basisWith joins the row's standard and legal basisWith with the rule's, each once.
+func (l *Limit) basisWith(rule string) string {
 	out := rule
 	for _, part := range []string{l.Basis, l.Standard} {
 		if part != "" && !strings.Contains(out, part) {
@@ -191,7 +224,7 @@ func (l *Limit) basis(rule string) string {
 
 var comparisonSigns = map[string]string{"<=": "≤", "<": "<", ">=": "≥", ">": ">"}
 
-func (r *rule) sayComparison(f *inspection.Finding, l *Limit, holds bool) {
+func (r *rule) wordComparison(f *inspection.Finding, l *Limit, holds bool) {
 	sign := comparisonSigns[l.Comparison]
 	value := func(v any) string {
 		n, _ := v.(json.Number)
@@ -204,11 +237,11 @@ func (r *rule) sayComparison(f *inspection.Finding, l *Limit, holds bool) {
 		return
 	}
 	f.Result = inspection.Fail
-	r.sayFail(f, "疑似超标", "Suspected exceedance", text{zh, en})
+	r.wordFailure(f, "疑似超标", "Suspected exceedance", text{zh, en})
 }
 
-// sayFail words a failure: people in the field have no power to penalise.
-func (r *rule) sayFail(f *inspection.Finding, zh, en string, say text) {
+// wordFailure words a failure: people in the field have no power to penalise.
+func (r *rule) wordFailure(f *inspection.Finding, zh, en string, say text) {
 	if r.Level == inspection.LevelWarn {
 		f.Message, f.MessageEN = "提示："+say.ZH, "Note: "+say.EN+"."
 		return
