@@ -8,7 +8,9 @@
 // An upload is a part that grows. When its last byte is here it is checked and
 // decoded, and its row says "verified" before anything else happens: whatever
 // a crash leaves half done from then on is done again from that row. So a
-// photo is sent once.
+// photo is sent once. A photo that comes in one piece, as in a form, is an upload
+// that ends within its request: Accept takes it by its claim, and it is finished
+// as all are.
 //
 // Evidence is what records and photos say together. A record is judged when it
 // was put and when a photo that it names arrives, in any order and by any

@@ -14,23 +14,19 @@ type usage struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// admit checks an upload against the disk and the user's quotas, and
-// charges it.
+// admit checks an upload against the disk and against how many its user has
+// under way.
 func (s *Service) admit(ctx context.Context, row *uploadRow) error {
 	if err := s.checkFreeSpace(ctx, row.Length); err != nil {
 		return err
 	}
 	open := 0
-	err := store.ScanRows(ctx, s.cfg.Store, store.TableUploads, string(row.User)+"/", func(r store.Row) error {
+	return store.ScanRows(ctx, s.cfg.Store, store.TableUploads, string(row.User)+"/", func(r store.Row) error {
 		if open++; open >= maxOpen {
 			return quotaExceeded(fmt.Sprintf("You have %d uploads under way. Finish or end some of them.", open))
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return s.charge(ctx, row)
 }
 
 // maxOpen is how many uploads one user may have that are unfinished, or were

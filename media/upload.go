@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 )
 
-// NewUpload is what a client says of a file before it sends it.
+// NewUpload is what a client says of a file that it is going to send in parts.
+// Its claim must have a hash and a length.
 type NewUpload struct {
-	Length int64  // bytes
-	SHA256 string // of the whole file, lower-case hex
-	Type   string // as the client believes
+	Claim
 	// Metadata is what the client said, verbatim: it gets it back.
 	Metadata string
 }
@@ -79,6 +77,30 @@ func (s *Service) Create(ctx context.Context, principal *inspection.Principal, n
 	if err := n.check(); err != nil {
 		return Upload{}, err
 	}
+	row, err := s.begin(ctx, principal, n)
+	if err != nil {
+		return Upload{}, err
+	}
+	if row.State == receiving {
+		return row.at(0), nil
+	}
+	return row.at(row.Length), nil
+}
+
+// check refuses what no upload can be made of.
+func (n *NewUpload) check() error {
+	switch {
+	case !inspection.IsSHA256(n.SHA256):
+		return inspection.Errorf(inspection.CodeBadRequest, "Upload-Metadata must name the file's sha256, 64 lower-case hex digits.")
+	case n.Length < 0:
+		return inspection.Errorf(inspection.CodeBadRequest, "Upload-Length must be the file's size in bytes.")
+	}
+	return n.Claim.check("as filetype in Upload-Metadata")
+}
+
+// begin makes an upload of a claim. One of a photo that the same user has sent
+// before needs no bytes: it is completed at once.
+func (s *Service) begin(ctx context.Context, principal *inspection.Principal, n NewUpload) (uploadRow, error) {
 	now := s.cfg.Now().UTC()
 	row := uploadRow{
 		User: principal.Device.User, ID: s.cfg.NewID(), SHA256: n.SHA256, Length: n.Length, Metadata: n.Metadata,
@@ -86,59 +108,49 @@ func (s *Service) Create(ctx context.Context, principal *inspection.Principal, n
 	}
 	p, err := s.photo(ctx, n.SHA256)
 	if err != nil {
-		return Upload{}, err
+		return row, err
 	}
 	if p.sentBy(principal.Device.User) {
 		// A file that was lost from under its row is sent anew.
 		if _, err := s.decoder.findOriginal(ctx, n.SHA256); inspection.CodeOf(err) != inspection.CodeNotFound {
-			return s.createDone(ctx, row, &p, err)
+			err = s.beginDone(ctx, &row, &p, err)
+			return row, err
 		}
 	}
+	if n.Length < 0 {
+		row.Length = MaxBytes
+	}
 	if err := s.admit(ctx, &row); err != nil {
-		return Upload{}, err
+		return row, err
+	}
+	if n.Length >= 0 {
+		if err := s.charge(ctx, &row); err != nil {
+			return row, err
+		}
 	}
 	if err := s.putUpload(ctx, &row); err != nil {
-		return Upload{}, err
+		return row, err
 	}
 	s.counts.created.Add(1)
-	return row.at(0), nil
+	return row, nil
 }
 
-// check refuses what can never become a photo.
-func (n *NewUpload) check() error {
-	switch {
-	case !inspection.IsSHA256(n.SHA256):
-		return inspection.Errorf(inspection.CodeBadRequest, "Upload-Metadata must name the file's sha256, 64 lower-case hex digits.")
-	case n.Length == 0:
-		return notAPicture("it is empty")
-	case n.Length < 0:
-		return inspection.Errorf(inspection.CodeBadRequest, "Upload-Length must be the file's size in bytes.")
-	case n.Length > MaxBytes:
-		return inspection.Errorf(inspection.CodeTooLarge, "A photo may have at most %d bytes. Take it with a lower quality or fewer pixels.", MaxBytes)
-	}
-	switch strings.ToLower(n.Type) {
-	case TypeJPEG, TypePNG, TypeWebP, "image/jpg":
-		return nil
-	}
-	return inspection.Errorf(inspection.CodeMediaType, "Photos are taken as image/jpeg, image/png or image/webp; say which as filetype in Upload-Metadata.")
-}
-
-// createDone makes an upload of what is here: the user's own photo, maybe for
+// beginDone makes an upload of what is here: the user's own photo, maybe for
 // an area that is new to the user.
-func (s *Service) createDone(ctx context.Context, row uploadRow, p *photo, err error) (Upload, error) {
+func (s *Service) beginDone(ctx context.Context, row *uploadRow, p *photo, err error) error {
 	if err != nil {
-		return Upload{}, err
+		return err
 	}
 	row.State, row.Facts = verified, &p.Facts
 	row.Length = p.Bytes
 	if p.knows(row.User, row.Reach) {
 		row.State, row.Expires = done, row.Created.Add(doneTTL)
-		return row.at(row.Length), s.putUpload(ctx, &row)
+		return s.putUpload(ctx, row)
 	}
-	if err := s.putUpload(ctx, &row); err != nil {
-		return Upload{}, err
+	if err := s.putUpload(ctx, row); err != nil {
+		return err
 	}
-	return row.at(row.Length), s.complete(ctx, &row, nil)
+	return s.complete(ctx, row, nil)
 }
 
 // knows reports whether all of areas are among those noted for a sender.

@@ -48,6 +48,8 @@ type world struct {
 	media *media.Service
 	// faults, if set, stands between the media room and its store and blobs.
 	faults *faults
+	// quota, if set, is how many bytes one user may upload in a day.
+	quota int64
 	// beforeAmend, if set, runs between the looking at photos and the writing
 	// down of what was seen.
 	beforeAmend func(inspection.DocID)
@@ -99,7 +101,7 @@ func (w *world) serve() {
 	w.must(err)
 	cfg := media.Config{
 		Store: w.store, Blobs: w.blobs, Amender: amender{w}, Now: w.clock, Log: quiet,
-		NewID: func() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }, Floor: 1, Sweep: time.Hour,
+		NewID: func() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }, Floor: 1, Sweep: time.Hour, DailyQuota: w.quota,
 	}
 	if w.faults != nil {
 		cfg.Store, cfg.Blobs = faultyStore{w.store, w.faults}, faultyBlobs{w.blobs, w.faults}
@@ -186,8 +188,12 @@ func hashOf(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+func claim(data []byte) media.Claim {
+	return media.Claim{Length: int64(len(data)), SHA256: hashOf(data), Type: media.TypeJPEG}
+}
+
 func newUpload(data []byte) media.NewUpload {
-	return media.NewUpload{Length: int64(len(data)), SHA256: hashOf(data), Type: media.TypeJPEG}
+	return media.NewUpload{Claim: claim(data)}
 }
 
 func (p *person) send(id string, offset int64, part []byte) (media.Upload, error) {
