@@ -2,14 +2,9 @@ package api
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"strings"
@@ -20,6 +15,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/localhost"
 )
 
 // ofParts are the codes that never answer a whole request.
@@ -277,20 +273,6 @@ func TestConfigMustBeWhole(t *testing.T) {
 	}
 }
 
-func certificate(t testing.TB) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
 func TestTLS(t *testing.T) {
 	w := newWorld(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -298,14 +280,10 @@ func TestTLS(t *testing.T) {
 	if err := w.server.ListenTLS(ln, nil); err == nil {
 		t.Error("TLS without a config")
 	}
-	cert := certificate(t)
+	cert, roots := localhost.Certificate(t)
 	go func() {
 		w.served <- w.server.ListenTLS(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
 	}()
-	roots := x509.NewCertPool()
-	leaf, err := x509.ParseCertificate(cert.Certificate[0])
-	w.must(err)
-	roots.AddCert(leaf)
 	w.url = "https://" + ln.Addr().String()
 	w.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
 	p := w.login("inspector")

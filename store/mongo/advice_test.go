@@ -1,23 +1,18 @@
 package mongo
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"math/big"
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 	"gridpatrol/store/mongo/mongotest"
+	"gridpatrol/test/localhost"
 )
 
 func openError(t *testing.T, uri string) error {
@@ -51,61 +46,20 @@ func TestBadAddresses(t *testing.T) {
 }
 
 func TestAway(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	wantAdvice(t, openError(t, "mongodb://"+address+"/"+quick), adviceAway)
+	wantAdvice(t, openError(t, "mongodb://"+localhost.FreeAddress(t)+"/"+quick), adviceAway)
 	wantAdvice(t, openError(t, "mongodb://nosuchhost.invalid/"+quick), adviceHost)
 }
 
 // TestTLS: a server that doesn't speak it, and one whose certificate nobody
 // knows.
 func TestTLS(t *testing.T) {
-	plain, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	serveConnections(t, plain, func(c net.Conn) { _, _ = c.Write([]byte("this is no handshake")) })
+	plain := localhost.Listen(t)
+	go localhost.Serve(plain, func(c net.Conn) { _, _ = c.Write([]byte("this is no handshake")) })
 	wantAdvice(t, openError(t, "mongodb://"+plain.Addr().String()+"/"+quick+"&tls=true"), adviceTLS)
-	secure, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate(t)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	serveConnections(t, secure, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) })
+	cert, _ := localhost.Certificate(t)
+	secure := tls.NewListener(localhost.Listen(t), &tls.Config{Certificates: []tls.Certificate{cert}})
+	go localhost.Serve(secure, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) })
 	wantAdvice(t, openError(t, "mongodb://"+secure.Addr().String()+"/"+quick+"&tls=true"), adviceTLS)
-}
-
-func serveConnections(t *testing.T, l net.Listener, serve func(net.Conn)) {
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				serve(c)
-			}()
-		}
-	}()
-}
-
-func certificate(t *testing.T) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // TestNoPrimary: a replica set that the server is no part of.

@@ -15,13 +15,12 @@ import (
 	"gridpatrol/store"
 	"gridpatrol/store/mongo/mongotest"
 	"gridpatrol/store/storetest"
+	"gridpatrol/test/localhost"
 )
 
 // proxy stands between a store and its server, and looks at each command.
 type proxy struct {
-	t        *testing.T
-	server   string
-	listener net.Listener
+	t *testing.T
 
 	mu    sync.Mutex
 	rules []*rule
@@ -45,14 +44,8 @@ func newProxy(t *testing.T, uri string) (*proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{t: t, server: u.Host, listener: l}
-	t.Cleanup(func() { l.Close() })
-	go p.serve()
-	u.Host = l.Addr().String()
+	p := &proxy{t: t}
+	u.Host = localhost.Relay(t, u.Host, p.relay)
 	u.RawQuery = "serverSelectionTimeoutMS=2000"
 	return p, u.String()
 }
@@ -64,23 +57,7 @@ func (p *proxy) add(r *rule) *rule {
 	return r
 }
 
-func (p *proxy) serve() {
-	for {
-		client, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		go p.relay(client)
-	}
-}
-
-func (p *proxy) relay(client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", p.server)
-	if err != nil {
-		return
-	}
-	defer server.Close()
+func (p *proxy) relay(client, server net.Conn) {
 	for {
 		request, err := readMessage(client)
 		if err != nil {

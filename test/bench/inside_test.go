@@ -3,50 +3,25 @@ package bench_test
 import (
 	"bytes"
 	"context"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	gosync "sync"
 	"testing"
-	"time"
 
 	"gridpatrol/cli"
+	"gridpatrol/test/localhost"
 )
 
 // BenchmarkPushInside is BenchmarkPush/http with the server in the test's own
 // process, so that -cpuprofile shows where the time goes.
 func BenchmarkPushInside(b *testing.B) {
-	s := inside(b, filepath.Join(b.TempDir(), "data"))
-	phones := make([]*phone, clients)
-	work := make([][][]byte, clients)
-	for i := range phones {
-		phones[i] = s.signIn("inspector" + string(rune('1'+i)))
-		work[i] = bodies(b, area(i), batches*b.N, 0)
-	}
-	b.ResetTimer()
-	var group gosync.WaitGroup
-	for i, p := range phones {
-		group.Go(func() {
-			for _, body := range work[i] {
-				p.call(http.MethodPost, "/v1/sync/push", body)
-			}
-		})
-	}
-	group.Wait()
-	b.StopTimer()
+	pushAll(b, inside(b, filepath.Join(b.TempDir(), "data")))
 	b.ReportMetric(float64(clients*batches*batchSize*b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
 // inside runs the command line in this process.
 func inside(b *testing.B, data string) *server {
 	b.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	s := &server{tb: b, addr: ln.Addr().String()}
-	ln.Close()
+	s := &server{tb: b, addr: localhost.FreeAddress(b)}
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan int, 1)
 	go func() {
@@ -56,15 +31,10 @@ func inside(b *testing.B, data string) *server {
 		})
 	}()
 	b.Cleanup(func() { cancel(); <-done })
-	for range 1000 {
-		if res, err := http.Get("http://" + s.addr + "/readyz"); err == nil {
-			res.Body.Close()
-			return s
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !localhost.Ready("http://" + s.addr + "/readyz") {
+		b.Fatal("not ready")
 	}
-	b.Fatal("not ready")
-	return nil
+	return s
 }
 
 // BenchmarkPullInside is BenchmarkFullPull with the server in the test's own
@@ -73,11 +43,6 @@ func BenchmarkPullInside(b *testing.B) {
 	data := filepath.Join(b.TempDir(), "data")
 	filled(b, data, 100_000)
 	s := inside(b, data)
-	b.ResetTimer()
-	documents := 0
-	for range b.N {
-		_, n := s.signIn("supervisor").pullAll()
-		documents += n
-	}
+	documents := pullAll(b, s)
 	b.ReportMetric(float64(documents)/b.Elapsed().Seconds(), "records/s")
 }

@@ -32,7 +32,13 @@ func perSecond(b *testing.B, name string, documents int) {
 }
 
 func benchHTTP(b *testing.B) {
-	s := start(b, filepath.Join(b.TempDir(), "data"))
+	pushAll(b, start(b, filepath.Join(b.TempDir(), "data")))
+	perSecond(b, pushHTTP, clients*batches*batchSize*b.N)
+}
+
+// pushAll lets all clients push at once, and leaves the timer stopped.
+func pushAll(b *testing.B, s *server) {
+	b.Helper()
 	phones := make([]*phone, clients)
 	work := make([][][]byte, clients)
 	for i := range phones {
@@ -50,7 +56,6 @@ func benchHTTP(b *testing.B) {
 	}
 	group.Wait()
 	b.StopTimer()
-	perSecond(b, pushHTTP, clients*batches*batchSize*b.N)
 }
 
 // benchRaw writes the same number of rows of the same size through

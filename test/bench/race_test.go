@@ -13,6 +13,8 @@ import (
 	gosync "sync"
 	"testing"
 	"time"
+
+	"gridpatrol/test/localhost"
 )
 
 // racer is one side of the race: a server that holds inspections.
@@ -140,7 +142,7 @@ func peerBinary(b *testing.B) string {
 }
 
 func startPeer(b *testing.B, binary string) *peer {
-	s := &server{tb: b, addr: freeAddress(b)}
+	s := &server{tb: b, addr: localhost.FreeAddress(b)}
 	s.cmd = exec.Command(binary, "serve", "--http", s.addr, "--dir", filepath.Join(b.TempDir(), "data"))
 	s.launch("/api/health")
 	return &peer{s}

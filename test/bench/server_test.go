@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gridpatrol/test/localhost"
 
 	"github.com/google/uuid"
 )
@@ -26,22 +27,12 @@ type server struct {
 
 func start(tb testing.TB, data string, more ...string) *server {
 	tb.Helper()
-	s := &server{tb: tb, addr: freeAddress(tb)}
+	s := &server{tb: tb, addr: localhost.FreeAddress(tb)}
 	args := append([]string{"serve", "--demo", "--no-demo-month", "--data", data, "--listen", s.addr, "--log-level", "warn"}, more...)
 	s.cmd = exec.Command(binary, args...)
 	s.cmd.Stderr = os.Stderr
 	s.launch("/readyz")
 	return s
-}
-
-func freeAddress(tb testing.TB) string {
-	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // launch starts the process and waits until the path answers.
@@ -52,18 +43,10 @@ func (s *server) launch(ready string) {
 		s.tb.Fatal(err)
 	}
 	s.tb.Cleanup(s.stop)
-	for time.Since(began) < time.Minute {
-		res, err := http.Get("http://" + s.addr + ready)
-		if err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				s.took = time.Since(began)
-				return
-			}
-		}
-		time.Sleep(2 * time.Millisecond)
+	if !localhost.Ready("http://" + s.addr + ready) {
+		s.tb.Fatal("the server is not ready after a minute")
 	}
-	s.tb.Fatal("the server is not ready after a minute")
+	s.took = time.Since(began)
 }
 
 func (s *server) stop() {

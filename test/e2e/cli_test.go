@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gridpatrol/test/localhost"
 )
 
 func TestDemoStaysOnLoopback(t *testing.T) {
@@ -60,7 +62,7 @@ func TestFilesAreForTheOwnerOnly(t *testing.T) {
 }
 
 func TestAccountsFromTheCommandLine(t *testing.T) {
-	s := &server{t: t, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
+	s := &server{t: t, data: filepath.Join(t.TempDir(), "data"), addr: localhost.FreeAddress(t)}
 	s.start("serve")
 	t.Cleanup(s.kill)
 	must := func(want string, stdin string, args ...string) string {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"gridpatrol/test/localhost"
+
 	"github.com/xuri/excelize/v2"
 )
 
@@ -118,7 +120,7 @@ func TestTheDemoHoldsAMonth(t *testing.T) {
 func TestTheDemoSurvivesAPowerCut(t *testing.T) {
 	whole := startMonth(t).signIn("supervisor").joint("")
 	for _, after := range []time.Duration{300, 1200} {
-		s := &server{t: t, month: true, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
+		s := &server{t: t, month: true, data: filepath.Join(t.TempDir(), "data"), addr: localhost.FreeAddress(t)}
 		s.launch("demo")
 		t.Cleanup(s.kill)
 		time.Sleep(after * time.Millisecond)

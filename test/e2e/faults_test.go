@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gridpatrol/test/localhost"
 )
 
 // smallDisk mounts a disk of so many megabytes, which takes root.
@@ -31,7 +33,7 @@ func smallDisk(t *testing.T, megabytes int) string {
 // taken, without a restart.
 func TestDiskFull(t *testing.T) {
 	dir := smallDisk(t, 24)
-	s := &server{t: t, data: filepath.Join(dir, "data"), addr: freeAddress(t)}
+	s := &server{t: t, data: filepath.Join(dir, "data"), addr: localhost.FreeAddress(t)}
 	s.start("demo")
 	t.Cleanup(s.kill)
 	p := s.signIn("inspector1")

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"gridpatrol/test/localhost"
+
 	_ "modernc.org/sqlite"
 )
 
@@ -187,7 +189,7 @@ func TestBackupWhilePhonesPush(t *testing.T) {
 		t.Fatalf("the backup has mode %v, %v", info.Mode(), err)
 	}
 
-	restored := &server{t: t, data: filepath.Join(t.TempDir(), "restored"), addr: freeAddress(t)}
+	restored := &server{t: t, data: filepath.Join(t.TempDir(), "restored"), addr: localhost.FreeAddress(t)}
 	command(t, 0, "restored", "restore", file, "--data", restored.data)
 	command(t, 1, "not empty", "restore", file, "--data", restored.data)
 	command(t, 0, "fine: ", "verify", "--data", restored.data)
@@ -292,7 +294,7 @@ func TestKillDuringRestore(t *testing.T) {
 			command(t, 0, "restored", "restore", file, "--data", data)
 			sameHeads(t, "a restored database", headsOf(t, data), want)
 			if killed == 2 {
-				restored := &server{t: t, data: data, addr: freeAddress(t)}
+				restored := &server{t: t, data: data, addr: localhost.FreeAddress(t)}
 				restored.start("serve")
 				s.phones[1].s = restored
 				samePull(t, s.phones[1].pullAll(), pulled)

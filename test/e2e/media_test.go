@@ -21,6 +21,7 @@ import (
 
 	"gridpatrol/seeds"
 	"gridpatrol/seeds/photo"
+	"gridpatrol/test/localhost"
 )
 
 func hashOf(data []byte) string {
@@ -201,7 +202,7 @@ func TestBackupCarriesPhotos(t *testing.T) {
 	a.eventuallyComplete(id)
 	file := filepath.Join(t.TempDir(), "backup")
 	command(t, 0, " photos of database", "backup", "--data", s.data, "-o", file)
-	restored := &server{t: t, data: filepath.Join(t.TempDir(), "restored"), addr: freeAddress(t)}
+	restored := &server{t: t, data: filepath.Join(t.TempDir(), "restored"), addr: localhost.FreeAddress(t)}
 	command(t, 0, "restored", "restore", "--data", restored.data, file)
 	restored.start("demo")
 	t.Cleanup(restored.kill)

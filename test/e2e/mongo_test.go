@@ -14,12 +14,13 @@ import (
 
 	"gridpatrol/seeds"
 	"gridpatrol/store/mongo/mongotest"
+	"gridpatrol/test/localhost"
 )
 
 // startOn starts the demo on a Mongo database.
 func startOn(t testing.TB, uri string) *server {
 	t.Helper()
-	s := &server{t: t, data: filepath.Join(t.TempDir(), "unused"), addr: freeAddress(t)}
+	s := &server{t: t, data: filepath.Join(t.TempDir(), "unused"), addr: localhost.FreeAddress(t)}
 	s.start("demo", "--store", uri)
 	t.Cleanup(s.kill)
 	return s

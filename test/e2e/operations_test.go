@@ -2,16 +2,11 @@ package e2e_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
 	"encoding/pem"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"gridpatrol/test/localhost"
+
 	"github.com/google/uuid"
 	_ "modernc.org/sqlite"
 )
@@ -27,16 +24,8 @@ import (
 // certificate writes a certificate for 127.0.0.1 and its key.
 func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	made, roots := localhost.Certificate(t)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,13 +36,7 @@ func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
 		}
 		return file
 	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots = x509.NewCertPool()
-	roots.AddCert(leaf)
-	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", pkcs8), roots
+	return write("cert.pem", "CERTIFICATE", made.Certificate[0]), write("key.pem", "PRIVATE KEY", pkcs8), roots
 }
 
 // withEnv starts the binary with nothing but the command on its line.
@@ -83,7 +66,7 @@ func (s *server) says(text string) {
 
 func TestTLSByEnvironment(t *testing.T) {
 	cert, key, roots := certificate(t)
-	addr := freeAddress(t)
+	addr := localhost.FreeAddress(t)
 	vars := []string{
 		"GRIDPATROL_LISTEN=" + addr, "GRIDPATROL_DATA=" + filepath.Join(t.TempDir(), "data"), "GRIDPATROL_DEMO=true",
 		"GRIDPATROL_TLS_CERT=" + cert, "GRIDPATROL_TLS_KEY=" + key, "GRIDPATROL_LOG_FORMAT=json",

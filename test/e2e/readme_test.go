@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"gridpatrol/test/localhost"
 )
 
 // TestReadmeWalkThrough runs the console blocks of README.md, line by line in
@@ -50,7 +52,7 @@ func (s *server) walk(text string, least int) {
 	if len(steps) < least {
 		t.Fatalf("the walk-through has %d commands", len(steps))
 	}
-	inTest := strings.NewReplacer("127.0.0.1:8080", s.addr, "127.0.0.1:27017", freeAddress(t), "bin/gridpatrol", binary, "./data/demo", s.data)
+	inTest := strings.NewReplacer("127.0.0.1:8080", s.addr, "127.0.0.1:27017", localhost.FreeAddress(t), "bin/gridpatrol", binary, "./data/demo", s.data)
 	var script strings.Builder
 	script.WriteString("cd ../..\nTMPDIR=" + t.TempDir() + "\nset -o pipefail\n")
 	for i, st := range steps {

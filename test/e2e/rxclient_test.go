@@ -37,13 +37,15 @@ type rxRun struct {
 	admin *account
 }
 
-func needRxClient(t *testing.T) {
+// needNode skips a test of a program in Node without it. What the program
+// itself needs must be there.
+func needNode(t *testing.T, folder string) {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("node is not installed: it runs the published client")
+		t.Skip("node is not installed: it runs the program in " + folder)
 	}
-	if _, err := os.Stat(filepath.Join(rxClient, "node_modules")); err != nil {
-		t.Fatal("the published client is not installed: run npm ci in test/clients/rxdb, as make test does")
+	if _, err := os.Stat(filepath.Join(folder, "node_modules")); err != nil {
+		t.Fatalf("what the program needs is not installed: run npm ci in %s, as make test does", folder)
 	}
 }
 
@@ -51,7 +53,7 @@ func needRxClient(t *testing.T) {
 // one, from first offline documents to a server that dies in the middle. In the
 // end every phone has what the server has, its revisions included.
 func TestPublishedRxDB(t *testing.T) {
-	needRxClient(t)
+	needNode(t, rxClient)
 	t.Run("embedded", func(t *testing.T) {
 		runRxScenario(t, startDemo(t), 5000, everyCollection, "demo")
 	})

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +14,7 @@ const rxExample = "../../examples/rxdb"
 // TestExampleWithRxDB runs what its README says: one watches, another files a
 // record, the server goes away and comes back.
 func TestExampleWithRxDB(t *testing.T) {
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("node is not installed: it runs the example")
-	}
-	if _, err := os.Stat(filepath.Join(rxExample, "node_modules")); err != nil {
-		t.Fatal("the example's RxDB is not installed: run npm ci in examples/rxdb, as make test does")
-	}
+	needNode(t, rxExample)
 	s := startDemo(t)
 	app := func(args ...string) *exec.Cmd {
 		cmd := exec.Command("node", append([]string{"app.mjs"}, args...)...)

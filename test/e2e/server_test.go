@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"gridpatrol/test/localhost"
 )
 
 // binary and simulator are built once, as `make build` and `make soak` do.
@@ -69,16 +70,6 @@ func (b *logBuffer) String() string {
 	return b.buf.String()
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 // startDemo starts the demo district in a folder of its own, people and sites
 // only.
 func startDemo(t testing.TB) *server {
@@ -94,7 +85,7 @@ func startMonth(t testing.TB) *server {
 
 func (s *server) district() *server {
 	s.t.Helper()
-	s.data, s.addr = filepath.Join(s.t.TempDir(), "data"), freeAddress(s.t)
+	s.data, s.addr = filepath.Join(s.t.TempDir(), "data"), localhost.FreeAddress(s.t)
 	s.start("demo")
 	s.t.Cleanup(s.kill)
 	return s
@@ -104,17 +95,9 @@ func (s *server) district() *server {
 func (s *server) start(args ...string) {
 	s.t.Helper()
 	s.launch(args...)
-	deadline := time.Now().Add(time.Minute)
-	for time.Now().Before(deadline) {
-		if r, err := http.Get(s.url("/readyz")); err == nil {
-			r.Body.Close()
-			if r.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !localhost.Ready(s.url("/readyz")) {
+		s.t.Fatalf("not ready: %s", s.log)
 	}
-	s.t.Fatalf("not ready: %s", s.log)
 }
 
 // launch runs the process.

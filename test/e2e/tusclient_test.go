@@ -12,6 +12,8 @@ import (
 	"strings"
 	gosync "sync"
 	"testing"
+
+	"gridpatrol/test/localhost"
 )
 
 // tusClient is the folder of the published client.
@@ -65,7 +67,6 @@ func (c *clientRun) run(t *testing.T, more object) outcome {
 // cutter passes connections on to the server and cuts them in the middle of
 // parts: the nth PATCH after so many bytes, those beyond the list never.
 type cutter struct {
-	to    string
 	after []int64
 
 	mu    gosync.Mutex
@@ -75,31 +76,11 @@ type cutter struct {
 
 func startCutter(t *testing.T, to string, after ...int64) (*cutter, string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	c := &cutter{to: to, after: after}
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go c.pass(conn)
-		}
-	}()
-	return c, ln.Addr().String()
+	c := &cutter{after: after}
+	return c, localhost.Relay(t, to, c.pass)
 }
 
-func (c *cutter) pass(client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", c.to)
-	if err != nil {
-		return
-	}
-	defer server.Close()
+func (c *cutter) pass(client, server net.Conn) {
 	go io.Copy(client, server)
 	left := int64(-1)
 	for buf := make([]byte, 32<<10); ; {
@@ -154,12 +135,7 @@ func (c *cutter) offsets() (list []string) {
 // TestPublishedTusClient: tus-js-client as published uploads, is cut in the
 // middle, resumes and finishes; the download equals the file bit for bit.
 func TestPublishedTusClient(t *testing.T) {
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("node is not installed: it runs the published client")
-	}
-	if _, err := os.Stat(filepath.Join(tusClient, "node_modules")); err != nil {
-		t.Fatal("the published client is not installed: run npm ci in test/clients/tus, as make test does")
-	}
+	needNode(t, tusClient)
 	s := startDemo(t)
 	a := s.signIn("inspector3")
 
