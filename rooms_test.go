@@ -173,6 +173,9 @@ func TestArrowsBetweenRooms(t *testing.T) {
 func checkArrow(t *testing.T, from string, r room, imported string) {
 	t.Helper()
 	name, ours := strings.CutPrefix(imported, "gridpatrol/")
+	if strings.HasPrefix(name, "test/") {
+		t.Errorf("%s must not import %s: only tests may", from, imported)
+	}
 	if ours && !slices.Contains(r.imports, name) && !slices.Contains(r.imports, "*") {
 		t.Errorf("%s must not import %s: the table of rooms in %s doesn't say so", from, imported, roomsPage)
 	}

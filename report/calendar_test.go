@@ -27,7 +27,7 @@ func seedCalendar(t testing.TB) report.Calendar {
 }
 
 func TestADay(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	for date, want := range map[string]string{
 		"2026-01-31": "heavy_pollution [] [fireworks open_burning]",
 		"2026-02-02": "heavy_pollution [chunjie-2026 15] [fireworks open_burning]",
@@ -37,8 +37,8 @@ func TestADay(t *testing.T) {
 		"2026-11-09": "particulates_nox [hanyi-2026 0] [open_burning diesel_roadside]",
 		"2027-10-14": "particulates_nox [hanyi-2027 15] [open_burning diesel_roadside]",
 	} {
-		d, err := w.report.Day(w.ctx, date, []inspection.Area{street})
-		w.must(err)
+		d, err := w.reports.Day(w.Ctx, date, []inspection.Area{street})
+		w.Must(err)
 		festivals := []string{}
 		for _, f := range d.Festivals {
 			festivals = append(festivals, fmt.Sprint(f.ID, " ", f.InDays))
@@ -50,18 +50,18 @@ func TestADay(t *testing.T) {
 			t.Errorf("%s: targets %+v", date, d.Targets)
 		}
 	}
-	w.at(local("2026-03-01 00:00:00"))
-	today, err := w.report.Day(w.ctx, "", []inspection.Area{"999999"})
-	w.must(err)
+	w.SetClock(local("2026-03-01 00:00:00"))
+	today, err := w.reports.Day(w.Ctx, "", []inspection.Area{"999999"})
+	w.Must(err)
 	if today.Date != "2026-03-01" || len(today.Targets) != 0 {
 		t.Errorf("today is %+v", today)
 	}
-	before, err := w.report.Day(w.ctx, "2023-12-31", []inspection.Area{district})
-	w.must(err)
+	before, err := w.reports.Day(w.Ctx, "2023-12-31", []inspection.Area{district})
+	w.Must(err)
 	if len(before.Targets) != 0 {
 		t.Error("a target is in force before its first day")
 	}
-	_, err = w.report.Day(w.ctx, "tomorrow", nil)
+	_, err = w.reports.Day(w.Ctx, "tomorrow", nil)
 	wantCode(t, err, inspection.CodeBadParameter)
 }
 

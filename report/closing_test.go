@@ -44,45 +44,45 @@ func wantLines(t testing.TB, what string, list []report.Change, want ...string) 
 }
 
 // closedMonth is the month by hand, closed on 10 November.
-func closedMonth(t *testing.T) (*world, *report.Closing) {
+func closedMonth(t *testing.T) (*month, *report.Closing) {
 	t.Helper()
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
-	w.at(local("2026-11-10 09:00:00"))
-	c, err := w.report.Close(w.ctx, "boss", october(report.WholeMonth), district)
-	w.must(err)
+	w.SetClock(local("2026-11-10 09:00:00"))
+	c, err := w.reports.Close(w.Ctx, "boss", october(report.WholeMonth), district)
+	w.Must(err)
 	return w, c
 }
 
 func TestAWindowIsClosedOnceAndOnlyAfterItsEnd(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
-	w.at(local("2026-10-31 23:59:59"))
-	_, err := w.report.Close(w.ctx, "boss", october(report.WholeMonth), district)
+	w.SetClock(local("2026-10-31 23:59:59"))
+	_, err := w.reports.Close(w.Ctx, "boss", october(report.WholeMonth), district)
 	wantCode(t, err, inspection.CodeWindowOpen)
-	_, err = w.report.Close(w.ctx, "boss", october(report.FirstHalf), district)
-	w.must(err)
-	w.at(local("2026-11-01 00:00:00"))
-	_, err = w.report.Close(w.ctx, "boss", october(report.WholeMonth), district)
-	w.must(err)
-	_, err = w.report.Close(w.ctx, "other", october(report.WholeMonth), district)
+	_, err = w.reports.Close(w.Ctx, "boss", october(report.FirstHalf), district)
+	w.Must(err)
+	w.SetClock(local("2026-11-01 00:00:00"))
+	_, err = w.reports.Close(w.Ctx, "boss", october(report.WholeMonth), district)
+	w.Must(err)
+	_, err = w.reports.Close(w.Ctx, "other", october(report.WholeMonth), district)
 	wantCode(t, err, inspection.CodeWindowClosed)
-	_, err = w.report.Close(w.ctx, "other", october(report.WholeMonth), street)
-	w.must(err)
+	_, err = w.reports.Close(w.Ctx, "other", october(report.WholeMonth), street)
+	w.Must(err)
 	if j := w.joint(report.WholeMonth, "", next); j.Closed != nil {
 		t.Error("a street is closed with its district")
 	}
-	_, err = w.report.Close(w.ctx, "boss", october(report.WholeMonth), "610999")
+	_, err = w.reports.Close(w.Ctx, "boss", october(report.WholeMonth), "610999")
 	wantCode(t, err, inspection.CodeBadParameter)
 }
 
 func TestAClosingIsAnEntryWithWhatItKept(t *testing.T) {
 	w, c := closedMonth(t)
-	records, err := w.store.Records(w.ctx, []inspection.DocID{"closings/2026-10/month/610102"})
-	w.must(err)
+	records, err := w.Store.Records(w.Ctx, []inspection.DocID{"closings/2026-10/month/610102"})
+	w.Must(err)
 	r := records["closings/2026-10/month/610102"]
-	entries, err := w.store.Entries(w.ctx, inspection.ReferenceArea, r.Revisions)
-	w.must(err)
+	entries, err := w.Store.Entries(w.Ctx, inspection.ReferenceArea, r.Revisions)
+	w.Must(err)
 	if len(entries) != 1 || entries[0].Kind != store.KindClosing || entries[0].Actor != "boss" {
 		t.Fatalf("entries %+v", entries)
 	}
@@ -95,8 +95,8 @@ func TestAClosingIsAnEntryWithWhatItKept(t *testing.T) {
 	if d := topic(c.Totals, "diesel_roadside"); d.Sessions != 9 || d.Checks() != 12 {
 		t.Errorf("totals %+v", c.Totals)
 	}
-	commits, err := w.store.Commits(w.ctx, street, c.AsOf.Seqs[street]-1, 1)
-	w.must(err)
+	commits, err := w.Store.Commits(w.Ctx, street, c.AsOf.Seqs[street]-1, 1)
+	w.Must(err)
 	if i := slices.IndexFunc(c.Heads, func(h asof.ChainHead) bool { return h.Area == street }); i < 0 || c.Heads[i].Hash != commits[0].Hash.String() {
 		t.Errorf("heads %+v", c.Heads)
 	}
@@ -113,7 +113,7 @@ func TestNothingSlipsIntoAClosedMonth(t *testing.T) {
 	if j := w.joint(report.WholeMonth, ""); j.Closed == nil || len(j.SinceClose.Added)+len(j.SinceClose.Removed)+len(j.SinceClose.Changed)+len(j.Late) != 0 {
 		t.Errorf("right after closing: %+v", j.SinceClose)
 	}
-	w.at(local("2026-11-12 09:00:00"))
+	w.SetClock(local("2026-11-12 09:00:00"))
 	w.happen()
 	for _, f := range formats {
 		if !bytes.Equal(w.file(f, c.AsOf.Token()), files[f]) {
@@ -140,7 +140,7 @@ func TestNothingSlipsIntoAClosedMonth(t *testing.T) {
 }
 
 // happen changes the closed month in every way.
-func (w *world) happen() {
+func (w *month) happen() {
 	p := w.phone("late")
 	p.put("sessions", id(20), newSession(street, "2026-10-19T09:00:00+08:00", nil))
 	p.put("inspections", id(201), newVehicle(street, id(20), "陕A20001", nil))
@@ -154,23 +154,23 @@ func (w *world) happen() {
 	p.put("sessions", id(22), newSession(street, "2026-12-01T09:00:00+08:00", nil)) // another month's
 }
 
-func (w *world) wantHappened(j *report.Joint) {
-	w.t.Helper()
+func (w *month) wantHappened(j *report.Joint) {
+	w.T.Helper()
 	s := j.SinceClose
-	wantLines(w.t, "added", s.Added, "session 20 []", "inspection 201 of 20 []", "inspection 104 of 1 []")
-	wantLines(w.t, "removed", s.Removed,
+	wantLines(w.T, "added", s.Added, "session 20 []", "inspection 201 of 20 []", "inspection 104 of 1 []")
+	wantLines(w.T, "removed", s.Removed,
 		"session 4 [/started_at]", "inspection 111 of 4 []",
 		"session 5 [/deleted]", "inspection 112 of 5 []",
 		"inspection 102 of 1 [/server/review/state]")
-	wantLines(w.t, "changed", s.Changed, "session 7 [/participants]", "session 12 [/note]", "inspection 101 of 1 [/server/review/state]")
-	wantLines(w.t, "late", j.Late, lines(s.Added)...)
+	wantLines(w.T, "changed", s.Changed, "session 7 [/participants]", "session 12 [/note]", "inspection 101 of 1 [/server/review/state]")
+	wantLines(w.T, "late", j.Late, lines(s.Added)...)
 	for _, c := range s.Added {
 		if c.ReceivedAt == "" {
-			w.t.Errorf("%v does not tell when it was received", c)
+			w.T.Errorf("%v does not tell when it was received", c)
 		}
 	}
 	if d := topic(s.Topics, "diesel_roadside"); d.Sessions != 7 || d.Checks() != 10 {
-		w.t.Errorf("the counts since: %d, %d", d.Sessions, d.Checks())
+		w.T.Errorf("the counts since: %d, %d", d.Sessions, d.Checks())
 	}
 }
 
@@ -191,12 +191,12 @@ func TestAsOfBeforeTheClosing(t *testing.T) {
 func TestAKeptFileThatWasTamperedWithIsNotServed(t *testing.T) {
 	w, c := closedMonth(t)
 	key := c.Files["csv"].SHA256 + "/000000"
-	row, err := w.store.Get(w.ctx, store.TableFiles, key)
-	w.must(err)
+	row, err := w.Store.Get(w.Ctx, store.TableFiles, key)
+	w.Must(err)
 	row.Value[len(row.Value)-3]++
-	_, err = w.store.Put(w.ctx, store.TableFiles, row)
-	w.must(err)
-	_, err = w.report.Export(w.ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: []inspection.Area{district}}, "csv")
+	_, err = w.Store.Put(w.Ctx, store.TableFiles, row)
+	w.Must(err)
+	_, err = w.reports.Export(w.Ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: []inspection.Area{district}}, "csv")
 	wantCode(t, err, inspection.CodeInternal)
 }
 
@@ -205,19 +205,19 @@ func TestTheWindowBeforeIsAsItWasClosed(t *testing.T) {
 	w, _ := closedMonth(t)
 	w.happen()
 	november, err := report.ParseWindow("2026-11", "month")
-	w.must(err)
-	j, err := w.report.Joint(w.ctx, report.JointQuery{Window: november, Scope: []inspection.Area{district}})
-	w.must(err)
+	w.Must(err)
+	j, err := w.reports.Joint(w.Ctx, report.JointQuery{Window: november, Scope: []inspection.Area{district}})
+	w.Must(err)
 	if d := topic(j.Before.Topics, "diesel_roadside"); !j.Before.Closed || d.Sessions != 9 || d.Checks() != 12 {
 		t.Errorf("October is told as %+v", j.Before)
 	}
 }
 
 func TestTokens(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
 	ask := func(asOf string, scope ...inspection.Area) error {
-		_, err := w.report.Joint(w.ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: scope, AsOf: asOf})
+		_, err := w.reports.Joint(w.Ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: scope, AsOf: asOf})
 		return err
 	}
 	p := w.joint(report.WholeMonth, "").AsOf
@@ -237,7 +237,7 @@ func TestTokens(t *testing.T) {
 	wantCode(t, ask(p.Token(), "61"), "")
 	wantCode(t, ask(p.Token(), street), "")
 	ahead := w.joint(report.WholeMonth, "2030-01-01T00:00:00Z")
-	if !ahead.AsOf.At.Equal(w.clock().UTC()) {
+	if !ahead.AsOf.At.Equal(w.Now().UTC()) {
 		t.Errorf("a time that lies ahead became %v", ahead.AsOf.At)
 	}
 }

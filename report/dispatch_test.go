@@ -13,28 +13,28 @@ import (
 )
 
 // task adds a task as the supervisors' room does.
-func (w *world) task(n int, unit, due string, state inspection.TaskState) {
-	w.t.Helper()
+func (w *month) task(n int, unit, due string, state inspection.TaskState) {
+	w.T.Helper()
 	doc := inspection.DocID(id(n))
-	_, err := w.sync.Act(w.ctx, sync.Act{
+	_, err := w.Sync.Act(w.Ctx, sync.Act{
 		Area: street, IDs: []inspection.DocID{doc}, By: "boss", Kind: store.KindReview,
 		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
 			drafts[doc].Create(inspection.Tasks, inspection.Object{"id": string(doc), "area": string(street), "unit": unit, "due": due})
 			last, err := time.ParseInLocation(time.DateOnly, due, inspection.China)
 			server := &drafts[doc].Server
 			server.State, server.DueAt = state, inspection.StampOf(last.AddDate(0, 0, 1))
-			server.Act = &inspection.TaskAct{Act: inspection.TaskClose, At: inspection.StampOf(w.clock())}
+			server.Act = &inspection.TaskAct{Act: inspection.TaskClose, At: inspection.StampOf(w.Now())}
 			return err
 		},
 	})
-	w.must(err)
+	w.Must(err)
 }
 
 // The second half of October by lead unit: inspections in sessions go with
 // them, others by their own time; drafts and rejected ones don't count.
 func TestDispatch(t *testing.T) {
-	w := newWorld(t)
-	w.at(local("2026-10-20 09:00:00"))
+	w := newMonth(t)
+	w.SetClock(local("2026-10-20 09:00:00"))
 	p := w.phone("zhang")
 	p.put("sessions", id(1), newSession(street, "2026-10-16T00:00:00+08:00", nil))
 	p.put("sessions", id(2), newSession(street, "2026-10-15T23:59:59+08:00", nil))
@@ -53,10 +53,10 @@ func TestDispatch(t *testing.T) {
 	w.task(44, "urban_management", "2026-11-18", "assigned")
 
 	half, err := report.ParseWindow("2026-10", "second_half")
-	w.must(err)
+	w.Must(err)
 	ask := func(asOf string) *report.Dispatch {
-		d, err := w.report.Dispatch(w.ctx, report.JointQuery{Window: half, Scope: []inspection.Area{district}, AsOf: asOf})
-		w.must(err)
+		d, err := w.reports.Dispatch(w.Ctx, report.JointQuery{Window: half, Scope: []inspection.Area{district}, AsOf: asOf})
+		w.Must(err)
 		return d
 	}
 	d := ask("")
@@ -81,6 +81,6 @@ func TestDispatch(t *testing.T) {
 	if again := ask(d.AsOf.Token()); fmt.Sprint(again.Units) != fmt.Sprint(d.Units) {
 		t.Errorf("the same token gave\n%v, first\n%v", again.Units, d.Units)
 	}
-	_, err = w.report.Dispatch(w.ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: []inspection.Area{district}})
+	_, err = w.reports.Dispatch(w.Ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: []inspection.Area{district}})
 	wantCode(t, err, inspection.CodeBadParameter)
 }

@@ -16,18 +16,18 @@ import (
 	"gridpatrol/report"
 )
 
-func (w *world) table(asOf string, scope ...inspection.Area) (map[string]int, [][]string) {
-	w.t.Helper()
+func (w *month) table(asOf string, scope ...inspection.Area) (map[string]int, [][]string) {
+	w.T.Helper()
 	data, bom := bytes.CutPrefix(w.file("csv", asOf, scope...), []byte("\ufeff"))
 	if !bom {
-		w.t.Error("the CSV has no byte order mark")
+		w.T.Error("the CSV has no byte order mark")
 	}
 	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
-	w.must(err)
+	w.Must(err)
 	at := map[string]int{}
 	for i, title := range rows[0] {
 		if _, twice := at[title]; twice {
-			w.t.Errorf("the column %s is there twice", title)
+			w.T.Errorf("the column %s is there twice", title)
 		}
 		at[title] = i
 	}
@@ -36,7 +36,7 @@ func (w *world) table(asOf string, scope ...inspection.Area) (map[string]int, []
 
 // The sums of two columns of the CSV are the report's numbers.
 func TestTheTableAddsUp(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
 	at, rows := w.table("")
 	sums := map[string][2]int{}
@@ -58,9 +58,9 @@ func TestTheTableAddsUp(t *testing.T) {
 // one whose verdict counts, in a session too large to be kept in memory as well.
 func TestTheCountedCheckHasTheVerdictThatCounts(t *testing.T) {
 	for _, others := range []int{1, 510} {
-		w := newWorld(t)
+		w := newMonth(t)
 		p := w.phone("zhang")
-		w.at(local("2026-11-03 09:00:00"))
+		w.SetClock(local("2026-11-03 09:00:00"))
 		p.put("sessions", id(1), newSession(street, "2026-10-12T09:00:00+08:00", nil))
 		p.put("inspections", id(2), newVehicle(street, id(1), "陕A99999", nil))
 		for n := range others {
@@ -83,18 +83,18 @@ func TestTheCountedCheckHasTheVerdictThatCounts(t *testing.T) {
 
 // A token of very many areas fills more than the highest row that there is.
 func TestTheWorkbookOfManyAreas(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
 	raw, err := base64.RawURLEncoding.DecodeString(w.joint(report.WholeMonth, "").AsOf.Token())
-	w.must(err)
+	w.Must(err)
 	var token map[string]any
-	w.must(json.Unmarshal(raw, &token))
+	w.Must(json.Unmarshal(raw, &token))
 	seqs := token["s"].(map[string]any)
 	for n := range 300 {
 		seqs[fmt.Sprintf("6199%05d", n)] = 0
 	}
 	raw, err = json.Marshal(token)
-	w.must(err)
+	w.Must(err)
 	if book := w.file("xlsx", base64.RawURLEncoding.EncodeToString(raw)); !bytes.HasPrefix(book, []byte("PK")) {
 		t.Errorf("no workbook: %q", book[:min(len(book), 40)])
 	}
@@ -102,7 +102,7 @@ func TestTheWorkbookOfManyAreas(t *testing.T) {
 
 // No text that a phone sends is a formula in a spreadsheet.
 func TestTextsAreNoFormulas(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	p := w.phone("zhang")
 	evil := []string{`=HYPERLINK("http://x","y")`, "+1+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", " =1+1", "\u200b=1+1", "\ufeff-1", "﹦1", "−1", "ok", `a"b,c`}
 	for i, text := range evil {
@@ -124,26 +124,26 @@ func TestTextsAreNoFormulas(t *testing.T) {
 	book := w.book()
 	for row := 2; row <= len(evil)+1; row++ {
 		formula, err := book.GetCellFormula("联合检查", fmt.Sprint("E", row))
-		w.must(err)
+		w.Must(err)
 		text, err := book.GetCellValue("联合检查", fmt.Sprint("E", row))
-		w.must(err)
+		w.Must(err)
 		if formula != "" || text != evil[row-2] && row != 7 { // a lone carriage return is no text of XML
 			t.Errorf("%q became %q with the formula %q", evil[row-2], text, formula)
 		}
 	}
 }
 
-func (w *world) book() *excelize.File {
-	w.t.Helper()
+func (w *month) book() *excelize.File {
+	w.T.Helper()
 	book, err := excelize.OpenReader(bytes.NewReader(w.file("xlsx", "")))
-	w.must(err)
-	w.t.Cleanup(func() { w.must(book.Close()) })
+	w.Must(err)
+	w.T.Cleanup(func() { w.Must(book.Close()) })
 	return book
 }
 
 // The workbook's numbers are those of the report, and they are numbers.
 func TestTheWorkbookSaysWhatTheReportSays(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
 	book := w.book()
 	if got := fmt.Sprint(book.GetSheetList()); got != "[汇总 联合检查 车辆 违规 说明]" {
@@ -151,7 +151,7 @@ func TestTheWorkbookSaysWhatTheReportSays(t *testing.T) {
 	}
 	cell := func(sheet, at string) string {
 		v, err := book.GetCellValue(sheet, at, excelize.Options{RawCellValue: true})
-		w.must(err)
+		w.Must(err)
 		return v
 	}
 	for at, want := range map[string]string{"B5": "9", "C5": "6", "D5": "1", "E5": "8", "F5": "12", "H5": "200", "I5": "1", "K5": "1", "L5": "未达标", "B6": "1", "F6": "1", "L6": "无目标"} {
@@ -161,7 +161,7 @@ func TestTheWorkbookSaysWhatTheReportSays(t *testing.T) {
 	}
 	for sheet, want := range map[string]int{"联合检查": 14, "车辆": 13, "违规": 3} {
 		rows, err := book.GetRows(sheet)
-		w.must(err)
+		w.Must(err)
 		if len(rows) != want {
 			t.Errorf("%s has %d rows, want %d", sheet, len(rows), want)
 		}
@@ -193,7 +193,7 @@ func TestTheWorkbookSaysWhatTheReportSays(t *testing.T) {
 
 // The same token is the same file, byte for byte.
 func TestFilesAreTheSameBytes(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
 	token := w.joint(report.WholeMonth, "").AsOf.Token()
 	files := map[string][]byte{}
@@ -213,7 +213,7 @@ func TestFilesAreTheSameBytes(t *testing.T) {
 // A map has a point for each session and inspection; what is in another datum
 // has no place.
 func TestTheMap(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	p := w.phone("zhang")
 	p.put("sessions", id(1), newSession(street, "2026-10-12T09:00:00+08:00", nil))
 	p.put("inspections", id(2), newVehicle(street, id(1), "陕A10001", object{"location": object{"lat": 34.2, "lon": 108.9, "crs": "gcj02"}}))
@@ -231,7 +231,7 @@ func TestTheMap(t *testing.T) {
 		}
 		Topics []report.Topic
 	}
-	w.must(json.Unmarshal(w.file("geojson", ""), &out))
+	w.Must(json.Unmarshal(w.file("geojson", ""), &out))
 	if out.Type != "FeatureCollection" || len(out.Features) != 4 || topic(out.Topics, "diesel_roadside").Checks() != 2 {
 		t.Fatalf("%+v", out)
 	}
@@ -255,7 +255,7 @@ func TestTheMap(t *testing.T) {
 // A vehicle of a neighbouring street counts in its session, and a report of
 // the session's street does not tell what it says.
 func TestDocumentsOutsideOfTheScopeAreCountedNotShown(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	p := w.phone("zhang")
 	p.put("sessions", id(1), newSession(street, "2026-10-12T09:00:00+08:00", nil))
 	p.put("inspections", id(2), newVehicle(next, id(1), "陕A10001", nil))

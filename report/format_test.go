@@ -10,6 +10,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/report"
 	"gridpatrol/report/render"
+	"gridpatrol/server"
 )
 
 // brief is a format of its own: one line of text. It can't tell of units.
@@ -44,21 +45,19 @@ func (b *briefWriter) Finish(_ context.Context, j *report.Joint) error {
 }
 
 // withBrief is the world after a program came that has the format.
-func (w *world) withBrief() *world {
-	after := &world{t: w.t, ctx: w.ctx, store: w.store, sync: w.sync, now: w.clock()}
-	s, err := report.New(report.Config{Store: w.store, Ledger: ledger{w.sync}, Now: after.clock, Scratch: w.t.TempDir(), Formats: append(render.Formats(""), brief{})})
-	w.must(err)
-	after.report = s
-	return after
+func (w *month) withBrief() *month {
+	s, err := report.New(report.Config{Store: w.Store, Ledger: server.Ledger{Sync: w.Sync}, Now: w.Now, Scratch: w.T.TempDir(), Formats: append(render.Formats(""), brief{})})
+	w.Must(err)
+	return &month{w.World, s}
 }
 
-func (w *world) brief(asOf string, scope ...inspection.Area) (string, *report.File) {
-	w.t.Helper()
-	f, err := w.report.Export(w.ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: scope, AsOf: asOf}, "txt")
-	w.must(err)
+func (w *month) brief(asOf string, scope ...inspection.Area) (string, *report.File) {
+	w.T.Helper()
+	f, err := w.reports.Export(w.Ctx, report.JointQuery{Window: october(report.WholeMonth), Scope: scope, AsOf: asOf}, "txt")
+	w.Must(err)
 	defer f.Close()
 	b, err := io.ReadAll(f)
-	w.must(err)
+	w.Must(err)
 	return string(b), f
 }
 
@@ -66,7 +65,7 @@ func (w *world) brief(asOf string, scope ...inspection.Area) (string, *report.Fi
 // is made as of the closing, whatever changed since, and says so.
 func TestAFormatThatCameAfterAClosing(t *testing.T) {
 	old, c := closedMonth(t)
-	old.at(local("2026-11-12 09:00:00"))
+	old.SetClock(local("2026-11-12 09:00:00"))
 	old.happen()
 	w := old.withBrief()
 	for _, asOf := range []string{"", c.AsOf.Token()} {
@@ -87,12 +86,12 @@ func TestAFormatThatCameAfterAClosing(t *testing.T) {
 
 // From then on closings keep the new format as they keep the others.
 func TestAClosingKeepsEveryFormat(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
 	w = w.withBrief()
-	w.at(local("2026-11-10 09:00:00"))
-	c, err := w.report.Close(w.ctx, "boss", october(report.WholeMonth), street)
-	w.must(err)
+	w.SetClock(local("2026-11-10 09:00:00"))
+	c, err := w.reports.Close(w.Ctx, "boss", october(report.WholeMonth), street)
+	w.Must(err)
 	w.happen()
 	if text, f := w.brief("", street); !strings.Contains(text, ": 8 sessions, 10 vehicles") || f.Afresh || c.Files["txt"] == nil || c.Files["txt"].Bytes != f.Size {
 		t.Errorf("%s, %+v, kept %+v", text, f, c.Files)
@@ -102,17 +101,17 @@ func TestAClosingKeepsEveryFormat(t *testing.T) {
 // A format that can't tell of units is no format of the dispatch report, and
 // what is no format at all is none of either.
 func TestFormatsThatThereAreNot(t *testing.T) {
-	w := newWorld(t).withBrief()
+	w := newMonth(t).withBrief()
 	half := report.JointQuery{Window: october(report.FirstHalf), Scope: []inspection.Area{district}}
 	for format, ask := range map[string]func(context.Context, report.JointQuery, string) (*report.File, error){
-		"txt": w.report.ExportDispatch, "geojson": w.report.ExportDispatch, "pdf": w.report.Export, "roll": w.report.Export,
+		"txt": w.reports.ExportDispatch, "geojson": w.reports.ExportDispatch, "pdf": w.reports.Export, "roll": w.reports.Export,
 	} {
-		f, err := ask(w.ctx, half, format)
+		f, err := ask(w.Ctx, half, format)
 		if wantCode(t, err, inspection.CodeBadParameter); f != nil {
 			t.Errorf("%s: a file %s", format, f.Name)
 		}
 	}
-	_, err := w.report.ExportDispatch(w.ctx, half, "txt")
+	_, err := w.reports.ExportDispatch(w.Ctx, half, "txt")
 	if !strings.Contains(err.Error(), "json, xlsx or csv") {
 		t.Error(err)
 	}

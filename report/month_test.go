@@ -45,7 +45,7 @@ import (
 // Together: 9 sessions of diesel with 2+1+1+1+1+1+1+2+1 = 11 vehicles, and K
 // makes 12; 1 session of VOC products with 1 inspection.
 func TestAMonthByHand(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
 	w.wantHandMonth(w.joint(report.WholeMonth, ""))
 }
@@ -56,11 +56,11 @@ func TestAMonthByHandOnMongo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorldIn(t, st)
+	w := newMonthIn(t, st)
 	w.handMonth()
-	w.at(local("2026-11-10 09:00:00"))
-	c, err := w.report.Close(w.ctx, "boss", october(report.WholeMonth), district)
-	w.must(err)
+	w.SetClock(local("2026-11-10 09:00:00"))
+	c, err := w.reports.Close(w.Ctx, "boss", october(report.WholeMonth), district)
+	w.Must(err)
 	file := w.file("xlsx", c.AsOf.Token())
 	w.happen()
 	w.wantHandMonth(w.joint(report.WholeMonth, "2026-11-09T12:00:00+08:00"))
@@ -71,8 +71,8 @@ func TestAMonthByHandOnMongo(t *testing.T) {
 }
 
 // wantHandMonth checks a report against the table.
-func (w *world) wantHandMonth(j *report.Joint) {
-	t := w.t
+func (w *month) wantHandMonth(j *report.Joint) {
+	t := w.T
 	t.Helper()
 	diesel, voc := topic(j.Topics, "diesel_roadside"), topic(j.Topics, "voc_product")
 	if diesel.Sessions != 9 || diesel.Checks() != 12 || diesel.Vehicles == nil || diesel.Inspections != nil {
@@ -119,7 +119,7 @@ func (w *world) wantHandMonth(j *report.Joint) {
 //	first_half   5, 10, 1, 4, 12, 14, 16                         7 sessions, 10 vehicles
 //	second_half  7, 13                                           2 sessions, 2 vehicles
 func TestOtherWindows(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	w.handMonth()
 	for kind, want := range map[report.Kind]string{
 		report.To25th: "8 11", report.FirstHalf: "7 10", report.SecondHalf: "2 2", report.WholeMonth: "9 12",
@@ -139,17 +139,17 @@ func TestOtherWindows(t *testing.T) {
 }
 
 // handMonth makes the month that TestAMonthByHand tells of.
-func (w *world) handMonth() {
-	w.t.Helper()
+func (w *month) handMonth() {
+	w.T.Helper()
 	p := w.phone("zhang")
-	w.at(local("2026-11-03 09:00:00"))
+	w.SetClock(local("2026-11-03 09:00:00"))
 	roadside := func(n int, started string, changes object) {
-		w.t.Helper()
+		w.T.Helper()
 		p.put("sessions", id(n), newSession(street, started, changes))
 	}
 	count := 100
 	vehicle := func(session int, plate string, changes object) string {
-		w.t.Helper()
+		w.T.Helper()
 		count++
 		p.put("inspections", id(count), newVehicle(street, id(session), plate, changes))
 		return id(count)
@@ -201,14 +201,14 @@ func (w *world) handMonth() {
 	vehicle(15, plates["L"], nil)
 	vehicle(15, "", object{"template": "voc_product", "answers": object{"company": "示例"}})
 
-	p.slow = 20 * time.Minute
+	p.Slow = 20 * time.Minute
 	roadside(16, "2026-10-09T09:00:00+08:00", object{"participants": []any{"ecology", "traffic_police"}})
-	p.slow = -20 * time.Minute
+	p.Slow = -20 * time.Minute
 	roadside(17, "2026-10-21T09:00:00+08:00", object{"participants": []any{}})
-	p.slow = 0
+	p.Slow = 0
 	vehicle(16, plates["J"], nil)
 
-	w.at(local("2026-11-09 09:00:00"))
+	w.SetClock(local("2026-11-09 09:00:00"))
 	roadside(13, "2026-10-30T09:00:00+08:00", nil)
 	vehicle(13, plates["G"], nil)
 }
@@ -226,23 +226,23 @@ func dieselAnswers(fixture, plate string) object {
 
 func short(id inspection.DocID) string { return strings.TrimLeft(string(id)[24:], "0") }
 
-func (w *world) wantExcluded(j *report.Joint, want ...string) {
-	w.t.Helper()
+func (w *month) wantExcluded(j *report.Joint, want ...string) {
+	w.T.Helper()
 	var got []string
 	for _, x := range j.Excluded {
 		got = append(got, short(x.Session)+" "+string(x.Reason))
 	}
 	if !slices.Equal(got, want) {
-		w.t.Errorf("excluded %q, want %q", got, want)
+		w.T.Errorf("excluded %q, want %q", got, want)
 	}
 }
 
-func (w *world) street(j *report.Joint, area inspection.Area) []report.Topic {
+func (w *month) street(j *report.Joint, area inspection.Area) []report.Topic {
 	for _, s := range j.Streets {
 		if s.Area == area {
 			return s.Topics
 		}
 	}
-	w.t.Errorf("there is no street %s", area)
+	w.T.Errorf("there is no street %s", area)
 	return nil
 }

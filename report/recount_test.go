@@ -32,19 +32,19 @@ type naiveDoc struct {
 	Doc        map[string]any
 }
 
-func recount(w *world, seqs map[inspection.Area]int64, window report.Window, scope string) naive {
-	w.t.Helper()
+func recount(w *month, seqs map[inspection.Area]int64, window report.Window, scope string) naive {
+	w.T.Helper()
 	docs := map[string]naiveDoc{}
 	for area, upto := range seqs {
-		commits, err := w.store.Commits(w.ctx, area, 0, 1<<20)
-		w.must(err)
+		commits, err := w.Store.Commits(w.Ctx, area, 0, 1<<20)
+		w.Must(err)
 		for _, c := range commits {
 			for _, e := range c.Entries {
 				if e.Seq > upto || e.Doc == nil {
 					continue
 				}
 				d := naiveDoc{collection: string(e.Collection), area: string(area), deleted: e.Deleted}
-				w.must(json.Unmarshal(e.Doc, &d.Doc))
+				w.Must(json.Unmarshal(e.Doc, &d.Doc))
 				docs[string(e.ID)] = d
 			}
 		}
@@ -134,7 +134,7 @@ type taken struct {
 // what a naive recount of the log counts at its position, and makes the same
 // bytes again after everything that comes later.
 func TestReportsAreARecountOfTheLog(t *testing.T) {
-	w := newWorld(t)
+	w := newMonth(t)
 	districts := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		districts++
@@ -155,7 +155,7 @@ func TestReportsAreARecountOfTheLog(t *testing.T) {
 
 // mess is a district of two streets in which anything happens.
 type mess struct {
-	w        *world
+	w        *month
 	t        *rapid.T
 	phone    *phone
 	district string
@@ -164,14 +164,14 @@ type mess struct {
 	made     int
 }
 
-func newMess(w *world, t *rapid.T, district string) *mess {
+func newMess(w *month, t *rapid.T, district string) *mess {
 	var areas []sync.ReferenceDocument
 	for _, code := range []string{district, district + "001", district + "002"} {
 		areas = append(areas, sync.ReferenceDocument{Collection: inspection.Areas, ID: code, Doc: inspection.Object{"id": code}})
 	}
-	_, err := w.sync.SeedReference(w.ctx, areas)
-	w.must(err)
-	w.at(w.clock().Add(time.Minute)) // every time that is asked about has areas
+	_, err := w.Sync.SeedReference(w.Ctx, areas)
+	w.Must(err)
+	w.SetClock(w.Now().Add(time.Minute)) // every time that is asked about has areas
 	return &mess{w: w, t: t, phone: w.phone("zhang"), district: district}
 }
 
@@ -206,8 +206,8 @@ func (m *mess) vehicle() object {
 
 // step does one thing to the district.
 func (m *mess) step() {
-	m.phone.slow = draw(m, "slow", 0, 0, 11*time.Minute, -10*time.Minute)
-	m.w.at(m.w.clock().Add(time.Duration(rapid.IntRange(0, 3000).Draw(m.t, "ms")) * time.Millisecond))
+	m.phone.Slow = draw(m, "slow", 0, 0, 11*time.Minute, -10*time.Minute)
+	m.w.SetClock(m.w.Now().Add(time.Duration(rapid.IntRange(0, 3000).Draw(m.t, "ms")) * time.Millisecond))
 	what := rapid.IntRange(0, 9).Draw(m.t, "what")
 	switch {
 	case what <= 1 || len(m.sessions) == 0:
@@ -248,7 +248,7 @@ func (m *mess) take() taken {
 	scope := inspection.Area(m.district + draw(m, "scope", "", "001"))
 	asOf := ""
 	if rapid.Bool().Draw(m.t, "as of a time?") {
-		asOf = m.w.clock().Add(-time.Duration(rapid.IntRange(0, 20000).Draw(m.t, "ms")) * time.Millisecond).Format(time.RFC3339Nano)
+		asOf = m.w.Now().Add(-time.Duration(rapid.IntRange(0, 20000).Draw(m.t, "ms")) * time.Millisecond).Format(time.RFC3339Nano)
 	}
 	j := m.w.joint(kind, asOf, scope)
 	b := taken{window: october(kind), scope: scope, token: j.AsOf.Token()}
@@ -258,18 +258,18 @@ func (m *mess) take() taken {
 }
 
 func (m *mess) csv(b taken) string {
-	f, err := m.w.report.Export(m.w.ctx, report.JointQuery{Window: b.window, Scope: []inspection.Area{b.scope}, AsOf: b.token}, "csv")
-	m.w.must(err)
+	f, err := m.w.reports.Export(m.w.Ctx, report.JointQuery{Window: b.window, Scope: []inspection.Area{b.scope}, AsOf: b.token}, "csv")
+	m.w.Must(err)
 	defer f.Close()
 	var sb strings.Builder
 	_, err = copyAll(&sb, f)
-	m.w.must(err)
+	m.w.Must(err)
 	return sb.String()
 }
 
 func (m *mess) check(b taken) {
-	j, err := m.w.report.Joint(m.w.ctx, report.JointQuery{Window: b.window, Scope: []inspection.Area{b.scope}, AsOf: b.token})
-	m.w.must(err)
+	j, err := m.w.reports.Joint(m.w.Ctx, report.JointQuery{Window: b.window, Scope: []inspection.Area{b.scope}, AsOf: b.token})
+	m.w.Must(err)
 	want := recount(m.w, j.AsOf.Seqs, b.window, string(b.scope))
 	if got := naiveOf(j); !reflect.DeepEqual(got, want) {
 		m.t.Fatalf("report of %s in %s at %v:\n%+v\nthe log says\n%+v", b.window.Kind, b.scope, j.AsOf.Seqs, got, want)

@@ -40,10 +40,10 @@ func (a Amender) Amend(ctx context.Context, area inspection.Area, id inspection.
 	return err
 }
 
-// closings puts closings into the reference log.
-type closings struct{ sync *sync.Service }
+// Ledger puts closings into the reference log.
+type Ledger struct{ Sync *sync.Service }
 
 // AddClosing implements report.Ledger.
-func (c closings) AddClosing(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) error {
-	return c.sync.Establish(ctx, by, store.KindClosing, sync.ReferenceDocument{Collection: inspection.Closings, ID: id, Doc: doc})
+func (l Ledger) AddClosing(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) error {
+	return l.Sync.Establish(ctx, by, store.KindClosing, sync.ReferenceDocument{Collection: inspection.Closings, ID: id, Doc: doc})
 }

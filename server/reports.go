@@ -26,7 +26,7 @@ func NewReports(st report.Store, log *sync.Service, scratch string, now func() t
 	}
 	cfg := report.Config{Store: st, Now: now, Scratch: scratch, Calendar: calendar, Formats: render.Formats(scratch)}
 	if log != nil {
-		cfg.Ledger = closings{log}
+		cfg.Ledger = Ledger{log}
 	}
 	return report.New(cfg)
 }

@@ -14,7 +14,7 @@ import (
 
 // everything lists all collections.
 var everything = slices.Concat(inspection.FieldCollections, inspection.ReferenceCollections,
-	[]inspection.Collection{inspection.Users, inspection.Quarantine})
+	[]inspection.Collection{inspection.Users, inspection.Quarantine, inspection.Closings})
 
 // Verify checks the whole store, at rest: each area's log is gapless, chained
 // and in order of time, records, changes and receipts are what a fold of the
