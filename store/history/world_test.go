@@ -60,31 +60,12 @@ func tryCommit(ctx context.Context, st store.Store, area inspection.Area, entrie
 		if err != nil {
 			return store.Decision{}, err
 		}
-		return store.Decision{Head: head, Entries: entries}, number(ctx, st, head, entries)
-	})
-}
-
-// number gives the entries their seqs, revisions and times.
-func number(ctx context.Context, st store.Store, head store.Head, entries []store.Entry) error {
-	ids := make([]inspection.DocID, len(entries))
-	for i := range entries {
-		ids[i] = entries[i].ID
-	}
-	records, err := st.Records(ctx, ids)
-	if err != nil {
-		return err
-	}
-	revs := map[inspection.DocID]int64{}
-	for i := range entries {
-		e := &entries[i]
-		e.Seq = head.Seq + 1 + int64(i)
-		e.At = morning.Add(time.Duration(e.Seq) * time.Second)
-		if e.TouchesRecord() {
-			revs[e.ID]++
-			e.Rev = records[e.ID].Rev + revs[e.ID]
+		d := store.Decision{Head: head, Entries: slices.Clone(entries)}
+		for i := range d.Entries {
+			d.Entries[i].At = morning.Add(time.Duration(head.Seq+1+int64(i)) * time.Second)
 		}
-	}
-	return nil
+		return d, storetest.Number(ctx, st, head, d.Entries)
+	})
 }
 
 // populate fills a database with some of everything.

@@ -63,7 +63,7 @@ func appendTo(ctx context.Context, st store.Store, area inspection.Area, device 
 		e := put(docID(int(n)%50+1000*int(area[len(area)-1])), device, n)
 		other := put(docID(int(n)+1_000_000*int(area[len(area)-1])), device, n+1)
 		entries := []store.Entry{e, other}
-		if err := number(ctx, st, head, entries); err != nil {
+		if err := Number(ctx, st, head, entries); err != nil {
 			return err
 		}
 		c, err := store.Seal(area, head, entries)

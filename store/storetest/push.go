@@ -24,7 +24,7 @@ func push(ctx context.Context, st store.Store, area inspection.Area, entries []s
 		if err != nil || len(left) == 0 {
 			return nil, err
 		}
-		if err := number(ctx, st, head, left); err != nil {
+		if err := Number(ctx, st, head, left); err != nil {
 			return nil, err
 		}
 		c, err := store.Seal(area, head, left)
@@ -63,9 +63,9 @@ func unreceived(ctx context.Context, st store.Store, entries []store.Entry) ([]s
 	return left, nil
 }
 
-// number gives the entries their seqs, revisions and, where they have none,
+// Number gives the entries their seqs, revisions and, where they have none,
 // times.
-func number(ctx context.Context, st store.Store, head store.Head, entries []store.Entry) error {
+func Number(ctx context.Context, st store.Store, head store.Head, entries []store.Entry) error {
 	ids := make([]inspection.DocID, len(entries))
 	for i := range entries {
 		ids[i] = entries[i].ID

@@ -60,7 +60,7 @@ func testReceipts(l *lab) {
 func (l *lab) appendAnyway(st store.Store, area inspection.Area, entries ...store.Entry) {
 	l.Helper()
 	head := l.head(st, area)
-	l.must("number", number(l.Context(), st, head, entries))
+	l.must("number", Number(l.Context(), st, head, entries))
 	l.must("Append", st.Append(l.Context(), seal(l, area, head, entries...)))
 }
 
