@@ -16,8 +16,9 @@ const (
 )
 
 // Clash is a field that both sides changed to different values: Kept is the
-// server's, which stays, Offered the phone's, which is parked. nil stands for
-// a field that is absent. Path names the field: members, then an item's key.
+// server's, which stays, Offered the phone's, which becomes a conflict. nil
+// stands for a field that is absent. Path names the field: members, then an
+// item's key.
 type Clash struct {
 	Path    []string
 	Kept    any

@@ -49,7 +49,7 @@ func (s TaskState) After(e TaskEvent) (next TaskState, ok bool) {
 }
 
 // Locked reports whether no edit goes into the document any more until a
-// supervisor reopens it: what phones still send is parked.
+// supervisor reopens it: what phones still send becomes a conflict.
 func Locked(c Collection, server *Server) bool {
 	switch c {
 	case Inspections:

@@ -147,7 +147,7 @@ func (s *Service) twins(ctx context.Context, rec *store.Record, sha string, alik
 }
 
 // shows reports whether the document itself names the photo: a record is also
-// found by photos that are parked in its conflicts.
+// found by photos that its conflicts offer.
 func shows(rec *store.Record, sha string) bool { return slices.Contains(photosOf(rec), sha) }
 
 // photosOf lists the photos that a record's document names.

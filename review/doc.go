@@ -1,5 +1,5 @@
 // Package review is the supervisors' half: lists, histories, decisions on
-// inspections, the settling of parked conflicts, and tasks.
+// inspections, the settling of conflicts, and tasks.
 //
 // Every act is an entry in the area's log like any phone's edit. What may
 // follow what is in two tables of package inspection, one for reviews and one

@@ -20,10 +20,10 @@ const (
 // their values are in history. They can be put away, not taken.
 const moreConflicts = "more"
 
-// Settlement ends a parked conflict.
+// Settlement ends a conflict.
 type Settlement struct {
 	// Take is TakeKept: the document stays as it is; or TakeOffered: the
-	// parked value takes its field's place, and the document is judged anew.
+	// offered value takes its field's place, and the document is judged anew.
 	Take string
 	// Rev is the revision that the supervisor saw.
 	Rev int64
@@ -82,7 +82,7 @@ func endConflict(c inspection.Collection, d *sync.Draft, key, take string) error
 	return putOffered(d, conflict.Pointer, conflict.Offered)
 }
 
-// putOffered puts a parked value in its place. The pointer "" is a wish to
+// putOffered puts an offered value in its place. The pointer "" is a wish to
 // delete the document; any other value revives a deleted one, as a phone's
 // edit would.
 func putOffered(d *sync.Draft, pointer string, offered any) error {
