@@ -376,8 +376,8 @@ func (pl *player) review(v *seeds.DemoReview) error {
 		if err != nil {
 			return err
 		}
-		if doc.Object("server").Object("review").Has("by") {
-			continue // decided
+		if inspection.ServerOf(doc).ReviewedBy() != "" {
+			continue
 		}
 		_, err = pl.reviews.Decide(pl.ctx, pl.supervisor(), r.ID, review.Decision{Event: v.Decision, Comment: v.Comment, Rev: r.Rev})
 		if err != nil {

@@ -18,7 +18,7 @@ const (
 // naming the first member that has not, in order of names.
 func CheckShape(c Collection, doc Object) error {
 	types := memberTypes[c]
-	if at := wrongMember("", types, doc); at != "" {
+	if at := firstMistyped("", types, doc); at != "" {
 		return Errorf(CodeBadDocument, "The member %s has the wrong type for the collection %s. Send it as docs/contract.md, section 2, has it.", at, c)
 	}
 	for _, name := range []string{memberID, memberArea} {
@@ -29,42 +29,42 @@ func CheckShape(c Collection, doc Object) error {
 	return nil
 }
 
-func wrongMember(pointer string, types map[string]MemberType, doc Object) string {
+func firstMistyped(pointer string, types map[string]MemberType, doc Object) string {
 	for _, name := range union(doc) {
 		t, typed := types[name]
 		if !typed || doc[name] == nil {
 			continue
 		}
-		if at := t.wrong(pointer+"/"+name, doc[name]); at != "" {
+		if at := t.mistyped(pointer+"/"+name, doc[name]); at != "" {
 			return at
 		}
 	}
 	return ""
 }
 
-// wrong returns the pointer of what has the wrong type, or "".
-func (t MemberType) wrong(pointer string, v any) string {
+// mistyped returns the pointer of what has the wrong type, or "".
+func (t MemberType) mistyped(pointer string, v any) string {
 	ok := false
 	switch t {
 	case TextMember, TimeMember, DateMember:
 		_, ok = v.(string)
 	case IntegerMember:
-		ok = isInteger(v) || becameText(v)
+		ok = isInteger(v) || isBigNumberText(v)
 	case NumberMember:
 		_, number := v.(json.Number)
-		ok = number || becameText(v)
+		ok = number || isBigNumberText(v)
 	case BooleanMember:
 		_, ok = v.(bool)
 	case ObjectMember:
 		_, ok = v.(Object)
 	case TextsMember:
-		return eachItem(pointer, v, TextMember.wrong)
+		return firstMistypedItem(pointer, v, TextMember.mistyped)
 	case PhotosMember:
-		return eachItem(pointer, v, membersWrong(photoTypes))
+		return firstMistypedItem(pointer, v, mistypedIn(photoTypes))
 	case LocationMember:
-		return membersWrong(locationTypes)(pointer, v)
+		return mistypedIn(locationTypes)(pointer, v)
 	case RectificationMember:
-		return membersWrong(rectificationTypes)(pointer, v)
+		return mistypedIn(rectificationTypes)(pointer, v)
 	}
 	if ok {
 		return ""
@@ -72,23 +72,23 @@ func (t MemberType) wrong(pointer string, v any) string {
 	return pointer
 }
 
-func membersWrong(types map[string]MemberType) func(string, any) string {
+func mistypedIn(types map[string]MemberType) func(string, any) string {
 	return func(pointer string, v any) string {
 		o, ok := v.(Object)
 		if !ok {
 			return pointer
 		}
-		return wrongMember(pointer, types, o)
+		return firstMistyped(pointer, types, o)
 	}
 }
 
-func eachItem(pointer string, v any, wrong func(string, any) string) string {
+func firstMistypedItem(pointer string, v any, mistyped func(string, any) string) string {
 	list, ok := v.([]any)
 	if !ok {
 		return pointer
 	}
 	for i, x := range list {
-		if at := wrong(pointer+"/"+strconv.Itoa(i), x); at != "" {
+		if at := mistyped(pointer+"/"+strconv.Itoa(i), x); at != "" {
 			return at
 		}
 	}
@@ -134,32 +134,32 @@ func TopLevelProblems(c Collection, doc Object) []Problem {
 			out = append(out, Problem{"/" + name, CodeUnknownChoice, "取值不在允许范围内", "The value is not one of those allowed."})
 		}
 	}
-	out = append(out, badValues("", memberTypes[c], doc)...)
+	out = append(out, valueProblems("", memberTypes[c], doc)...)
 	slices.SortFunc(out, compareProblems)
 	return out
 }
 
-func badValues(pointer string, types map[string]MemberType, doc Object) []Problem {
+func valueProblems(pointer string, types map[string]MemberType, doc Object) []Problem {
 	var out []Problem
 	for _, name := range union(doc) {
 		at := pointer + "/" + name
 		switch types[name] {
 		case TimeMember:
-			out = append(out, badTime(at, doc, name, time.RFC3339)...)
+			out = append(out, timeProblems(at, doc, name, time.RFC3339)...)
 		case DateMember:
-			out = append(out, badTime(at, doc, name, time.DateOnly)...)
+			out = append(out, timeProblems(at, doc, name, time.DateOnly)...)
 		case LocationMember:
-			out = append(out, badLocation(at, doc.Object(name))...)
+			out = append(out, locationProblems(at, doc.Object(name))...)
 		case PhotosMember:
-			out = append(out, badPhotos(at, doc.List(name))...)
+			out = append(out, photoProblems(at, doc.List(name))...)
 		case RectificationMember:
-			out = append(out, badValues(at, rectificationTypes, doc.Object(name))...)
+			out = append(out, valueProblems(at, rectificationTypes, doc.Object(name))...)
 		}
 	}
 	return out
 }
 
-func badTime(pointer string, o Object, name, layout string) []Problem {
+func timeProblems(pointer string, o Object, name, layout string) []Problem {
 	s, ok := o[name].(string)
 	if !ok {
 		return nil
@@ -170,7 +170,7 @@ func badTime(pointer string, o Object, name, layout string) []Problem {
 	return []Problem{{pointer, CodeWrongType, "时间格式不正确", "The time is not RFC 3339."}}
 }
 
-func badLocation(pointer string, o Object) []Problem {
+func locationProblems(pointer string, o Object) []Problem {
 	var out []Problem
 	for name, limit := range map[string]float64{"lat": 90, "lon": 180} {
 		if !o.Has(name) {
@@ -183,7 +183,7 @@ func badLocation(pointer string, o Object) []Problem {
 	return out
 }
 
-func badPhotos(pointer string, list []any) []Problem {
+func photoProblems(pointer string, list []any) []Problem {
 	var out []Problem
 	for i, x := range list {
 		o, _ := x.(Object)
@@ -191,7 +191,7 @@ func badPhotos(pointer string, list []any) []Problem {
 		if !IsSHA256(o.Text("sha256")) {
 			out = append(out, Problem{at + "/sha256", CodeWrongType, "照片缺少有效的 SHA-256", "The photo needs the SHA-256 of its file, 64 lower-case hex digits."})
 		}
-		out = append(out, badTime(at+"/taken_at", o, "taken_at", time.RFC3339)...)
+		out = append(out, timeProblems(at+"/taken_at", o, "taken_at", time.RFC3339)...)
 	}
 	return out
 }

@@ -308,14 +308,14 @@ func SameFields(a, b Object) bool {
 		x, ok1 := objectOrNil(a[name])
 		y, ok2 := objectOrNil(b[name])
 		nested := name == memberAnswers || name == memberRectification
-		if !nested || !ok1 || !ok2 || !sameMembers(x, y) {
+		if !nested || !ok1 || !ok2 || !sameValues(x, y) {
 			return false
 		}
 	}
 	return true
 }
 
-func sameMembers(a, b Object) bool {
+func sameValues(a, b Object) bool {
 	for _, name := range union(a, b) {
 		if !Equal(a[name], b[name]) {
 			return false

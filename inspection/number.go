@@ -31,70 +31,70 @@ func integerBeyond(s string) bool {
 	return err != nil || i > maxExactInteger || i < -maxExactInteger
 }
 
-// Bounds of what KeepBigNumbers reports.
+// Bounds of what BigNumbersToText reports.
 const (
 	maxFound   = 200
 	maxPointer = 1 << 10 // bytes
 )
 
-// KeepBigNumbers replaces numbers that clients can't hold by their text, in
+// BigNumbersToText replaces numbers that clients can't hold by their text, in
 // place, and returns the tree and the JSON pointers of what it replaced, in
 // order: the first maxFound. Where a pointer would be longer than maxPointer,
 // that of the nearest value around it that has a shorter one stands for it.
-func KeepBigNumbers(v any) (any, []string) {
-	k := bigNumberKeeper{}
-	v = k.keep(v)
-	return v, slices.Compact(k.found)
+func BigNumbersToText(v any) (any, []string) {
+	w := bigNumberWalk{}
+	v = w.value(v)
+	return v, slices.Compact(w.found)
 }
 
-type bigNumberKeeper struct {
+type bigNumberWalk struct {
 	path  []string
 	found []string
 }
 
-func (k *bigNumberKeeper) keep(v any) any {
+func (w *bigNumberWalk) value(v any) any {
 	switch v := v.(type) {
 	case json.Number:
 		if tooBig(v) {
-			k.note()
+			w.record()
 			return string(v)
 		}
 	case []any:
 		for i, x := range v {
-			v[i] = k.below(strconv.Itoa(i), x)
+			v[i] = w.member(strconv.Itoa(i), x)
 		}
 	case Object:
 		for _, name := range union(v) {
-			v[name] = k.below(name, v[name])
+			v[name] = w.member(name, v[name])
 		}
 	}
 	return v
 }
 
-func (k *bigNumberKeeper) below(token string, v any) any {
-	k.path = append(k.path, token)
-	v = k.keep(v)
-	k.path = k.path[:len(k.path)-1]
+func (w *bigNumberWalk) member(token string, v any) any {
+	w.path = append(w.path, token)
+	v = w.value(v)
+	w.path = w.path[:len(w.path)-1]
 	return v
 }
 
-func (k *bigNumberKeeper) note() {
-	if len(k.found) >= maxFound {
+func (w *bigNumberWalk) record() {
+	if len(w.found) >= maxFound {
 		return
 	}
 	pointer := ""
-	for _, token := range k.path {
+	for _, token := range w.path {
 		if len(pointer)+1+len(token) > maxPointer {
 			break
 		}
 		pointer += "/" + EscapePointer(token)
 	}
-	k.found = append(k.found, pointer)
+	w.found = append(w.found, pointer)
 }
 
-// becameText reports whether v is the text of a number that clients can't
-// hold, as KeepBigNumbers leaves it: documents come back with it.
-func becameText(v any) bool {
+// isBigNumberText reports whether v is the text of a number that clients can't
+// hold, as BigNumbersToText leaves it: documents come back with it.
+func isBigNumberText(v any) bool {
 	s, _ := v.(string)
 	bare := s != "" && strings.Trim(s, "0123456789+-.eE") == ""
 	return bare && json.Valid([]byte(s)) && tooBig(json.Number(s))

@@ -184,7 +184,7 @@ func (p *parser) array(depth int) []any {
 }
 
 // each takes an array; from is where the element begins.
-func (p *parser) each(depth int, take func(v any, from int)) {
+func (p *parser) each(depth int, element func(v any, from int)) {
 	p.at++
 	if depth >= maxNesting {
 		p.fail()
@@ -199,7 +199,7 @@ func (p *parser) each(depth int, take func(v any, from int)) {
 		from := p.at
 		v := p.value(depth + 1)
 		if !p.failed {
-			take(v, from)
+			element(v, from)
 		}
 	}
 	p.expect(']')

@@ -155,6 +155,14 @@ func (s *Server) ReviewState() ReviewState {
 	return s.Review.State
 }
 
+// ReviewedBy returns who decided last on an inspection, "" if nobody has.
+func (s *Server) ReviewedBy() UserID {
+	if s.Review == nil {
+		return ""
+	}
+	return s.Review.By
+}
+
 // EvidenceComplete reports whether no photo is missing; known is false if
 // nothing has been said of photos yet.
 func (s *Server) EvidenceComplete() (complete, known bool) {

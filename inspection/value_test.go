@@ -69,9 +69,9 @@ func TestAppendJSONReadsBack(t *testing.T) {
 	})
 }
 
-func TestKeepBigNumbers(t *testing.T) {
+func TestBigNumbersToText(t *testing.T) {
 	in := `{"answers":{"a":9007199254740993,"b":9007199254740992,"c":[-9007199254740993],"d":1e400,"e":1e20,"f":12345678901234567890.5,"g/h":123456789012345678901}}`
-	v, at := inspection.KeepBigNumbers(parse(t, in))
+	v, at := inspection.BigNumbersToText(parse(t, in))
 	want := `{"answers":{"a":"9007199254740993","b":9007199254740992,"c":["-9007199254740993"],"d":"1e400","e":1e20,"f":12345678901234567890.5,"g/h":"123456789012345678901"}}`
 	if got := show(v); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
@@ -96,7 +96,7 @@ func TestBigNumbersUnderLongNames(t *testing.T) {
 		below[strconv.Itoa(i)] = json.Number("1e999")
 	}
 	doc := inspection.Object{"answers": inspection.Object{long: below, "short": json.Number("1e999")}}
-	_, at := inspection.KeepBigNumbers(doc)
+	_, at := inspection.BigNumbersToText(doc)
 	if len(at) != 1 || at[0] != "/answers" || below["99999"] != "1e999" || doc["answers"].(inspection.Object)["short"] != "1e999" {
 		t.Errorf("%d pointers, the first %.40s", len(at), at[0])
 	}
@@ -104,7 +104,7 @@ func TestBigNumbersUnderLongNames(t *testing.T) {
 	for i := range many {
 		many[i] = json.Number("1e999")
 	}
-	if _, at := inspection.KeepBigNumbers(many); len(at) != 200 || at[199] != "/199" || many[999] != "1e999" {
+	if _, at := inspection.BigNumbersToText(many); len(at) != 200 || at[199] != "/199" || many[999] != "1e999" {
 		t.Errorf("%d pointers", len(at))
 	}
 }

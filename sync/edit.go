@@ -85,7 +85,7 @@ func (e *Edit) unnumbered(state inspection.Object) *unnumbered {
 // clientState is what phones own of a state, as it would be stored.
 func clientState(state inspection.Object) inspection.Object {
 	own := inspection.ClientOwned(state)
-	inspection.KeepBigNumbers(own)
+	inspection.BigNumbersToText(own)
 	return own
 }
 

@@ -158,7 +158,7 @@ func (m *Mutation) read(o inspection.Object) *inspection.Error {
 	doc, isObject := o["doc"].(inspection.Object)
 	if isObject {
 		doc = ownedByPhones(m.Collection, doc)
-		_, m.BigNumbers = inspection.KeepBigNumbers(doc)
+		_, m.BigNumbers = inspection.BigNumbersToText(doc)
 		m.Doc = doc
 	}
 	switch {
