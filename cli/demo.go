@@ -376,7 +376,7 @@ func (pl *player) review(v *seeds.DemoReview) error {
 		if err != nil {
 			return err
 		}
-		if inspection.ServerOf(doc).ReviewedBy() != "" {
+		if server := inspection.ServerOf(doc); server.ReviewedBy() != "" {
 			continue
 		}
 		_, err = pl.reviews.Decide(pl.ctx, pl.supervisor(), r.ID, review.Decision{Event: v.Decision, Comment: v.Comment, Rev: r.Rev})
