@@ -27,8 +27,8 @@ func callOf(fc *fiber.Ctx) *call {
 }
 
 // mount registers the table with the router.
-func (s *Server) mount() error {
-	s.routes = s.table()
+func (s *Server) mount(table []route) error {
+	s.routes = table
 	s.app.Use(s.observe)
 	for i := range s.routes {
 		r := &s.routes[i]

@@ -104,7 +104,9 @@ type Server struct {
 }
 
 // New makes a server. It doesn't listen yet.
-func New(cfg Config) (*Server, error) {
+func New(cfg Config) (*Server, error) { return newServer(cfg, (*Server).table) }
+
+func newServer(cfg Config, table func(*Server) []route) (*Server, error) {
 	cfg, err := cfg.complete()
 	if err != nil {
 		return nil, err
@@ -121,7 +123,7 @@ func New(cfg Config) (*Server, error) {
 		ReadBufferSize: maxHeaderBytes, ErrorHandler: s.unserved,
 		DisableStartupMessage: true, AppName: "gridpatrol",
 	})
-	if err := s.mount(); err != nil {
+	if err := s.mount(table(s)); err != nil {
 		return nil, err
 	}
 	return s, nil
