@@ -71,6 +71,7 @@ const (
 	CodeBigNumber     Code = "big_number"
 	CodeUnknownRef    Code = "unknown_reference"
 	CodeClock         Code = "clock"
+	CodeOverrun       Code = "overrun"
 )
 
 // Codes is the one table of error and problem codes: what each means.
@@ -131,6 +132,7 @@ var Codes = map[Code]string{
 	CodeBigNumber:     "The number is too large to be kept as one; it is kept as text.",
 	CodeUnknownRef:    "The document names something that is not known here.",
 	CodeClock:         "The time is far from when the server received it.",
+	CodeOverrun:       "To judge this by the checklist takes too much; what it would tell is undecided.",
 }
 
 // Error is a failure that may be told to a person. Detail says what to do; it

@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +26,10 @@ const (
 
 // checker reads answers by their fields and notes what is wrong with them.
 type checker struct {
-	problems []inspection.Problem
-	dropped  bool
+	problems  []inspection.Problem
+	dropped   bool
+	itemsRead int   // fields of repeats' items
+	trouble   error // what was too much
 }
 
 func (c *checker) note(pointer string, code inspection.Code, zh, en string) {
@@ -34,7 +37,7 @@ func (c *checker) note(pointer string, code inspection.Code, zh, en string) {
 		c.dropped = true
 		return
 	}
-	c.problems = append(c.problems, inspection.Problem{Pointer: pointer, Code: code, Message: zh, MessageEN: en})
+	c.problems = append(c.problems, inspection.Problem{Pointer: pointer, Code: code, Message: clipped(zh), MessageEN: clipped(en)})
 }
 
 // sorted returns the problems in order, and at most maxProblems of them.
@@ -98,10 +101,30 @@ func (c *checker) read(f *field, pointer string, v any) ref.Val {
 		}
 	case typeText:
 		if s, ok := v.(string); ok {
-			return types.String(s)
+			return c.text(f, pointer, s)
 		}
 	}
 	return c.wrongType(f, pointer)
+}
+
+// text is unusable in expressions if it is too long; where none reads it, it
+// may have any length.
+func (c *checker) text(f *field, pointer, s string) ref.Val {
+	if len(s) <= maxText {
+		return types.String(s)
+	}
+	if f.read {
+		c.tooMuch(pointer)
+	}
+	return tooLong
+}
+
+// tooMuch notes that an answer takes more than there is for judging it.
+func (c *checker) tooMuch(pointer string) {
+	c.problems = append(c.problems, overrunProblem(pointer))
+	if c.trouble == nil {
+		c.trouble = fmt.Errorf("%s: %w", pointer, errOverrun)
+	}
 }
 
 func (c *checker) wrongType(f *field, pointer string) ref.Val {
@@ -177,7 +200,7 @@ func (c *checker) selectOne(f *field, pointer string, v any) ref.Val {
 	if !ok {
 		return c.wrongType(f, pointer)
 	}
-	if !f.hasChoice(s) {
+	if !f.choices[s] {
 		c.note(pointer, inspection.CodeUnknownChoice, f.Label.ZH+"：不在选项内", f.Label.EN+": the answer is not one of the choices.")
 		return invalid
 	}
@@ -208,6 +231,10 @@ func (c *checker) repeat(f *field, pointer string, v any) ref.Val {
 	}
 	before := len(c.problems)
 	for i, x := range list {
+		if c.itemsRead += 1 + len(f.sub); c.itemsRead > maxRead {
+			c.tooMuch(pointer)
+			return invalid
+		}
 		c.item(f, pointer+"/"+strconv.Itoa(i), x)
 	}
 	if len(c.problems) > before || c.dropped {
@@ -226,6 +253,9 @@ func (c *checker) item(f *field, pointer string, v any) {
 	}
 	c.noteMissing(itemID, pointer+"/id", c.read(itemID, pointer+"/id", o["id"]))
 	for _, s := range f.sub {
+		if o[s.Name] == nil && !s.Required {
+			continue
+		}
 		at := pointer + "/" + s.Name
 		value := c.read(s, at, o[s.Name])
 		if s.Required {
@@ -263,12 +293,7 @@ func (c *checker) noteUnknown(pointer string, o inspection.Object, known func(st
 
 // pointerToken is a name as it stands in a pointer. A name of megabytes would
 // be kept with the record for ever, so it is cut.
-func pointerToken(name string) string {
-	if len(name) > maxToken {
-		name = strings.ToValidUTF8(name[:maxToken], "") + "…"
-	}
-	return inspection.EscapePointer(name)
-}
+func pointerToken(name string) string { return inspection.EscapePointer(cut(name, maxToken)) }
 
 // timestamp makes a CEL time; the zero time is missing.
 func timestamp(t time.Time) ref.Val {

@@ -36,7 +36,9 @@ type field struct {
 	min, max   *big.Rat
 	relevant   *expr
 	constraint *expr
-	sub        []*field // of a repeat, sorted as written
+	sub        []*field        // of a repeat, sorted as written
+	choices    map[string]bool // by name
+	read       bool            // by an expression or a pattern, so that its length counts
 }
 
 // calculation is a value that rules share.
@@ -91,6 +93,7 @@ func (t *Template) compileFields() error {
 			if err != nil {
 				return err
 			}
+			f.read = def.Patterns != ""
 			if err := t.declare("field "+def.Name, def.Name, len(t.fields)); err != nil {
 				return err
 			}
@@ -130,6 +133,10 @@ func compileField(where string, def fieldDef) (*field, error) {
 	}
 	if f.max, err = parseBound(where+": max", def.Max, maxNumber); err != nil {
 		return nil, err
+	}
+	f.choices = make(map[string]bool, len(def.Choices))
+	for _, c := range def.Choices {
+		f.choices[c.Name] = true
 	}
 	seen := map[string]bool{"id": true}
 	for _, d := range def.Repeat {
@@ -261,7 +268,10 @@ func (t *Template) compileExpressions() error {
 		}
 		t.rules = append(t.rules, r)
 	}
-	return t.compileLeadUnits(env)
+	if err := t.compileLeadUnits(env); err != nil {
+		return err
+	}
+	return t.planExpressions()
 }
 
 func (t *Template) compileFieldExpressions(env *cel.Env, f *field) (err error) {
@@ -288,8 +298,7 @@ func (t *Template) compileCalculations(env *cel.Env) (*cel.Env, error) {
 		if err != nil {
 			return nil, err
 		}
-		checked, _ := env.Compile(def.Calculation)
-		if env, err = env.Extend(cel.Variable(def.Name, checked.OutputType())); err != nil {
+		if env, err = env.Extend(cel.Variable(def.Name, e.output)); err != nil {
 			return nil, errorf("%s: %v", where, err)
 		}
 		t.calcs = append(t.calcs, &calculation{calculationDef: def, expr: e})

@@ -1,6 +1,9 @@
 package template
 
 import (
+	"cmp"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +22,9 @@ type Input struct {
 	Location          *Location
 	Started, Finished time.Time
 	Limits            *LimitSet
+	// Done ends judging when it is closed: what was not told by then is
+	// indeterminate. nil never does.
+	Done <-chan struct{}
 }
 
 // Outcome is what a template says of a record.
@@ -34,24 +40,54 @@ type Outcome struct {
 	// Title is what the record is called among others, by the template's
 	// instance_name; "" if that can't be told.
 	Title string
+	// Trouble says where judging took too much, or failed; nil if it did not.
+	// Then there is a problem of CodeOverrun, and the verdict is indeterminate.
+	// It is for the log.
+	Trouble error
 }
 
 // Evaluate judges a record. It is pure, takes any answers and may be called by
-// many at once.
-func (t *Template) Evaluate(in Input) Outcome {
-	s, c := t.newScope(&in), &checker{}
+// many at once. What it takes is bounded, whatever the template and the
+// answers are.
+func (t *Template) Evaluate(in Input) (out Outcome) {
+	defer func() {
+		if r := recover(); r != nil { // a mistake of ours: no reason to lose the record
+			out = Outcome{Verdict: inspection.Indeterminate, Trouble: fmt.Errorf("judging panicked: %v\n%s", r, debug.Stack())}
+			out.Problems = []inspection.Problem{overrunProblem("/answers")}
+		}
+	}()
+	out, _ = t.evaluate(&in)
+	return out
+}
+
+func (t *Template) evaluate(in *Input) (out Outcome, steps int) {
+	s, c := t.newScope(in), &checker{}
 	t.readAnswers(s, c)
-	title := t.titleOf(s) // an answer that breaks its constraint still names the record
+	out.Title = t.titleOf(s) // an answer that breaks its constraint still names the record
 	t.checkRequired(s, c)
 	t.checkConstraints(s, c)
-	out := Outcome{Title: title, MissingFields: t.missingPhotos(s), LeadUnit: t.leadUnit(s)}
+	out.MissingFields, out.LeadUnit = t.missingPhotos(s), t.leadUnit(s)
 	out.Findings = make([]inspection.Finding, len(t.rules))
 	for i, r := range t.rules {
 		out.Findings[i] = s.finding(r)
 	}
 	out.Verdict = verdictOf(out.Findings)
+	if s.trouble != nil {
+		c.problems = append(c.problems, overrunProblem("/answers"))
+	}
+	if out.Trouble = cmp.Or(s.trouble, c.trouble); out.Trouble != nil {
+		out.Verdict = inspection.Indeterminate // what was told of rules stands, but is no verdict
+	}
 	out.Problems = c.sorted()
-	return out
+	return out, s.steps
+}
+
+func overrunProblem(pointer string) inspection.Problem {
+	return inspection.Problem{
+		Pointer: pointer, Code: inspection.CodeOverrun,
+		Message:   "按检查表判定此内容的计算量过大，未能完成",
+		MessageEN: "To judge this by the checklist takes too much; what it would tell is undecided.",
+	}
 }
 
 func (t *Template) readAnswers(s *scope, c *checker) {
@@ -112,27 +148,43 @@ func (t *Template) matchesPattern(s *scope, i int) bool {
 	if f.PatternBy != "" {
 		by, _ = s.values[t.vars[f.PatternBy]].(types.String)
 	}
-	return s.in.Limits.matches(f.Patterns, NormalPlate(string(value)), string(by), s.today)
+	return s.matchesOne(s.in.Limits.patternsOf(f.Patterns, string(by), s.today), NormalPlate(string(value)), "field "+f.Name+": patterns")
 }
 
-// matches reports whether value matches a pattern of that name in force on
-// day for the other answer. No pattern in force takes everything.
-func (s *LimitSet) matches(name, value, by string, day int) bool {
-	if s == nil {
-		return true
-	}
-	asked := false
-	for i := range s.patterns[name] {
-		l := &s.patterns[name][i]
-		if !l.inForce(day) || by != "" && len(l.patternFor) > 0 && !slices.Contains(l.patternFor, by) {
+// matchesOne reports whether the text matches one of the patterns, or there is
+// none. What can't be told counts as a match, and is noted.
+func (s *scope) matchesOne(patterns []*pattern, text, where string) bool {
+	costly := false
+	for _, p := range patterns {
+		if p == nil {
+			costly = true
 			continue
 		}
-		if l.pattern.MatchString(value) {
+		s.steps += p.steps(text)
+		if !s.goesOn(where) || p.re.MatchString(text) {
 			return true
 		}
-		asked = true
 	}
-	return !asked
+	if costly {
+		s.fail(where, errOverrun)
+	}
+	return costly || len(patterns) == 0
+}
+
+// patternsOf returns the patterns of that name in force on day for the other
+// answer; nil stands for one that takes too much.
+func (s *LimitSet) patternsOf(name, by string, day int) []*pattern {
+	if s == nil {
+		return nil
+	}
+	var rows []*pattern
+	for i := range s.patterns[name] {
+		l := &s.patterns[name][i]
+		if l.inForce(day) && (by == "" || len(l.patternFor) == 0 || slices.Contains(l.patternFor, by)) {
+			rows = append(rows, l.pattern)
+		}
+	}
+	return rows
 }
 
 func (t *Template) missingPhotos(s *scope) []string {

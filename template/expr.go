@@ -10,6 +10,9 @@ import (
 
 	"cel.dev/cel-go/cel"
 	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/env"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -21,11 +24,13 @@ const maxExpression = 2000
 // limitName is the variable under which expressions find the limits.
 const limitName = "limit"
 
-// The two kinds of an answer that a rule can't use. answered() tells them
-// apart: what is missing was not answered, of what is invalid one can't say.
+// The three kinds of an answer that a rule can't use. answered() tells them
+// apart: what is missing was not answered, what is too long was, of what is
+// invalid one can't say.
 var (
 	missing = types.NewUnknown(1, types.NewAttributeTrail("missing"))
 	invalid = types.NewUnknown(2, types.NewAttributeTrail("invalid"))
+	tooLong = types.NewUnknown(3, types.NewAttributeTrail("too_long"))
 )
 
 // baseEnv is CEL without macros: no loops, so an expression's cost is bounded
@@ -40,7 +45,7 @@ var baseEnv = sync.OnceValues(func() (*cel.Env, error) {
 			cel.UnaryBinding(func(v ref.Val) ref.Val { return inUnits(v, unit) })))
 	}
 	return cel.NewCustomEnv(
-		cel.StdLib(), cel.ClearMacros(), cel.ParserExpressionSizeLimit(maxExpression), cel.ParserRecursionLimit(64),
+		boundedLib(), cel.ClearMacros(), cel.ParserExpressionSizeLimit(maxExpression), cel.ParserRecursionLimit(64),
 		cel.Variable(limitName, cel.MapType(cel.StringType, d)),
 		cel.Variable("started", t), cel.Variable("finished", t), cel.Variable("check_date", t),
 		cel.Variable("location_lat", d), cel.Variable("location_lon", d), cel.Variable("location_accuracy", d),
@@ -53,8 +58,77 @@ var baseEnv = sync.OnceValues(func() (*cel.Env, error) {
 			cel.BinaryBinding(mean))),
 		cel.Function("meters", cel.Overload("meters_decimals", []*cel.Type{d, d, d, d}, d,
 			cel.FunctionBinding(meters))),
+		add(), boundedMatches(),
 	)
 })
+
+// boundedLib is CEL's library without the functions whose results or patterns
+// have no bounds.
+func boundedLib() cel.EnvOption {
+	without := env.NewLibrarySubset().AddExcludedFunctions(env.NewFunction(operators.Add), env.NewFunction(overloads.Matches))
+	return cel.StdLib(cel.StdLibSubset(without))
+}
+
+// add is CEL's + within the bounds.
+func add() cel.EnvOption {
+	overload := func(id string, a, b, result *cel.Type) cel.FunctionOpt {
+		return cel.Overload(id, []*cel.Type{a, b}, result)
+	}
+	t, span, list := cel.TimestampType, cel.DurationType, cel.ListType(cel.TypeParamType("A"))
+	return cel.Function(operators.Add,
+		overload(overloads.AddBytes, cel.BytesType, cel.BytesType, cel.BytesType),
+		overload(overloads.AddDouble, cel.DoubleType, cel.DoubleType, cel.DoubleType),
+		overload(overloads.AddDurationDuration, span, span, span),
+		overload(overloads.AddDurationTimestamp, span, t, t),
+		overload(overloads.AddTimestampDuration, t, span, t),
+		overload(overloads.AddInt64, cel.IntType, cel.IntType, cel.IntType),
+		overload(overloads.AddList, list, list, list),
+		overload(overloads.AddString, cel.StringType, cel.StringType, cel.StringType),
+		overload(overloads.AddUint64, cel.UintType, cel.UintType, cel.UintType),
+		cel.SingletonBinaryBinding(sum, traits.AdderType),
+	)
+}
+
+// sum refuses to make what is too long. A list is copied: CEL's own would be
+// looked through by way of all that it was made of.
+func sum(a, b ref.Val) ref.Val {
+	switch a.(type) {
+	case types.String, types.Bytes:
+		if sizeOf(a)+sizeOf(b) > maxMade {
+			return overran()
+		}
+	case traits.Lister:
+		return joined(a.(traits.Lister), b)
+	}
+	return a.(traits.Adder).Add(b)
+}
+
+func joined(a traits.Lister, b ref.Val) ref.Val {
+	next, ok := b.(traits.Lister)
+	if !ok {
+		return types.MaybeNoSuchOverloadErr(b)
+	}
+	var items []ref.Val
+	for _, list := range []traits.Lister{a, next} {
+		n, _ := list.Size().(types.Int)
+		if len(items)+int(n) > maxMadeList {
+			return overran()
+		}
+		for i := range n {
+			items = append(items, list.Get(i))
+		}
+	}
+	return types.NewRefValList(types.DefaultTypeAdapter, items)
+}
+
+// boundedMatches is CEL's matches within the bounds.
+func boundedMatches() cel.EnvOption {
+	texts := []*cel.Type{cel.StringType, cel.StringType}
+	return cel.Function(overloads.Matches,
+		cel.Overload(overloads.Matches, texts, cel.BoolType),
+		cel.MemberOverload(overloads.MatchesString, texts, cel.BoolType),
+		cel.SingletonBinaryBinding(matches))
+}
 
 // builtins are the variables that every template has besides its own.
 var builtins = []string{"started", "finished", "check_date", "location_lat", "location_lon", "location_accuracy"}
@@ -63,8 +137,11 @@ var builtins = []string{"started", "finished", "check_date", "location_lat", "lo
 const firstLocation = 3
 
 func answered(v ref.Val) ref.Val {
-	if v == ref.Val(missing) {
+	switch v {
+	case ref.Val(missing):
 		return types.False
+	case ref.Val(tooLong):
+		return types.True
 	}
 	if types.IsUnknownOrError(v) {
 		return v
@@ -93,21 +170,45 @@ func mean(list, n ref.Val) ref.Val {
 	if size == 0 || count.Cmp(want.r) != 0 {
 		return invalid
 	}
-	sum := new(big.Rat)
-	for i := types.Int(0); i < size; i++ {
-		if x, ok := l.Get(i).(decimal); ok {
-			sum.Add(sum, x.r)
+	total := total(l, size)
+	return decimal{total.Quo(total, count)}
+}
+
+// total adds numbers over one denominator. To reduce each sum of a thousand
+// would take a hundred times as long.
+func total(l traits.Lister, size types.Int) *big.Rat {
+	over, denominator := new(big.Int), big.NewInt(1)
+	for i := range size {
+		x, ok := l.Get(i).(decimal)
+		if !ok {
+			continue
 		}
+		factor, rest := new(big.Int).QuoRem(denominator, x.r.Denom(), new(big.Int))
+		if rest.Sign() != 0 {
+			shared := new(big.Int).GCD(nil, nil, denominator, x.r.Denom())
+			grown := new(big.Int).Quo(x.r.Denom(), shared)
+			over.Mul(over, grown)
+			denominator.Mul(denominator, grown)
+			factor.Quo(denominator, x.r.Denom())
+		}
+		over.Add(over, factor.Mul(factor, x.r.Num()))
 	}
-	return decimal{sum.Quo(sum, count)}
+	return new(big.Rat).SetFrac(over, denominator)
 }
 
 // expr is a compiled expression and what it names.
 type expr struct {
+	where   string // it stands in the definition
+	output  *cel.Type
 	program cel.Program
 	ast     celast.Expr
 	vars    []int    // indexes of the template's variables
+	calcs   []int    // indexes of all calculations that it names
 	limits  []string // names of limits, in order
+
+	steps, size int   // that it takes, and its value has, at most
+	over        error // what may go beyond the bounds of one operation
+	plan        func(...cel.ProgramOption) (cel.Program, error)
 }
 
 // compileExpr compiles source, which must give one of the wanted types.
@@ -122,15 +223,43 @@ func (t *Template) compileExpr(env *cel.Env, where, source string, want ...*cel.
 	if !slices.ContainsFunc(want, checked.OutputType().IsExactType) {
 		return nil, errorf("%s: the expression gives %s, which is not taken here", where, checked.OutputType())
 	}
-	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize))
-	if err != nil {
-		return nil, errorf("%s: %v", where, err)
-	}
-	e := &expr{program: program, ast: checked.NativeRep().Expr()}
+	e := &expr{where: where, output: checked.OutputType(), ast: checked.NativeRep().Expr()}
 	if err := t.collectNames(e); err != nil {
 		return nil, errorf("%s: %v", where, err)
 	}
+	t.weigh(e, checked)
+	e.plan = func(options ...cel.ProgramOption) (cel.Program, error) { return env.Program(checked, options...) }
+	t.exprs = append(t.exprs, e)
 	return e, nil
+}
+
+// planExpressions makes the expressions' programs. CEL counts their steps only
+// if they may take more than there are: counting costs a quarter of the time.
+func (t *Template) planExpressions() error {
+	for _, e := range t.exprs {
+		t.steps += e.steps
+		for _, i := range e.vars {
+			if i < len(t.fields) {
+				t.fields[i].read = true
+			}
+		}
+	}
+	return t.plan(t.steps > maxSteps)
+}
+
+func (t *Template) plan(counted bool) error {
+	t.counted = counted
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.OptimizeRegex(literalPatterns...)}
+	if counted {
+		options = append(options, cel.CostTracking(meter{}), cel.CostLimit(maxSteps))
+	}
+	for _, e := range t.exprs {
+		var err error
+		if e.program, err = e.plan(options...); err != nil {
+			return errorf("%s: %v", e.where, err)
+		}
+	}
+	return nil
 }
 
 // collectNames finds the variables and limits that an expression names, and the
@@ -142,6 +271,9 @@ func (t *Template) collectNames(e *expr) error {
 	celast.PreOrderVisit(e.ast, celast.NewExprVisitor(func(x celast.Expr) {
 		switch x.Kind() {
 		case celast.IdentKind:
+			if i := t.vars[x.AsIdent()] - len(t.fields); i >= 0 && i < len(t.calcs) && !slices.Contains(e.calcs, i+len(t.fields)) {
+				e.calcs = append(e.calcs, i+len(t.fields))
+			}
 			if asked[x.AsIdent()]--; asked[x.AsIdent()] < 0 {
 				t.mention(e, x.AsIdent())
 			}

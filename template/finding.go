@@ -17,8 +17,32 @@ func midnight(y int, m time.Month, d int) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, inspection.China)
 }
 
+// Bounds of what is kept of a finding or a problem: the texts of templates and
+// limits may be long, and one record has many findings.
+const (
+	maxWords    = 1500 // bytes of one text
+	maxObserved = 300
+	maxNamed    = 100 // labels, or limits, in one text
+)
+
+// clipped cuts a text that is longer than any that a person would read.
+func clipped(s string) string { return cut(s, maxWords) }
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
 // finding applies one rule.
 func (s *scope) finding(r *rule) inspection.Finding {
+	f := s.told(r)
+	f.Message, f.MessageEN, f.Basis, f.Unit = clipped(f.Message), clipped(f.MessageEN), clipped(f.Basis), clipped(f.Unit)
+	return f
+}
+
+func (s *scope) told(r *rule) inspection.Finding {
 	f := inspection.Finding{Rule: r.Name, Level: r.Level, Basis: r.basisFor(s)}
 	day := s.today
 	if r.date >= 0 {
@@ -195,7 +219,7 @@ func jsonOf(v ref.Val) any {
 	case decimal:
 		return displayed(v.r)
 	case types.String:
-		return string(v)
+		return cut(string(v), maxObserved)
 	case types.Bool:
 		return bool(v)
 	}

@@ -11,6 +11,7 @@ import (
 type gaps struct {
 	s      *scope
 	day    int
+	seen   map[int]bool // variables, so that paths to one don't multiply
 	labels []text
 	limits []string
 }
@@ -51,9 +52,13 @@ func (g *gaps) expr(e *expr, day int) {
 }
 
 func (g *gaps) variable(i int) {
-	if i < 0 || !types.IsUnknown(g.s.value(i)) {
+	if i < 0 || g.seen[i] || !types.IsUnknown(g.s.value(i)) {
 		return
 	}
+	if g.seen == nil {
+		g.seen = map[int]bool{}
+	}
+	g.seen[i] = true
 	t := g.s.t
 	calc := i - len(t.fields)
 	switch {
@@ -71,14 +76,14 @@ func (g *gaps) variable(i int) {
 }
 
 func (g *gaps) label(l text) {
-	if !slices.Contains(g.labels, l) {
+	if len(g.labels) < maxNamed && !slices.Contains(g.labels, l) {
 		g.labels = append(g.labels, l)
 	}
 }
 
 func (g *gaps) limit(name string, day int) {
 	l := g.s.in.Limits.find(name, day)
-	if day != 0 && name != "" && (l == nil || l.value == nil) && !slices.Contains(g.limits, name) {
+	if len(g.limits) < maxNamed && day != 0 && name != "" && (l == nil || l.value == nil) && !slices.Contains(g.limits, name) {
 		g.limits = append(g.limits, name)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +28,8 @@ type Limit struct {
 	Enabled              bool
 	From, To             time.Time
 	value                *big.Rat
-	pattern              *regexp.Regexp
+	pattern              *pattern
+	costly               error // why the pattern is not used
 	patternFor           []string
 	fromDay, toDayBefore int
 }
@@ -46,13 +46,13 @@ type LimitSet struct {
 func NewLimitSet(docs []inspection.Object) (*LimitSet, error) {
 	s := &LimitSet{rows: map[string][]Limit{}, patterns: map[string][]Limit{}}
 	for _, doc := range docs {
-		l, err := ParseLimit(doc)
+		l, err := readLimit(doc)
 		if err != nil {
 			return nil, err
 		}
 		switch {
 		case !l.Enabled:
-		case l.pattern != nil:
+		case l.pattern != nil || l.costly != nil:
 			s.patterns[l.Name] = append(s.patterns[l.Name], l)
 		default:
 			s.rows[l.Name] = append(s.rows[l.Name], l)
@@ -110,15 +110,27 @@ func dayOf(t time.Time) int {
 	return y*10000 + int(m)*100 + d
 }
 
-// ParseLimit reads one document of the limits collection.
+// ParseLimit reads one document of the limits collection that is to be
+// published. Returns a CodeBadDocument error that names the member.
 func ParseLimit(doc inspection.Object) (Limit, error) {
+	l, err := readLimit(doc)
+	if err == nil && l.costly != nil {
+		err = inspection.Errorf(inspection.CodeBadDocument, "Limit %q: the member pattern %v.", l.ID, l.costly)
+	}
+	return l, err
+}
+
+// readLimit reads a document that may have been published before there were
+// bounds of patterns.
+func readLimit(doc inspection.Object) (Limit, error) {
 	r := rowReader{doc: doc}
 	l := Limit{
 		ID: r.text("id"), Name: r.text("name"), Comparison: r.text("comparison"), Unit: r.text("unit"),
 		Standard: r.text("standard"), Basis: r.text("basis"), Source: r.text("source"), Flag: r.text("flag"),
 		From: r.date("effective_from"), To: r.date("effective_to"), Enabled: r.flag("enabled"),
-		Digits: r.digits("digits"), pattern: r.pattern("pattern"), patternFor: r.texts("pattern_for"),
+		Digits: r.digits("digits"), patternFor: r.texts("pattern_for"),
 	}
+	l.pattern, l.costly = r.pattern("pattern")
 	l.Value, l.value = r.number("value")
 	l.fromDay, l.toDayBefore = dayOf(l.From), dayOf(l.To)
 	if l.value != nil && !slices.Contains([]string{"<=", "<", ">=", ">"}, l.Comparison) {
@@ -215,14 +227,17 @@ func (r *rowReader) number(member string) (json.Number, *big.Rat) {
 	return n, v
 }
 
-func (r *rowReader) pattern(member string) *regexp.Regexp {
+func (r *rowReader) pattern(member string) (p *pattern, costly error) {
 	s := r.text(member)
 	if s == "" {
-		return nil
+		return nil, nil
 	}
-	p, err := regexp.Compile("^(?:" + s + ")$")
+	p, err := compilePattern("^(?:" + s + ")$")
+	if isOverrun(err) {
+		return nil, err
+	}
 	if err != nil {
 		r.fail(member, "must be a regular expression")
 	}
-	return p
+	return p, nil
 }

@@ -61,3 +61,35 @@ func TestBadLimitRows(t *testing.T) {
 		}
 	}
 }
+
+// A pattern that takes too much is not published; one that was before is not
+// used: what it would say of a text can't be told.
+func TestCostlyPatterns(t *testing.T) {
+	row := func(pattern string) string {
+		return `{"id":"p","name":"plate","pattern":"` + pattern + `","flag":"S","enabled":true}`
+	}
+	tp := mustParse(t, mini)
+	for _, c := range []struct{ pattern, plate, refused string }{
+		{strings.Repeat("(?:[A-Z]{1000})?", 1300), "a", "the pattern has 20806 bytes, and at most 1000 are taken."},
+		{"(?:[A-Z]{1000})?", "a", "the pattern has 1007 instructions, and at most 500 are taken."},
+		{"[A-Z]{400}", strings.Repeat("a", 3000), ""},
+	} {
+		_, err := ParseLimit(object(t, row(c.pattern)))
+		if c.refused == "" && err != nil || c.refused != "" && (err == nil || !strings.Contains(err.Error(), "pattern takes too much: "+c.refused)) {
+			t.Errorf("%.30s: %v", c.pattern, err)
+		}
+		rows := []string{}
+		for range 5 {
+			rows = append(rows, row(c.pattern))
+		}
+		in := Input{Answers: object(t, `{"vin":"1","mode":"b","reason":"r","plate":"`+c.plate+`"}`), Started: noon, Limits: limitSet(t, rows...)}
+		out, steps := tp.evaluate(&in)
+		if out.Verdict != inspection.Indeterminate || !hasProblem(out, inspection.CodeOverrun) || steps > 2*maxSteps {
+			t.Errorf("%.30s: verdict %s after %d steps, %v", c.pattern, out.Verdict, steps, out.Problems)
+		}
+		in.Limits = limitSet(t, append(rows, `{"id":"q","name":"plate","pattern":"A*","flag":"S","enabled":true,"effective_from":"2026-01-01"}`)...)
+		if out, _ := tp.evaluate(&in); out.Trouble != nil {
+			t.Errorf("%.30s: another row says that it matches: %v", c.pattern, out.Trouble)
+		}
+	}
+}

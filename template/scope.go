@@ -1,6 +1,9 @@
 package template
 
 import (
+	"errors"
+	"fmt"
+
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -16,6 +19,9 @@ type scope struct {
 	values []ref.Val // by variable index; nil is a calculation not made yet
 	limits limitView
 	today  int // the check's date, 0 if unknown
+	steps  int // that were taken, as far as they are counted
+	// trouble is why judging broke off, or a part of it; the first counts.
+	trouble error
 }
 
 func (t *Template) newScope(in *Input) *scope {
@@ -64,11 +70,55 @@ func (s *scope) value(i int) ref.Val {
 
 // eval returns the value of an expression, an unknown where it has none.
 func (s *scope) eval(e *expr) ref.Val {
-	v, _, err := e.program.Eval(s)
-	if err != nil || v == nil || types.IsError(v) {
+	if s.t.counted {
+		for _, i := range e.calcs { // one within another would not see its steps
+			s.value(i)
+		}
+	}
+	if !s.goesOn(e.where) {
+		return invalid
+	}
+	v, details, err := e.program.Eval(s)
+	if n := details.ActualCost(); n != nil {
+		s.steps += int(*n)
+	}
+	if err != nil {
+		s.failed(e.where, err)
+		return invalid
+	}
+	if v == nil {
 		return invalid
 	}
 	return v
+}
+
+// goesOn reports whether there are steps and time left.
+func (s *scope) goesOn(where string) bool {
+	select {
+	case <-s.in.Done:
+		s.fail(where, errLate)
+		return false
+	default:
+	}
+	if s.steps > maxSteps {
+		s.fail(where, errOverrun)
+	}
+	return s.steps <= maxSteps
+}
+
+// failed notes an overrun, or a panic, which CEL returns as an error that is
+// none of its own. Other errors are values that can't be had.
+func (s *scope) failed(where string, err error) {
+	var own *types.Err
+	if isOverrun(err) || !errors.As(err, &own) {
+		s.fail(where, err)
+	}
+}
+
+func (s *scope) fail(where string, err error) {
+	if s.trouble == nil {
+		s.trouble = fmt.Errorf("%s: %w", where, err)
+	}
 }
 
 // truth is a condition's outcome in three-valued logic.

@@ -23,6 +23,10 @@ type Template struct {
 	rules  []*rule
 	units  []unitRule
 	title  *expr
+
+	exprs   []*expr // all of them
+	steps   int     // that all of them take at most
+	counted bool    // their steps are counted: they may be too many
 }
 
 // Parse compiles a YAML definition. Returns a CodeBadDocument error that names
@@ -35,29 +39,37 @@ func Parse(yaml []byte) (*Template, error) {
 	return FromDefinition(doc)
 }
 
-// FromDefinition compiles a definition that has been decoded. Errors are
-// those of Parse.
+// FromDefinition compiles a definition that has been decoded and is to be
+// published: besides, it refuses what would take too much to judge by, on any
+// answers. Errors are those of Parse.
 func FromDefinition(def inspection.Object) (*Template, error) {
 	for name := range def {
 		if !slices.Contains(definitionMembers, name) {
 			return nil, errorf("there is no member %q in a definition", name)
 		}
 	}
-	return FromDocument(def)
+	return compiledOf(def, (*Template).checkLengths, (*Template).compile, (*Template).checkCost)
 }
 
 // FromDocument compiles a document of the templates collection, as Document
 // makes it. Members that are not part of the definition (id, schema, server)
-// are ignored; the schema is made anew. Errors are those of Parse.
+// are ignored; the schema is made anew. A template that was published before
+// there were bounds is taken, and judges within them. Errors are those of Parse.
 func FromDocument(doc inspection.Object) (*Template, error) {
+	return compiledOf(doc, (*Template).compile)
+}
+
+func compiledOf(doc inspection.Object, steps ...func(*Template) error) (*Template, error) {
 	source := clone(definitionOf(doc)).(inspection.Object)
 	def, err := decodeDefinition(source)
 	if err != nil {
 		return nil, err
 	}
 	t := &Template{def: def, source: source, vars: map[string]int{}}
-	if err := t.compile(); err != nil {
-		return nil, err
+	for _, step := range steps {
+		if err := step(t); err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
 }
