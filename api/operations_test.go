@@ -24,7 +24,7 @@ var ofParts = []inspection.Code{
 	inspection.CodeReadOnly, inspection.CodeAreaForbidden, inspection.CodeTooDeep, inspection.CodeDocumentTooLarge,
 	inspection.CodeNReused, inspection.CodeRequired, inspection.CodeWrongType, inspection.CodeOutOfRange,
 	inspection.CodeUnknownChoice, inspection.CodeUnknownField, inspection.CodeConstraint, inspection.CodeBigNumber,
-	inspection.CodeUnknownRef, inspection.CodeClock,
+	inspection.CodeUnknownRef, inspection.CodeClock, inspection.CodeOverrun,
 }
 
 func TestEveryCodeHasAnAnswer(t *testing.T) {

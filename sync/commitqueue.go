@@ -186,6 +186,9 @@ func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []
 	if err != nil {
 		return 0, err
 	}
+	if d.overran != nil {
+		s.log.Warn("judging took too much", "area", area, "error", d.overran.Error())
+	}
 	if commit != nil {
 		s.hub.committed(area, commit.Last)
 		s.announcePhotos(area, d)
@@ -256,6 +259,7 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 		history:  map[int64]*store.Entry{},
 		before:   seen.Records,
 		log:      s.log,
+		done:     ctx.Done(),
 	}
 	for id, r := range seen.Records {
 		// An id that this area claimed, but never wrote, is still new.

@@ -79,6 +79,10 @@ type decider struct {
 	// judged are the documents whose fields an act changed.
 	judged []inspection.DocID
 	log    *slog.Logger
+	// done ends judging when the commit's time is over; overran is the first
+	// trouble that judging had.
+	done    <-chan struct{}
+	overran error
 }
 
 // decideMutation decides one mutation and returns its outcome.

@@ -34,7 +34,7 @@ func (d *decider) serve(c inspection.Collection, before, doc inspection.Object, 
 	problems = append(problems, clockProblems(doc, server, d.now)...)
 	switch c {
 	case inspection.Inspections:
-		j := judgeInspection(d.ref, doc)
+		j := d.judgeInspection(doc)
 		server.Verdict = j.verdict
 		server.SetFindings(j.findings)
 		server.LeadUnit = inspection.OrNull(j.leadUnit)
@@ -100,8 +100,8 @@ type judgement struct {
 }
 
 // judgeInspection evaluates an inspection with the template it was filled with.
-func judgeInspection(ref *Reference, doc inspection.Object) judgement {
-	t := ref.Template(doc)
+func (d *decider) judgeInspection(doc inspection.Object) judgement {
+	t := d.ref.Template(doc)
 	if t == nil {
 		return judgement{verdict: inspection.Indeterminate, problems: unknownTemplate(doc)}
 	}
@@ -109,8 +109,11 @@ func judgeInspection(ref *Reference, doc inspection.Object) judgement {
 		Answers: doc.Object("answers"), Photos: photoCounts(doc),
 		Location: place(doc.Object("location")),
 		Started:  doc.Time("started_at"), Finished: doc.Time("finished_at"),
-		Limits: ref.Limits,
+		Limits: d.ref.Limits, Done: d.done,
 	})
+	if out.Trouble != nil && d.overran == nil {
+		d.overran = fmt.Errorf("template %s@%d: %w", t.Name(), t.Version(), out.Trouble)
+	}
 	return judgement{out.Verdict, applicable(out.Findings), out.Problems, out.MissingFields, out.LeadUnit, out.Title}
 }
 
