@@ -18,11 +18,7 @@ func (s *Server) authRoutes() []route {
 
 func (s *Server) login(c *call) error {
 	c.private()
-	body, err := c.body()
-	if err != nil {
-		return err
-	}
-	req, err := decodeLogin(body)
+	req, err := decoded(c, decodeLogin)
 	if err != nil {
 		return err
 	}
@@ -36,11 +32,7 @@ func (s *Server) login(c *call) error {
 
 func (s *Server) refresh(c *call) error {
 	c.private()
-	body, err := c.body()
-	if err != nil {
-		return err
-	}
-	token, err := decodeRefresh(body)
+	token, err := decoded(c, decodeRefresh)
 	if err != nil {
 		return err
 	}

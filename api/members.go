@@ -19,6 +19,17 @@ func (c *call) members() (members, error) {
 	return readMembers(body)
 }
 
+// decoded reads the call's body with a decoder of its own. Returns what body
+// and the decoder return.
+func decoded[T any](c *call, decode func(body []byte) (T, error)) (T, error) {
+	body, err := c.body()
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return decode(body)
+}
+
 // decodeBody reads the call's body by its members. Returns what body returns,
 // and CodeBadRequest with all members that are missing or wrong.
 func decodeBody[T any](c *call, read func(members) T) (T, error) {

@@ -12,7 +12,7 @@ import (
 func (s *Server) reviewRoutes() []route {
 	routes := []route{
 		{Method: fiber.MethodGet, Path: "/v1/inspections", Proof: bearer, Action: inspection.ActionRead, Handler: lists(decodeInspections, s.cfg.Review.Inspections)},
-		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Proof: bearer, Action: inspection.ActionReview, Cap: actCap, Handler: s.decideReview},
+		{Method: fiber.MethodPost, Path: "/v1/inspections/:id/review", Proof: bearer, Action: inspection.ActionReview, Cap: actCap, Handler: s.decideReview()},
 	}
 	for _, c := range inspection.FieldCollections {
 		base := "/v1/" + string(c) + "/:id"
@@ -23,6 +23,30 @@ func (s *Server) reviewRoutes() []route {
 		)
 	}
 	return routes
+}
+
+// named makes the handler of a route whose address names a document.
+func named(do func(c *call, id inspection.DocID) error) func(*call) error {
+	return func(c *call) error {
+		c.private()
+		id, err := c.docID()
+		if err != nil {
+			return err
+		}
+		return do(c, id)
+	}
+}
+
+// acts makes the handler of an act on the document in the address, with what
+// is read of the body.
+func acts[T any](read func(members) T, act func(c *call, id inspection.DocID, in T) error) func(*call) error {
+	return named(func(c *call, id inspection.DocID) error {
+		in, err := decodeBody(c, read)
+		if err != nil {
+			return err
+		}
+		return act(c, id, in)
+	})
 }
 
 // docID reads the id in the address. What is no UUID is nobody's id.
@@ -102,52 +126,33 @@ func appendCursor(dst []byte, cursor string) []byte {
 }
 
 func (s *Server) document(collection inspection.Collection) func(*call) error {
-	return func(c *call) error {
-		c.private()
-		id, err := c.docID()
-		if err != nil {
-			return err
-		}
+	return named(func(c *call, id inspection.DocID) error {
 		r, err := s.cfg.Review.Document(c.ctx, c.principal, collection, id)
 		return c.sendDoc(r.Doc, err)
-	}
+	})
 }
 
-func (s *Server) decideReview(c *call) error {
-	c.private()
-	id, err := c.docID()
-	if err != nil {
-		return err
-	}
-	in, err := decodeBody(c, func(m members) review.Decision {
+func (s *Server) decideReview() func(*call) error {
+	read := func(m members) review.Decision {
 		return review.Decision{
 			Event:   inspection.ReviewEvent(m.text("decision")),
 			Comment: m.optional("comment"), Rev: m.integer("rev"),
 		}
-	})
-	if err != nil {
-		return err
 	}
-	r, err := s.cfg.Review.Decide(c.ctx, c.principal, id, in)
-	return c.sendDoc(r.Doc, err)
+	return acts(read, func(c *call, id inspection.DocID, in review.Decision) error {
+		r, err := s.cfg.Review.Decide(c.ctx, c.principal, id, in)
+		return c.sendDoc(r.Doc, err)
+	})
 }
 
 func (s *Server) settleConflict(collection inspection.Collection) func(*call) error {
-	return func(c *call) error {
-		c.private()
-		id, err := c.docID()
-		if err != nil {
-			return err
-		}
-		in, err := decodeBody(c, func(m members) review.Settlement {
-			return review.Settlement{Take: m.text("take"), Rev: m.integer("rev")}
-		})
-		if err != nil {
-			return err
-		}
+	read := func(m members) review.Settlement {
+		return review.Settlement{Take: m.text("take"), Rev: m.integer("rev")}
+	}
+	return acts(read, func(c *call, id inspection.DocID, in review.Settlement) error {
 		r, err := s.cfg.Review.Settle(c.ctx, c.principal, collection, id, c.Params("k"), in)
 		return c.sendDoc(r.Doc, err)
-	}
+	})
 }
 
 // revisionJSON is a revision with the name of who made it.
@@ -157,12 +162,7 @@ type revisionJSON struct {
 }
 
 func (s *Server) history(collection inspection.Collection) func(*call) error {
-	return func(c *call) error {
-		c.private()
-		id, err := c.docID()
-		if err != nil {
-			return err
-		}
+	return named(func(c *call, id inspection.DocID) error {
 		q := query{values: c.values}
 		before, limit := q.number("before", 0, 1<<53), q.number("limit", review.DefaultRevisions, review.MaxRevisions)
 		if q.err != nil {
@@ -188,7 +188,7 @@ func (s *Server) history(collection inspection.Collection) func(*call) error {
 			next = &h.Next
 		}
 		return c.packed(map[string]any{"revisions": list, "before": next})
-	}
+	})
 }
 
 func (s *Server) names(c *call) (map[inspection.UserID]string, error) {

@@ -22,11 +22,7 @@ func (s *Server) syncRoutes() []route {
 
 func (s *Server) push(c *call) error {
 	c.private()
-	body, err := c.body()
-	if err != nil {
-		return err
-	}
-	batch, err := sync.DecodeBatch(body)
+	batch, err := decoded(c, sync.DecodeBatch)
 	if err != nil {
 		return err
 	}

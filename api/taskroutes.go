@@ -57,19 +57,11 @@ func (s *Server) createTask(c *call) error {
 }
 
 func (s *Server) moveTask(event inspection.TaskEvent) func(*call) error {
-	return func(c *call) error {
-		c.private()
-		id, err := c.docID()
-		if err != nil {
-			return err
-		}
-		in, err := decodeBody(c, func(m members) review.TaskMove { return taskMove(m, event) })
-		if err != nil {
-			return err
-		}
+	read := func(m members) review.TaskMove { return taskMove(m, event) }
+	return acts(read, func(c *call, id inspection.DocID, in review.TaskMove) error {
 		r, err := s.cfg.Review.MoveTask(c.ctx, c.principal, id, in)
 		return c.sendDoc(r.Doc, err)
-	}
+	})
 }
 
 func taskMove(m members, event inspection.TaskEvent) review.TaskMove {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"gridpatrol/cli/progress"
+	"gridpatrol/store/folder"
 	"gridpatrol/store/history"
 )
 
@@ -76,18 +77,7 @@ func writeFile(name filePath, write func(io.Writer) error) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncFolder(filepath.Dir(file))
-}
-
-// syncFolder makes a new name durable. Not every file system can flush a
-// folder; those keep it anyway.
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	_ = f.Sync()
-	return f.Close()
+	return folder.Flush(filepath.Dir(file))
 }
 
 type restoreCommand struct {

@@ -2,10 +2,9 @@ package cli
 
 import (
 	"io"
-	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
+	"gridpatrol/test/flags"
 )
 
 // TestEveryFlagHasAVariable: whatever can be said on the command line can be
@@ -15,20 +14,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := 0
-	err = kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
-		if f, ok := node.(*kong.Flag); ok && f.Name != "help" && f.Name != "version" {
-			seen++
-			want := "GRIDPATROL_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-			if len(f.Envs) != 1 || f.Envs[0] != want {
-				t.Errorf("--%s has the variables %v, want %s", f.Name, f.Envs, want)
-			}
-		}
-		return next(nil)
-	})
-	if err != nil || seen < 10 {
-		t.Errorf("%d flags, %v", seen, err)
-	}
+	flags.HaveVariables(t, parser)
 }
 
 func TestWhereHealthIsAsked(t *testing.T) {

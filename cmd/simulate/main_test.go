@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
+	"gridpatrol/test/flags"
 )
 
 // TestEveryFlagHasAVariable but the place that a simulation fills: a real
@@ -18,27 +18,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := 0
-	err = kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
-		f, ok := node.(*kong.Flag)
-		switch {
-		case !ok || f.Name == "help":
-		case f.Name == "store":
-			if len(f.Envs) != 0 {
-				t.Errorf("--store has the variables %v", f.Envs)
-			}
-		default:
-			seen++
-			want := "GRIDPATROL_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-			if len(f.Envs) != 1 || f.Envs[0] != want {
-				t.Errorf("--%s has the variables %v, want %s", f.Name, f.Envs, want)
-			}
-		}
-		return next(nil)
-	})
-	if err != nil || seen < 10 {
-		t.Errorf("%d flags, %v", seen, err)
-	}
+	flags.HaveVariables(t, parser, "store")
 }
 
 // TestWrongCommandLines say what to do and simulate nothing.
