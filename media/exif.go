@@ -92,33 +92,30 @@ func tiffInWebP(data []byte) []byte {
 }
 
 func (r *exifReader) setTag(tag string, value any) {
+	if text := r.text(tag); text != nil {
+		*text = plain(value)
+		return
+	}
 	switch tag {
-	case "DateTimeOriginal":
-		r.Taken = plain(value)
-	case "DateTimeDigitized", "CreateDate":
-		r.created = plain(value)
-	case "OffsetTimeOriginal":
-		r.Zone = plain(value)
-	case "GPSLatitudeRef":
-		r.latRef = plain(value)
-	case "GPSLongitudeRef":
-		r.lonRef = plain(value)
 	case "GPSLatitude":
 		r.lat, r.hasLat = float(value)
 	case "GPSLongitude":
 		r.lon, r.hasLon = float(value)
 	case "GPSHPositioningError":
 		r.AccuracyM, _ = float(value)
-	case "Make":
-		r.Make = plain(value)
-	case "Model":
-		r.Model = plain(value)
-	case "Software":
-		r.Software = plain(value)
 	case "Orientation":
 		f, _ := float(value)
 		r.Orientation = int(f)
 	}
+}
+
+// text is where a tag that is text belongs; nil for others.
+func (r *exifReader) text(tag string) *string {
+	return map[string]*string{
+		"DateTimeOriginal": &r.Taken, "DateTimeDigitized": &r.created, "CreateDate": &r.created,
+		"OffsetTimeOriginal": &r.Zone, "GPSLatitudeRef": &r.latRef, "GPSLongitudeRef": &r.lonRef,
+		"Make": &r.Make, "Model": &r.Model, "Software": &r.Software,
+	}[tag]
 }
 
 // result makes sense of the tags and drops what makes none.

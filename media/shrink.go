@@ -133,25 +133,18 @@ func opaque(m image.Image) image.Image {
 	return out
 }
 
+// upright has what undoes an EXIF orientation, by its number.
+var upright = [...]func(image.Image) *image.NRGBA{
+	2: imaging.FlipH, 3: imaging.Rotate180, 4: imaging.FlipV, 5: imaging.Transpose,
+	6: imaging.Rotate270, 7: imaging.Transverse, 8: imaging.Rotate90,
+}
+
 // turn applies an EXIF orientation, 1 to 8; others change nothing.
 func turn(m *image.NRGBA, orientation int) *image.NRGBA {
-	switch orientation {
-	case 2:
-		return imaging.FlipH(m)
-	case 3:
-		return imaging.Rotate180(m)
-	case 4:
-		return imaging.FlipV(m)
-	case 5:
-		return imaging.Transpose(m)
-	case 6:
-		return imaging.Rotate270(m)
-	case 7:
-		return imaging.Transverse(m)
-	case 8:
-		return imaging.Rotate90(m)
+	if orientation < 0 || orientation >= len(upright) || upright[orientation] == nil {
+		return m
 	}
-	return m
+	return upright[orientation](m)
 }
 
 // encode makes a JPEG of an opaque picture. The encoder is several times

@@ -149,16 +149,9 @@ func startPeer(b *testing.B, binary string) *peer {
 }
 
 func (p *peer) signIn(account string) *phone {
-	ph := p.client()
-	body, _ := json.Marshal(map[string]any{"identity": account + "@example.com", "password": "gridpatrol-demo"})
-	var answer struct {
-		Token string `json:"token"`
-	}
-	if err := json.Unmarshal(ph.call(http.MethodPost, "/api/collections/users/auth-with-password", body), &answer); err != nil {
-		p.tb.Fatal(err)
-	}
-	ph.token = answer.Token
-	return ph
+	return p.identified("/api/collections/users/auth-with-password", map[string]any{
+		"identity": account + "@example.com", "password": "gridpatrol-demo",
+	}, "token")
 }
 
 // batches are upserts, which may be sent again after a lost answer as

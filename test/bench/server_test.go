@@ -90,18 +90,22 @@ func (s *server) client() *phone {
 
 func (s *server) signIn(username string) *phone {
 	s.tb.Helper()
-	p := s.client()
-	body, _ := json.Marshal(map[string]any{
+	return s.identified("/v1/auth/login", map[string]any{
 		"username": username, "password": "gridpatrol-demo",
 		"device": map[string]any{"id": uuid.NewString(), "name": "bench"},
-	})
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.Unmarshal(p.call(http.MethodPost, "/v1/auth/login", body), &answer); err != nil {
+	}, "access_token")
+}
+
+// identified is a phone with the token that the answer to the body has.
+func (s *server) identified(path string, body map[string]any, token string) *phone {
+	s.tb.Helper()
+	p := s.client()
+	raw, _ := json.Marshal(body)
+	var answer map[string]any
+	if err := json.Unmarshal(p.call(http.MethodPost, path, raw), &answer); err != nil {
 		s.tb.Fatal(err)
 	}
-	p.token = answer.AccessToken
+	p.token, _ = answer[token].(string)
 	return p
 }
 

@@ -193,21 +193,12 @@ func (a *account) raw(body string, headers ...string) (int, object) {
 	if err != nil {
 		a.s.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+a.token)
 	req.Header.Set("Content-Type", "application/json")
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header.Set(name, value)
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		a.s.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		a.s.t.Fatal(err)
-	}
+	res, raw := a.do(req)
 	var out object
 	if err := json.Unmarshal(raw, &out); err != nil {
 		a.s.t.Fatalf("answered %d %.300q", res.StatusCode, raw)

@@ -104,16 +104,7 @@ func (a *account) download(path string) (int, []byte) {
 	if err != nil {
 		a.s.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+a.token)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		a.s.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		a.s.t.Fatal(err)
-	}
+	res, body := a.do(req)
 	return res.StatusCode, body
 }
 

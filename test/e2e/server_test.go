@@ -210,6 +210,22 @@ func (a *account) login(password string) (int, object) {
 	})
 }
 
+// do sends a request in the account's name and reads the answer to its end.
+func (a *account) do(req *http.Request) (*http.Response, []byte) {
+	a.s.t.Helper()
+	req.Header.Set("Authorization", "Bearer "+a.token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		a.s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		a.s.t.Fatal(err)
+	}
+	return res, body
+}
+
 // put makes a mutation with the phone's next number.
 func (a *account) put(id string, base int64, doc object) object {
 	a.n++
