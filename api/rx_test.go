@@ -128,14 +128,8 @@ func TestRxProblems(t *testing.T) {
 			t.Errorf("%s: %s", path, a.body)
 		}
 	}
-	if code := inspection.CodeOf(checkVersion("2", 3)); code != inspection.CodeOutdatedSchema || answers[code].status != http.StatusUpgradeRequired {
-		t.Errorf("an older version: %s", code)
-	}
-	if err := checkVersion("3", 3); err != nil {
-		t.Error(err)
-	}
-	if code := inspection.CodeOf(checkVersion("4", 3)); code != inspection.CodeNotFound {
-		t.Errorf("a newer version: %s", code)
+	if status := answers[inspection.CodeOutdatedSchema].status; status != http.StatusUpgradeRequired {
+		t.Errorf("an older version of a schema: %d", status)
 	}
 }
 

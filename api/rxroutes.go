@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -32,40 +31,8 @@ func (s *Server) rxRoutes() []route {
 	}
 }
 
-// rxCollection returns the collection of the address and the version of its
-// schema. Returns CodeNotFound.
-func (c *call) rxCollection() (inspection.Collection, int, error) {
-	collection := inspection.Collection(c.Params("collection"))
-	version, ok := rxdb.SchemaVersion(collection)
-	if !ok {
-		return "", 0, inspection.Errorf(inspection.CodeNotFound, "There is no collection of this name to replicate.")
-	}
-	return collection, version, nil
-}
-
-// rxCurrent is rxCollection for an address with a version, which must be the
-// present one. Returns CodeOutdatedSchema for one before it.
-func (c *call) rxCurrent() (inspection.Collection, error) {
-	collection, current, err := c.rxCollection()
-	if err != nil {
-		return "", err
-	}
-	return collection, checkVersion(c.Params("version"), current)
-}
-
-func checkVersion(asked string, current int) error {
-	version, err := strconv.Atoi(asked)
-	switch {
-	case err != nil || strconv.Itoa(version) != asked || version < 0 || version > current:
-		return inspection.Errorf(inspection.CodeNotFound, "There is no version %.20q of this collection's schema. The present one is %d.", asked, current)
-	case version < current:
-		return inspection.Errorf(inspection.CodeOutdatedSchema, "Version %d of the schema is served no longer. Migrate the collection to version %d.", version, current)
-	}
-	return nil
-}
-
 func (s *Server) rxSchema(c *call) error {
-	collection, _, err := c.rxCollection()
+	collection, err := rxdb.Find(c.Params("collection"))
 	if err != nil {
 		return err
 	}
@@ -74,7 +41,7 @@ func (s *Server) rxSchema(c *call) error {
 
 func (s *Server) rxPull(c *call) error {
 	c.private()
-	collection, err := c.rxCurrent()
+	collection, err := rxdb.FindVersion(c.Params("collection"), c.Params("version"))
 	if err != nil {
 		return err
 	}
@@ -106,7 +73,7 @@ func decodeRxPull(values func(name string) []string) (checkpoint string, limit i
 // over. Many rows are answered in parts: each may bring a document of 1 MiB.
 func (s *Server) rxPush(c *call) error {
 	c.private()
-	collection, err := c.rxCurrent()
+	collection, err := rxdb.FindVersion(c.Params("collection"), c.Params("version"))
 	if err != nil {
 		return err
 	}
@@ -165,7 +132,7 @@ func (p *rxPushing) write(ctx context.Context, put func([]byte) error, edits []s
 // rxStream sends what changes in a collection, from its heads on. It never
 // says RESYNC: the client pulls whenever it opens a stream.
 func (s *Server) rxStream(c *call) error {
-	collection, err := c.rxCurrent()
+	collection, err := rxdb.FindVersion(c.Params("collection"), c.Params("version"))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -64,7 +65,7 @@ func (d toyDoor) decode(c *call, form *multipart.Reader) (sync.Edit, error) {
 	state := inspection.Object{"answers": answers}
 	for {
 		part, err := form.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			state["photos"] = photos
 			knows := func(member string) bool { return state.Has(member) }
 			return sync.Edit{Collection: inspection.Inspections, State: state, Knows: knows}, nil

@@ -27,7 +27,7 @@ func (d *Documents) Close(dst []byte) []byte { return append(dst, ']') }
 func (d *Documents) AppendAnswer(dst []byte, results []sync.EditResult) []byte {
 	for _, r := range results {
 		if r.Doc != nil {
-			dst = d.append(dst, r.Doc, r.Deleted)
+			dst = d.appendDocument(dst, r.Doc, r.Deleted)
 		}
 	}
 	return dst
@@ -35,14 +35,14 @@ func (d *Documents) AppendAnswer(dst []byte, results []sync.EditResult) []byte {
 
 func (d *Documents) appendChanges(dst []byte, changes []sync.Change) []byte {
 	for _, c := range changes {
-		dst = d.append(dst, c.Doc, c.Deleted)
+		dst = d.appendDocument(dst, c.Doc, c.Deleted)
 	}
 	return dst
 }
 
-// append appends a stored document as the client keeps it: the members of its
+// appendDocument appends a stored document as the client keeps it: the members of its
 // schema, and _deleted.
-func (d *Documents) append(dst, doc []byte, deleted bool) []byte {
+func (d *Documents) appendDocument(dst, doc []byte, deleted bool) []byte {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(doc, &members); err != nil {
 		panic(err) // what is stored was encoded by this program

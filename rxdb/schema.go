@@ -1,6 +1,10 @@
 package rxdb
 
-import "gridpatrol/inspection"
+import (
+	"strconv"
+
+	"gridpatrol/inspection"
+)
 
 // A client with RxDB keeps a collection by a JSON schema that has to name every
 // top-level member. Its validators are strict: no union of types but with
@@ -20,6 +24,36 @@ var schemaVersions = map[inspection.Collection]int{
 func SchemaVersion(c inspection.Collection) (version int, ok bool) {
 	version, ok = schemaVersions[c]
 	return version, ok
+}
+
+// Find returns the collection of that name. Returns CodeNotFound.
+func Find(name string) (inspection.Collection, error) {
+	c := inspection.Collection(name)
+	if _, ok := SchemaVersion(c); !ok {
+		return "", inspection.Errorf(inspection.CodeNotFound, "There is no collection of this name to replicate.")
+	}
+	return c, nil
+}
+
+// FindVersion is Find for a client with a version of the schema, which must be
+// the present one. Returns CodeOutdatedSchema for one before it.
+func FindVersion(name, version string) (inspection.Collection, error) {
+	c, err := Find(name)
+	if err != nil {
+		return "", err
+	}
+	return c, checkVersion(version, schemaVersions[c])
+}
+
+func checkVersion(asked string, current int) error {
+	version, err := strconv.Atoi(asked)
+	switch {
+	case err != nil || strconv.Itoa(version) != asked || version < 0 || version > current:
+		return inspection.Errorf(inspection.CodeNotFound, "There is no version %.20q of this collection's schema. The present one is %d.", asked, current)
+	case version < current:
+		return inspection.Errorf(inspection.CodeOutdatedSchema, "Version %d of the schema is served no longer. Migrate the collection to version %d.", version, current)
+	}
+	return nil
 }
 
 // knows tells which members a client has: those of its schema. The others are
@@ -77,9 +111,9 @@ func schemaOf(t inspection.MemberType) inspection.Object {
 	case inspection.TextsMember:
 		return inspection.Object{"type": orNull("array"), "items": typed("string")}
 	case inspection.PhotosMember:
-		return inspection.Object{"type": orNull("array"), "items": open("object", t)}
+		return inspection.Object{"type": orNull("array"), "items": openObject("object", t)}
 	case inspection.ObjectMember, inspection.LocationMember, inspection.RectificationMember:
-		return open(orNull("object"), t)
+		return openObject(orNull("object"), t)
 	case inspection.TextMember, inspection.TimeMember, inspection.DateMember:
 	}
 	return typed(orNull("string"))
@@ -87,9 +121,9 @@ func schemaOf(t inspection.MemberType) inspection.Object {
 
 func typed(name any) inspection.Object { return inspection.Object{"type": name} }
 
-// open is the schema of an object that may have more members than those that
+// openObject is the schema of an object that may have more members than those that
 // its type is made of.
-func open(name any, t inspection.MemberType) inspection.Object {
+func openObject(name any, t inspection.MemberType) inspection.Object {
 	schema := inspection.Object{"type": name, "additionalProperties": true}
 	if members := t.Members(); members != nil {
 		schema["properties"] = schemasOf(members)

@@ -85,3 +85,21 @@ func TestRxSchemasNameTheirMembers(t *testing.T) {
 		t.Error("accounts can be replicated")
 	}
 }
+
+// TestVersions: an older version has to be migrated, a newer one is none.
+func TestVersions(t *testing.T) {
+	for asked, want := range map[string]inspection.Code{
+		"2": inspection.CodeOutdatedSchema, "3": "", "4": inspection.CodeNotFound,
+		"03": inspection.CodeNotFound, "-1": inspection.CodeNotFound, "x": inspection.CodeNotFound,
+	} {
+		if err := checkVersion(asked, 3); inspection.CodeOf(err) != want {
+			t.Errorf("%s: %v, want %q", asked, err, want)
+		}
+	}
+	if c, err := FindVersion("areas", "0"); c != inspection.Areas || err != nil {
+		t.Errorf("%s, %v", c, err)
+	}
+	if _, err := Find("users"); inspection.CodeOf(err) != inspection.CodeNotFound {
+		t.Errorf("accounts: %v", err)
+	}
+}

@@ -61,7 +61,8 @@ type Entry struct {
 	Content    string
 	Deleted    bool
 	Pinned     bool
-	// Unnumbered: it came as a row of an RxDB replication. Those have no number.
+	// Unnumbered: it came from a client that numbers no edits. N means nothing
+	// then.
 	Unnumbered bool
 	Sent       []byte
 	Doc        []byte
