@@ -8,19 +8,20 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/review"
+	"gridpatrol/test/world"
 )
 
 func TestHistory(t *testing.T) {
-	w := newWorld(t)
-	p, q, id := w.phone("li", street), w.phone("wang", street), newID()
-	p.applied(id, 0, burning(edit{"note": "a"}))
-	w.advance(time.Minute)
+	w := newDesk(t)
+	p, q, id := w.phone("li", street), w.phone("wang", street), world.NewID()
+	p.applied(id, 0, world.Burning(edit{"note": "a"}))
+	w.Advance(time.Minute)
 	p.applied(id, 1, edit{"answers": edit{"note": "b"}})
 	q.put(id, 1, edit{"answers": edit{"note": "c", "place": "d"}})
 	w.decide(id, "send_back", "dark")
-	p.push(p.mutation("inspections", "delete", id, 4, nil))
-	h, err := w.review.History(w.ctx, deputy, inspection.Inspections, inspection.DocID(id), 0, 10)
-	w.must(err)
+	p.Push(p.Delete(id, 4))
+	h, err := w.Review.History(w.Ctx, deputy, inspection.Inspections, inspection.DocID(id), 0, 10)
+	w.Must(err)
 	if len(h.Revisions) != 5 || h.Next != 0 {
 		t.Fatalf("%+v", h)
 	}
@@ -35,7 +36,7 @@ func TestHistory(t *testing.T) {
 			t.Errorf("revision %d: %s\nwant %s", 5-i, got, want)
 		}
 	}
-	if first := h.Revisions[4]; first.Device != p.principal.Device.ID || first.N != 1 || len(first.Changes) < 6 || !first.At.Equal(time.Date(2026, 10, 12, 10, 0, 0, 0, time.UTC)) {
+	if first := h.Revisions[4]; first.Device != p.Principal.Device.ID || first.N != 1 || len(first.Changes) < 6 || !first.At.Equal(time.Date(2026, 10, 12, 10, 0, 0, 0, time.UTC)) {
 		t.Errorf("%+v", first)
 	}
 }
@@ -76,19 +77,19 @@ func orNull(v any) any {
 }
 
 func TestHistoryPages(t *testing.T) {
-	w := newWorld(t)
-	p, id := w.phone("li", street), newID()
+	w := newDesk(t)
+	p, id := w.phone("li", street), world.NewID()
 	const revisions = 23
-	p.applied(id, 0, burning(nil))
+	p.applied(id, 0, world.Burning(nil))
 	for n := 1; n < revisions; n++ {
 		p.applied(id, int64(n), edit{"note": n})
 	}
-	whole, err := w.review.History(w.ctx, boss, inspection.Inspections, inspection.DocID(id), 0, 200)
-	w.must(err)
+	whole, err := w.Review.History(w.Ctx, boss, inspection.Inspections, inspection.DocID(id), 0, 200)
+	w.Must(err)
 	var paged []review.Revision
 	for before := int64(0); ; {
-		page, err := w.review.History(w.ctx, boss, inspection.Inspections, inspection.DocID(id), before, 7)
-		w.must(err)
+		page, err := w.Review.History(w.Ctx, boss, inspection.Inspections, inspection.DocID(id), before, 7)
+		w.Must(err)
 		paged = append(paged, page.Revisions...)
 		if before = page.Next; before == 0 {
 			break
@@ -98,25 +99,25 @@ func TestHistoryPages(t *testing.T) {
 		t.Errorf("%d revisions at once, %d in pages", len(whole.Revisions), len(paged))
 	}
 	for _, before := range []int64{1, 99} {
-		page, err := w.review.History(w.ctx, boss, inspection.Inspections, inspection.DocID(id), before, 50)
+		page, err := w.Review.History(w.Ctx, boss, inspection.Inspections, inspection.DocID(id), before, 50)
 		if want := map[int64]int{1: 0, 99: revisions}[before]; err != nil || len(page.Revisions) != want {
 			t.Errorf("before %d: %d revisions, %v", before, len(page.Revisions), err)
 		}
 	}
-	_, err = w.review.History(w.ctx, remote, inspection.Inspections, inspection.DocID(id), 0, 50)
+	_, err = w.Review.History(w.Ctx, remote, inspection.Inspections, inspection.DocID(id), 0, 50)
 	refused(t, err, inspection.CodeNotFound)
-	_, err = w.review.History(w.ctx, boss, inspection.Sites, inspection.DocID(id), 0, 50)
+	_, err = w.Review.History(w.Ctx, boss, inspection.Sites, inspection.DocID(id), 0, 50)
 	refused(t, err, inspection.CodeNotFound)
 }
 
 // TestLongValuesInHistory are left out, not their change.
 func TestLongValuesInHistory(t *testing.T) {
-	w := newWorld(t)
-	p, id := w.phone("li", street), newID()
-	p.applied(id, 0, burning(edit{"note": "a"}))
+	w := newDesk(t)
+	p, id := w.phone("li", street), world.NewID()
+	p.applied(id, 0, world.Burning(edit{"note": "a"}))
 	p.applied(id, 1, edit{"answers": edit{"note": strings.Repeat("字", 5000)}})
-	h, err := w.review.History(w.ctx, boss, inspection.Inspections, inspection.DocID(id), 0, 1)
-	w.must(err)
+	h, err := w.Review.History(w.Ctx, boss, inspection.Inspections, inspection.DocID(id), 0, 1)
+	w.Must(err)
 	c := h.Revisions[0].Changes[0]
 	if c.Pointer != "/answers/note" || !c.Long || c.Before != nil || c.After != nil {
 		t.Errorf("%.200v", c)

@@ -10,6 +10,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/review"
 	"gridpatrol/store"
+	"gridpatrol/test/world"
 )
 
 // TestLaws lets phones push and delete, offline and from stale bases, while
@@ -21,10 +22,10 @@ import (
 //     is counted;
 //   - a value that was taken is in its place.
 func TestLaws(t *testing.T) {
-	w := newWorld(t)
+	w := newDesk(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		h := &play{T: rt, w: w, id: newID(), phones: []*phone{w.phone("li", street), w.phone("wang", street), w.phone("zhao", street)}}
-		doc := burning(edit{"x": 0, "y": 0})
+		h := &play{T: rt, w: w, id: world.NewID(), phones: []*phone{w.phone("li", street), w.phone("wang", street), w.phone("zhao", street)}}
+		doc := world.Burning(edit{"x": 0, "y": 0})
 		h.phones[0].applied(h.id, 0, doc)
 		for range rapid.IntRange(3, 18).Draw(rt, "steps") {
 			switch rapid.IntRange(0, 5).Draw(rt, "step") {
@@ -44,18 +45,18 @@ func TestLaws(t *testing.T) {
 
 type play struct {
 	*rapid.T
-	w      *world
+	w      *desk
 	id     string
 	phones []*phone
 	value  int
 }
 
-func (h *play) rev() int64 { return h.w.record(h.id).Rev }
+func (h *play) rev() int64 { return h.w.Record(h.id).Rev }
 
 func (h *play) edit() {
 	h.value++
 	answers := edit{rapid.SampledFrom([]string{"x", "y"}).Draw(h.T, "field"): h.value}
-	doc := burning(answers)
+	doc := world.Burning(answers)
 	if rapid.IntRange(0, 5).Draw(h.T, "draft") == 0 {
 		doc["status"] = "draft"
 	}
@@ -68,7 +69,7 @@ func (h *play) base() int64 { return rapid.Int64Range(1, h.rev()).Draw(h.T, "bas
 
 func (h *play) delete() {
 	p := h.phone()
-	p.push(p.mutation("inspections", "delete", h.id, h.base(), nil))
+	p.Push(p.Delete(h.id, h.base()))
 }
 
 // recent is most often the newest revision.
@@ -80,20 +81,20 @@ func (h *play) decide() {
 	before := h.rev()
 	event := rapid.SampledFrom(inspection.Decisions).Draw(h.T, "decision")
 	principal := rapid.SampledFrom([]*inspection.Principal{boss, deputy}).Draw(h.T, "principal")
-	_, err := h.w.review.Decide(h.w.ctx, principal, inspection.DocID(h.id), review.Decision{Event: event, Comment: "so", Rev: h.recent()})
+	_, err := h.w.Review.Decide(h.w.Ctx, principal, inspection.DocID(h.id), review.Decision{Event: event, Comment: "so", Rev: h.recent()})
 	h.allowed(err, before, inspection.CodeStale, inspection.CodeConflict)
 }
 
 func (h *play) settle() {
 	before := h.rev()
-	open, _ := object(parse(h.w.t, h.w.record(h.id).Doc)["server"])["conflicts"].([]any)
+	open, _ := object(world.Parse(h.w.T, h.w.Record(h.id).Doc)["server"])["conflicts"].([]any)
 	if len(open) == 0 {
 		return
 	}
 	c := object(open[rapid.IntRange(0, len(open)-1).Draw(h.T, "conflict")])
 	take := rapid.SampledFrom([]string{"kept", "offered"}).Draw(h.T, "take")
 	k, _ := c["k"].(string)
-	r, err := h.w.review.Settle(h.w.ctx, boss, inspection.Inspections, inspection.DocID(h.id), k, review.Settlement{Take: take, Rev: h.recent()})
+	r, err := h.w.Review.Settle(h.w.Ctx, boss, inspection.Inspections, inspection.DocID(h.id), k, review.Settlement{Take: take, Rev: h.recent()})
 	h.allowed(err, before, inspection.CodeStale, inspection.CodeLocked)
 	if pointer, _ := c["pointer"].(string); err == nil && take == "offered" && r.Rev > before && pointer != "" {
 		h.inPlace(r, pointer, c["offered"])
@@ -101,7 +102,7 @@ func (h *play) settle() {
 }
 
 func (h *play) inPlace(r store.Record, pointer string, offered any) {
-	doc := parse(h.w.t, r.Doc)
+	doc := world.Parse(h.w.T, r.Doc)
 	same, ok := inspection.SetField(inspection.ClientOwned(doc), pointer, offered)
 	if !ok || len(inspection.Changes(inspection.ClientOwned(doc), same)) > 0 || r.Deleted {
 		h.Fatalf("%s was taken for %s, and the document is %s", inspection.AppendJSON(nil, offered), pointer, r.Doc)
@@ -123,14 +124,14 @@ func (h *play) allowed(err error, before int64, codes ...inspection.Code) {
 }
 
 func (h *play) checkHistory() {
-	r := h.w.record(h.id)
-	entries, err := h.w.store.Entries(h.w.ctx, r.Area, r.Revisions)
-	h.w.must(err)
+	r := h.w.Record(h.id)
+	entries, err := h.w.Store.Entries(h.w.Ctx, r.Area, r.Revisions)
+	h.w.Must(err)
 	settled := map[string]bool{}
 	parked := map[string]bool{}
 	var before inspection.Object
 	for i := range entries {
-		after := parse(h.w.t, entries[i].Doc)
+		after := world.Parse(h.w.T, entries[i].Doc)
 		server := object(after["server"])
 		if before != nil {
 			h.checkStep(&entries[i], before, after)

@@ -9,15 +9,16 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/review"
 	"gridpatrol/store"
+	"gridpatrol/test/world"
 )
 
-func (w *world) list(principal *inspection.Principal, req review.ListRequest) review.Page {
-	w.t.Helper()
+func (w *desk) list(principal *inspection.Principal, req review.ListRequest) review.Page {
+	w.T.Helper()
 	if req.Limit == 0 {
 		req.Limit = 50
 	}
-	page, err := w.review.Inspections(w.ctx, principal, req)
-	w.must(err)
+	page, err := w.Review.Inspections(w.Ctx, principal, req)
+	w.Must(err)
 	return page
 }
 
@@ -30,25 +31,25 @@ func idsOf(page review.Page) []string {
 }
 
 func TestInspectionsAreFound(t *testing.T) {
-	w := newWorld(t)
+	w := newDesk(t)
 	p := w.phone("li", street, elsewhere)
-	site := newID()
-	p.want(store.Applied, p.mutation("sites", "put", site, 0, edit{"area": street, "name": "西一路 老字号泡馍馆"}))
-	fire, away, draft := newID(), newID(), newID()
-	doc := burning(edit{"place": "长乐路与金花路十字"})
+	site := world.NewID()
+	p.One(store.Applied, p.Mutation("sites", "put", site, 0, edit{"area": street, "name": "西一路 老字号泡馍馆"}))
+	fire, away, draft := world.NewID(), world.NewID(), world.NewID()
+	doc := world.Burning(edit{"place": "长乐路与金花路十字"})
 	doc["site"] = site
 	p.applied(fire, 0, doc)
-	diesel, doc := fixture("diesel_roadside_fail")
+	diesel, doc := world.Fixture("diesel_roadside_fail")
 	doc["answers"].(inspection.Object)["plate"] = "陕A·D1234"
 	doc["started_at"] = "2026-10-13T09:00:00+08:00"
 	p.applied(diesel, 0, doc)
-	fume, doc := fixture("restaurant_fume_pass")
+	fume, doc := world.Fixture("restaurant_fume_pass")
 	doc["started_at"], doc["session"] = "2026-10-14T09:00:00+08:00", away
 	p.applied(fume, 0, doc)
-	doc = burning(edit{"place": "长乐公园"})
+	doc = world.Burning(edit{"place": "长乐公园"})
 	doc["area"], doc["started_at"], doc["site"] = string(elsewhere), "2026-10-11T23:59:59+08:00", site
 	p.applied(away, 0, doc)
-	doc = burning(nil)
+	doc = world.Burning(nil)
 	doc["status"], doc["started_at"] = "draft", "2026-10-10T00:00:00+08:00"
 	p.applied(draft, 0, doc)
 	w.decide(diesel, "approve", "")
@@ -87,22 +88,22 @@ func TestInspectionsAreFound(t *testing.T) {
 			}
 		})
 	}
-	_, err := w.review.Inspections(w.ctx, deputy, review.ListRequest{Areas: []inspection.Area{elsewhere}, Limit: 1})
+	_, err := w.Review.Inspections(w.Ctx, deputy, review.ListRequest{Areas: []inspection.Area{elsewhere}, Limit: 1})
 	refused(t, err, inspection.CodeForbidden)
-	_, err = w.review.Inspections(w.ctx, boss, review.ListRequest{Search: "x", Site: inspection.DocID(site), Limit: 1})
+	_, err = w.Review.Inspections(w.Ctx, boss, review.ListRequest{Search: "x", Site: inspection.DocID(site), Limit: 1})
 	refused(t, err, inspection.CodeBadParameter)
 	for _, cursor := range []string{"x", "AAAA", "!!"} {
-		_, err = w.review.Inspections(w.ctx, boss, review.ListRequest{Cursor: cursor, Limit: 1})
+		_, err = w.Review.Inspections(w.Ctx, boss, review.ListRequest{Cursor: cursor, Limit: 1})
 		refused(t, err, inspection.CodeBadParameter)
 	}
 }
 
 // title returns what a record is called.
-func (w *world) title(id string) string {
-	w.t.Helper()
-	name, _ := parse(w.t, w.record(id).Doc)["server"].(inspection.Object)["title"].(string)
+func (w *desk) title(id string) string {
+	w.T.Helper()
+	name, _ := world.Parse(w.T, w.Record(id).Doc)["server"].(inspection.Object)["title"].(string)
 	if name == "" {
-		w.t.Fatalf("no title: %s", w.record(id).Doc)
+		w.T.Fatalf("no title: %s", w.Record(id).Doc)
 	}
 	return name
 }
@@ -110,12 +111,12 @@ func (w *world) title(id string) string {
 // TestPagesAreStable: what arrives while someone pages neither repeats nor
 // hides what is further down.
 func TestPagesAreStable(t *testing.T) {
-	w := newWorld(t)
+	w := newDesk(t)
 	p := w.phone("li", street)
 	var want []string
 	for n := range 11 {
-		id := newID()
-		doc := burning(nil)
+		id := world.NewID()
+		doc := world.Burning(nil)
 		doc["started_at"] = fmt.Sprintf("2026-10-%02dT09:00:00+08:00", 28-n/2) // two at each time
 		p.applied(id, 0, doc)
 		want = append(want, id)
@@ -129,9 +130,9 @@ func TestPagesAreStable(t *testing.T) {
 		if page.Total < 11 {
 			t.Fatalf("total %d", page.Total)
 		}
-		doc := burning(nil)
+		doc := world.Burning(nil)
 		doc["started_at"] = "2026-10-30T09:00:00+08:00"
-		p.applied(newID(), 0, doc)
+		p.applied(world.NewID(), 0, doc)
 		if req.Cursor = page.Cursor; req.Cursor == "" {
 			break
 		}
@@ -141,8 +142,8 @@ func TestPagesAreStable(t *testing.T) {
 	}
 }
 
-func compare(w *world, a, b string) int {
-	r, s := w.record(a), w.record(b)
+func compare(w *desk, a, b string) int {
+	r, s := w.Record(a), w.Record(b)
 	x, y := r.ListMark(), s.ListMark()
 	if c := x.Started.Compare(y.Started); c != 0 {
 		return c
@@ -156,33 +157,35 @@ func compare(w *world, a, b string) int {
 // TestTitles: what a record is called follows its answers and its site, as
 // they were when it was judged last; other areas' sites are nobody's business.
 func TestTitles(t *testing.T) {
-	w := newWorld(t)
+	w := newDesk(t)
 	p, q := w.phone("li", street), w.phone("wang", elsewhere)
-	site, foreign, id, other := newID(), newID(), newID(), newID()
-	p.want(store.Applied, p.mutation("sites", "put", site, 0, edit{"area": street, "name": "老字号"}))
-	q.want(store.Applied, q.mutation("sites", "put", foreign, 0, edit{"area": elsewhere, "name": "secret"}))
-	doc := burning(nil)
+	site, foreign, id, other := world.NewID(), world.NewID(), world.NewID(), world.NewID()
+	p.One(store.Applied, p.Mutation("sites", "put", site, 0, edit{"area": street, "name": "老字号"}))
+	q.One(store.Applied, q.Mutation("sites", "put", foreign, 0, edit{"area": elsewhere, "name": "secret"}))
+	doc := world.Burning(nil)
 	doc["site"] = site
 	res := p.applied(id, 0, doc)
-	title := func(r []byte) string { return at(t, r, "server", "title") + at(t, r, "server", "site_name") }
+	title := func(r []byte) string {
+		return world.At(t, r, "server", "title") + world.At(t, r, "server", "site_name")
+	}
 	if title(res.Doc) != `"老字号""老字号"` {
 		t.Errorf("without a place: %s", title(res.Doc))
 	}
-	p.want(store.Applied, p.mutation("sites", "put", site, 1, edit{"name": "新字号"}))
-	if title(w.record(id).Doc) != `"老字号""老字号"` || len(w.list(boss, review.ListRequest{Search: "老字号"}).Records) != 1 {
-		t.Errorf("after the site was renamed: %s", title(w.record(id).Doc))
+	p.One(store.Applied, p.Mutation("sites", "put", site, 1, edit{"name": "新字号"}))
+	if title(w.Record(id).Doc) != `"老字号""老字号"` || len(w.list(boss, review.ListRequest{Search: "老字号"}).Records) != 1 {
+		t.Errorf("after the site was renamed: %s", title(w.Record(id).Doc))
 	}
 	res = p.applied(id, 1, edit{"answers": edit{"place": "院内"}})
 	if title(res.Doc) != `"院内""新字号"` || len(w.list(boss, review.ListRequest{Search: "新字号"}).Records) != 1 {
 		t.Errorf("after the next edit: %s", title(res.Doc))
 	}
-	doc = burning(nil)
+	doc = world.Burning(nil)
 	doc["site"] = foreign
 	if res = p.applied(other, 0, doc); title(res.Doc) != "nullnull" {
 		t.Errorf("another area's site: %s", title(res.Doc))
 	}
 	w.decide(id, "approve", "")
-	if title(w.record(id).Doc) != `"院内""新字号"` {
-		t.Errorf("after a review: %s", title(w.record(id).Doc))
+	if title(w.Record(id).Doc) != `"院内""新字号"` {
+		t.Errorf("after a review: %s", title(w.Record(id).Doc))
 	}
 }

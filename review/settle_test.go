@@ -7,21 +7,22 @@ import (
 	"gridpatrol/review"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 // clash lets two phones change the same document from revision 1 and returns
 // the result of the second.
-func (w *world) clash(c, id string, first, one, two edit) sync.Result {
-	w.t.Helper()
+func (w *desk) clash(c inspection.Collection, id string, first, one, two edit) sync.Result {
+	w.T.Helper()
 	p, q := w.phone("li", street), w.phone("wang", street)
-	p.want(store.Applied, p.mutation(c, "put", id, 0, first))
-	p.want(store.Applied, p.mutation(c, "put", id, 1, one))
-	return q.want(store.Conflicted, q.mutation(c, "put", id, 1, two))
+	p.One(store.Applied, p.Mutation(c, "put", id, 0, first))
+	p.One(store.Applied, p.Mutation(c, "put", id, 1, one))
+	return q.One(store.Conflicted, q.Mutation(c, "put", id, 1, two))
 }
 
 func key(t testing.TB, doc []byte, i string) string {
 	t.Helper()
-	k := at(t, doc, "server", "conflicts", i, "k")
+	k := world.At(t, doc, "server", "conflicts", i, "k")
 	return k[1 : len(k)-1]
 }
 
@@ -33,7 +34,7 @@ func TestSettle(t *testing.T) {
 		return edit{"photos": []any{edit{"field": "f", "sha256": "ab", "bytes": bytes}}}
 	}
 	with := func(more edit) edit {
-		d := burning(nil)
+		d := world.Burning(nil)
 		for name, v := range more {
 			d[name] = v
 		}
@@ -46,24 +47,24 @@ func TestSettle(t *testing.T) {
 		path            []string
 		want            string
 	}{
-		"an answer, kept":     {burning(edit{"note": "a"}), edit{"answers": edit{"note": "b"}}, edit{"answers": edit{"note": "c"}}, "/answers/note", "kept", []string{"answers", "note"}, `"b"`},
-		"an answer, offered":  {burning(edit{"note": "a"}), edit{"answers": edit{"note": "b"}}, edit{"answers": edit{"note": "c"}}, "/answers/note", "offered", []string{"answers", "note"}, `"c"`},
-		"an answer taken out": {burning(edit{"note": "a"}), edit{"answers": edit{"note": "b"}}, edit{"answers": edit{}}, "/answers/note", "offered", []string{"answers"}, `{}`},
+		"an answer, kept":     {world.Burning(edit{"note": "a"}), edit{"answers": edit{"note": "b"}}, edit{"answers": edit{"note": "c"}}, "/answers/note", "kept", []string{"answers", "note"}, `"b"`},
+		"an answer, offered":  {world.Burning(edit{"note": "a"}), edit{"answers": edit{"note": "b"}}, edit{"answers": edit{"note": "c"}}, "/answers/note", "offered", []string{"answers", "note"}, `"c"`},
+		"an answer taken out": {world.Burning(edit{"note": "a"}), edit{"answers": edit{"note": "b"}}, edit{"answers": edit{}}, "/answers/note", "offered", []string{"answers"}, `{}`},
 		"a member":            {with(edit{"note": "a"}), edit{"note": "b"}, edit{"note": "c"}, "/note", "offered", []string{"note"}, `"c"`},
-		"an item":             {burning(item(1)["answers"].(edit)), item(2), item(3), "/answers/r/1", "offered", []string{"answers", "r"}, `[{"id":"1","q":3},{"id":"2","q":2}]`},
+		"an item":             {world.Burning(item(1)["answers"].(edit)), item(2), item(3), "/answers/r/1", "offered", []string{"answers", "r"}, `[{"id":"1","q":3},{"id":"2","q":2}]`},
 		"a photo":             {with(photo(1)), photo(2), photo(3), "/photos/f:ab", "offered", []string{"photos", "0", "bytes"}, `3`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, id := newWorld(t), newID()
+			w, id := newDesk(t), world.NewID()
 			res := w.clash("inspections", id, c.first, c.one, c.two)
-			if p := at(t, res.Doc, "server", "conflicts", "0", "pointer"); p != `"`+c.pointer+`"` {
+			if p := world.At(t, res.Doc, "server", "conflicts", "0", "pointer"); p != `"`+c.pointer+`"` {
 				t.Fatalf("parked at %s", p)
 			}
-			open := len(parse(t, res.Doc)["server"].(inspection.Object)["conflicts"].([]any))
-			r, err := w.review.Settle(w.ctx, boss, "inspections", inspection.DocID(id), key(t, res.Doc, "0"), review.Settlement{Take: c.take, Rev: *res.Rev})
-			w.must(err)
-			server := parse(t, r.Doc)["server"].(inspection.Object)
-			if got := at(t, r.Doc, c.path...); got != c.want || len(server["conflicts"].([]any)) != open-1 {
+			open := len(world.Parse(t, res.Doc)["server"].(inspection.Object)["conflicts"].([]any))
+			r, err := w.Review.Settle(w.Ctx, boss, "inspections", inspection.DocID(id), key(t, res.Doc, "0"), review.Settlement{Take: c.take, Rev: *res.Rev})
+			w.Must(err)
+			server := world.Parse(t, r.Doc)["server"].(inspection.Object)
+			if got := world.At(t, r.Doc, c.path...); got != c.want || len(server["conflicts"].([]any)) != open-1 {
 				t.Errorf("%s, want %s; open: %v", got, c.want, server["conflicts"])
 			}
 			settled := server["settled"].(inspection.Object)
@@ -77,8 +78,8 @@ func TestSettle(t *testing.T) {
 // TestSettledIsJudged: a value that is taken changes the verdict, as an edit
 // would.
 func TestSettledIsJudged(t *testing.T) {
-	w := newWorld(t)
-	id, doc := fixture("open_burning_pass")
+	w := newDesk(t)
+	id, doc := world.Fixture("open_burning_pass")
 	p, q := w.phone("li", street), w.phone("wang", street)
 	p.applied(id, 0, doc)
 	again := func(from edit, clean bool) edit {
@@ -90,22 +91,22 @@ func TestSettledIsJudged(t *testing.T) {
 		return edit{"answers": answers}
 	}
 	first := p.applied(id, 1, edit{"answers": edit{}})
-	if at(t, first.Doc, "server", "verdict") == `"fail"` {
+	if world.At(t, first.Doc, "server", "verdict") == `"fail"` {
 		t.Fatal("the record fails without answers")
 	}
-	res := q.want(store.Conflicted, q.mutation("inspections", "put", id, 1, again(doc, false)))
+	res := q.One(store.Conflicted, q.Put(id, 1, again(doc, false)))
 	var k string
-	for _, x := range parse(t, res.Doc)["server"].(inspection.Object)["conflicts"].([]any) {
+	for _, x := range world.Parse(t, res.Doc)["server"].(inspection.Object)["conflicts"].([]any) {
 		if c := x.(inspection.Object); c["pointer"] == "/answers/recheck_clean" {
 			k = c["k"].(string)
 		}
 	}
-	r, err := w.review.Settle(w.ctx, boss, "inspections", inspection.DocID(id), k, review.Settlement{Take: "offered", Rev: *res.Rev})
-	w.must(err)
-	if at(t, r.Doc, "server", "verdict") != `"fail"` || r.Index.Verdict != "fail" {
-		t.Errorf("the verdict is %s", at(t, r.Doc, "server", "verdict"))
+	r, err := w.Review.Settle(w.Ctx, boss, "inspections", inspection.DocID(id), k, review.Settlement{Take: "offered", Rev: *res.Rev})
+	w.Must(err)
+	if world.At(t, r.Doc, "server", "verdict") != `"fail"` || r.Index.Verdict != "fail" {
+		t.Errorf("the verdict is %s", world.At(t, r.Doc, "server", "verdict"))
 	}
-	if got := p.want(store.Applied, p.mutation("inspections", "put", id, r.Rev, edit{"note": "after"})); at(t, got.Doc, "answers", "recheck_clean") != "false" {
+	if got := p.One(store.Applied, p.Put(id, r.Rev, edit{"note": "after"})); world.At(t, got.Doc, "answers", "recheck_clean") != "false" {
 		t.Errorf("a phone's next edit undid it: %s", got.Doc)
 	}
 }
@@ -115,12 +116,12 @@ func TestSettleOfAllCollections(t *testing.T) {
 		inspection.Sites:    {{"area": street, "name": "a"}, {"name": "b"}, {"name": "c"}},
 		inspection.Sessions: {{"area": street, "note": "a"}, {"note": "b"}, {"note": "c"}},
 	} {
-		w, id := newWorld(t), newID()
-		res := w.clash(string(c), id, docs[0], docs[1], docs[2])
-		r, err := w.review.Settle(w.ctx, boss, c, inspection.DocID(id), key(t, res.Doc, "0"), review.Settlement{Take: "offered", Rev: *res.Rev})
-		w.must(err)
+		w, id := newDesk(t), world.NewID()
+		res := w.clash(c, id, docs[0], docs[1], docs[2])
+		r, err := w.Review.Settle(w.Ctx, boss, c, inspection.DocID(id), key(t, res.Doc, "0"), review.Settlement{Take: "offered", Rev: *res.Rev})
+		w.Must(err)
 		member := map[inspection.Collection]string{inspection.Sites: "name", inspection.Sessions: "note"}[c]
-		if at(t, r.Doc, member) != `"c"` || at(t, r.Doc, "server", "conflicts") != "[]" {
+		if world.At(t, r.Doc, member) != `"c"` || world.At(t, r.Doc, "server", "conflicts") != "[]" {
 			t.Errorf("%s: %s", c, r.Doc)
 		}
 	}
@@ -129,35 +130,35 @@ func TestSettleOfAllCollections(t *testing.T) {
 // TestSettleWishes: a parked wish to delete, taken or not; and values offered
 // to what is deleted by then.
 func TestSettleWishes(t *testing.T) {
-	w := newWorld(t)
+	w := newDesk(t)
 	p, q := w.phone("li", street), w.phone("wang", street)
 	for take, deleted := range map[string]bool{"kept": false, "offered": true} {
-		id := newID()
-		p.applied(id, 0, burning(edit{"note": "a"}))
+		id := world.NewID()
+		p.applied(id, 0, world.Burning(edit{"note": "a"}))
 		p.applied(id, 1, edit{"answers": edit{"note": "b"}})
-		res := q.want(store.Conflicted, q.mutation("inspections", "delete", id, 1, nil))
-		r, err := w.review.Settle(w.ctx, boss, "inspections", inspection.DocID(id), key(t, res.Doc, "0"), review.Settlement{Take: take, Rev: *res.Rev})
-		w.must(err)
-		if r.Deleted != deleted || (at(t, r.Doc, "server", "deleted") == "true") != deleted || at(t, r.Doc, "answers", "note") != `"b"` {
+		res := q.One(store.Conflicted, q.Delete(id, 1))
+		r, err := w.Review.Settle(w.Ctx, boss, "inspections", inspection.DocID(id), key(t, res.Doc, "0"), review.Settlement{Take: take, Rev: *res.Rev})
+		w.Must(err)
+		if r.Deleted != deleted || (world.At(t, r.Doc, "server", "deleted") == "true") != deleted || world.At(t, r.Doc, "answers", "note") != `"b"` {
 			t.Errorf("%s: deleted %t: %s", take, r.Deleted, r.Doc)
 		}
 	}
-	id := newID()
-	res := w.clash("inspections", id, burning(edit{"note": "a"}), edit{"answers": edit{"note": "b"}}, edit{"answers": edit{"note": "c"}})
-	gone := p.want(store.Applied, p.mutation("inspections", "delete", id, *res.Rev, nil))
-	r, err := w.review.Settle(w.ctx, boss, "inspections", inspection.DocID(id), key(t, res.Doc, "0"), review.Settlement{Take: "offered", Rev: *gone.Rev})
-	w.must(err)
-	if r.Deleted || at(t, r.Doc, "answers", "note") != `"c"` {
+	id := world.NewID()
+	res := w.clash("inspections", id, world.Burning(edit{"note": "a"}), edit{"answers": edit{"note": "b"}}, edit{"answers": edit{"note": "c"}})
+	gone := p.One(store.Applied, p.Delete(id, *res.Rev))
+	r, err := w.Review.Settle(w.Ctx, boss, "inspections", inspection.DocID(id), key(t, res.Doc, "0"), review.Settlement{Take: "offered", Rev: *gone.Rev})
+	w.Must(err)
+	if r.Deleted || world.At(t, r.Doc, "answers", "note") != `"c"` {
 		t.Errorf("a value taken doesn't revive: %s", r.Doc)
 	}
 }
 
 func TestSettleRefused(t *testing.T) {
-	w, id := newWorld(t), newID()
-	res := w.clash("inspections", id, burning(edit{"r": []any{edit{"id": "1"}}}),
+	w, id := newDesk(t), world.NewID()
+	res := w.clash("inspections", id, world.Burning(edit{"r": []any{edit{"id": "1"}}}),
 		edit{"answers": edit{"r": []any{edit{"id": "1", "q": 1}}}, "note": "b"}, edit{"answers": edit{"r": []any{edit{"id": "1", "q": 2}}}, "note": "c"})
 	settle := func(principal *inspection.Principal, c inspection.Collection, id, k string, in review.Settlement) error {
-		_, err := w.review.Settle(w.ctx, principal, c, inspection.DocID(id), k, in)
+		_, err := w.Review.Settle(w.Ctx, principal, c, inspection.DocID(id), k, in)
 		return err
 	}
 	rev, item, note := *res.Rev, key(t, res.Doc, "0"), key(t, res.Doc, "1")
@@ -169,14 +170,14 @@ func TestSettleRefused(t *testing.T) {
 	refused(t, settle(boss, "inspections", id, item, review.Settlement{Take: "kept", Rev: rev - 1}), inspection.CodeStale)
 
 	p := w.phone("li", street)
-	p.want(store.Applied, p.mutation("inspections", "put", id, rev, edit{"answers": edit{"r": "no list"}}))
-	rev = w.record(id).Rev
+	p.One(store.Applied, p.Put(id, rev, edit{"answers": edit{"r": "no list"}}))
+	rev = w.Record(id).Rev
 	refused(t, settle(boss, "inspections", id, item, review.Settlement{Take: "offered", Rev: rev}), inspection.CodeConflict)
 
 	w.decide(id, "approve", "")
-	rev = w.record(id).Rev
+	rev = w.Record(id).Rev
 	refused(t, settle(boss, "inspections", id, note, review.Settlement{Take: "offered", Rev: rev}), inspection.CodeLocked)
-	w.must(settle(boss, "inspections", id, note, review.Settlement{Take: "kept", Rev: rev}))
+	w.Must(settle(boss, "inspections", id, note, review.Settlement{Take: "kept", Rev: rev}))
 	if again := settle(boss, "inspections", id, note, review.Settlement{Take: "kept", Rev: rev}); again != nil {
 		t.Errorf("sent again: %v", again)
 	}
@@ -185,7 +186,7 @@ func TestSettleRefused(t *testing.T) {
 
 // TestSettleCounted: conflicts that a document only counts can be put away.
 func TestSettleCounted(t *testing.T) {
-	w, id := newWorld(t), newID()
+	w, id := newDesk(t), world.NewID()
 	items := func(q int) edit {
 		list := make([]any, 150)
 		for i := range list {
@@ -193,15 +194,15 @@ func TestSettleCounted(t *testing.T) {
 		}
 		return edit{"answers": edit{"r": list}}
 	}
-	res := w.clash("inspections", id, burning(items(1)["answers"].(edit)), items(2), items(3))
-	if at(t, res.Doc, "server", "conflicts_more") != "50" {
-		t.Fatalf("%s more conflicts", at(t, res.Doc, "server", "conflicts_more"))
+	res := w.clash("inspections", id, world.Burning(items(1)["answers"].(edit)), items(2), items(3))
+	if world.At(t, res.Doc, "server", "conflicts_more") != "50" {
+		t.Fatalf("%s more conflicts", world.At(t, res.Doc, "server", "conflicts_more"))
 	}
-	_, err := w.review.Settle(w.ctx, boss, "inspections", inspection.DocID(id), "more", review.Settlement{Take: "offered", Rev: *res.Rev})
+	_, err := w.Review.Settle(w.Ctx, boss, "inspections", inspection.DocID(id), "more", review.Settlement{Take: "offered", Rev: *res.Rev})
 	refused(t, err, inspection.CodeConflict)
-	r, err := w.review.Settle(w.ctx, boss, "inspections", inspection.DocID(id), "more", review.Settlement{Take: "kept", Rev: *res.Rev})
-	w.must(err)
-	if at(t, r.Doc, "server", "conflicts_more") != "null" || len(parse(t, r.Doc)["server"].(inspection.Object)["conflicts"].([]any)) != 100 {
-		t.Errorf("%s more", at(t, r.Doc, "server", "conflicts_more"))
+	r, err := w.Review.Settle(w.Ctx, boss, "inspections", inspection.DocID(id), "more", review.Settlement{Take: "kept", Rev: *res.Rev})
+	w.Must(err)
+	if world.At(t, r.Doc, "server", "conflicts_more") != "null" || len(world.Parse(t, r.Doc)["server"].(inspection.Object)["conflicts"].([]any)) != 100 {
+		t.Errorf("%s more", world.At(t, r.Doc, "server", "conflicts_more"))
 	}
 }

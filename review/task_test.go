@@ -10,20 +10,21 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/review"
 	"gridpatrol/store"
+	"gridpatrol/test/world"
 )
 
-func (w *world) task(in review.NewTask) store.Record {
-	w.t.Helper()
-	r, err := w.review.CreateTask(w.ctx, boss, in)
-	w.must(err)
+func (w *desk) task(in review.NewTask) store.Record {
+	w.T.Helper()
+	r, err := w.Review.CreateTask(w.Ctx, boss, in)
+	w.Must(err)
 	return r
 }
 
-func (w *world) move(r store.Record, m review.TaskMove) store.Record {
-	w.t.Helper()
-	m.Rev = w.record(string(r.ID)).Rev
-	out, err := w.review.MoveTask(w.ctx, boss, r.ID, m)
-	w.must(err)
+func (w *desk) move(r store.Record, m review.TaskMove) store.Record {
+	w.T.Helper()
+	m.Rev = w.Record(string(r.ID)).Rev
+	out, err := w.Review.MoveTask(w.Ctx, boss, r.ID, m)
+	w.Must(err)
 	return out
 }
 
@@ -36,27 +37,27 @@ func TestTaskFromInspection(t *testing.T) {
 		"fireworks_fail":       {"", "2026-10-13", "2026-10-13T01:31:07Z", "烟花爆竹"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newDesk(t)
 			p := w.phone("li", street)
-			id, doc := fixture(name)
+			id, doc := world.Fixture(name)
 			doc["started_at"] = "2026-10-12T09:31:07+08:00"
 			p.applied(id, 0, doc)
 			r := w.task(review.NewTask{Inspection: strings.ToUpper(id)})
 			if c.unit == "" {
-				c.unit = strings.Trim(at(t, w.record(id).Doc, "server", "lead_unit"), `"`)
+				c.unit = strings.Trim(world.At(t, w.Record(id).Doc, "server", "lead_unit"), `"`)
 			}
 			for path, want := range map[string]string{
 				"inspection": `"` + id + `"`, "area": `"610102003"`, "unit": `"` + c.unit + `"`, "assignee": "null", "due": `"` + c.due + `"`,
 			} {
-				if got := at(t, r.Doc, path); got != want {
+				if got := world.At(t, r.Doc, path); got != want {
 					t.Errorf("%s: %s, want %s", path, got, want)
 				}
 			}
-			if at(t, r.Doc, "server", "state") != `"assigned"` || at(t, r.Doc, "server", "due_at") != `"`+c.dueAt+`"` || at(t, r.Doc, "server", "created_by") != `"boss"` {
+			if world.At(t, r.Doc, "server", "state") != `"assigned"` || world.At(t, r.Doc, "server", "due_at") != `"`+c.dueAt+`"` || world.At(t, r.Doc, "server", "created_by") != `"boss"` {
 				t.Errorf("%s", r.Doc)
 			}
-			called := strings.Trim(at(t, w.record(id).Doc, "server", "title"), `"`)
-			if title := at(t, r.Doc, "title"); !strings.Contains(title, c.title) || !strings.Contains(title, "疑似") || called != "null" && !strings.Contains(title, called) {
+			called := strings.Trim(world.At(t, w.Record(id).Doc, "server", "title"), `"`)
+			if title := world.At(t, r.Doc, "title"); !strings.Contains(title, c.title) || !strings.Contains(title, "疑似") || called != "null" && !strings.Contains(title, called) {
 				t.Errorf("title %s", title)
 			}
 			docs := p.pulled()
@@ -68,15 +69,15 @@ func TestTaskFromInspection(t *testing.T) {
 }
 
 func TestTasksRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newDesk(t)
 	p := w.phone("li", street)
-	draft, gone, fume := newID(), newID(), ""
-	d := burning(nil)
+	draft, gone, fume := world.NewID(), world.NewID(), ""
+	d := world.Burning(nil)
 	d["status"] = "draft"
 	p.applied(draft, 0, d)
-	p.applied(gone, 0, burning(nil))
-	p.want(store.Applied, p.mutation("inspections", "delete", gone, 1, nil))
-	fume, doc := fixture("restaurant_fume_fail")
+	p.applied(gone, 0, world.Burning(nil))
+	p.One(store.Applied, p.Delete(gone, 1))
+	fume, doc := world.Fixture("restaurant_fume_fail")
 	p.applied(fume, 0, doc)
 	byHand := func(change func(*review.NewTask)) review.NewTask {
 		in := review.NewTask{Area: string(street), Title: "清理院内垃圾", Unit: "urban_management", Due: "2026-10-20"}
@@ -102,7 +103,7 @@ func TestTasksRefused(t *testing.T) {
 		"no id":                {byHand(func(in *review.NewTask) { in.ID = "7" }), inspection.CodeBadRequest, "/id"},
 		"an id in use":         {byHand(func(in *review.NewTask) { in.ID = fume }), inspection.CodeConflict, ""},
 		"no inspection":        {byHand(func(in *review.NewTask) { in.Inspection = "x" }), inspection.CodeBadRequest, "/inspection"},
-		"unknown inspection":   {byHand(func(in *review.NewTask) { in.Inspection = newID() }), inspection.CodeNotFound, ""},
+		"unknown inspection":   {byHand(func(in *review.NewTask) { in.Inspection = world.NewID() }), inspection.CodeNotFound, ""},
 		"a draft":              {review.NewTask{Inspection: draft}, inspection.CodeConflict, ""},
 		"a deleted one":        {review.NewTask{Inspection: gone}, inspection.CodeConflict, ""},
 		"in another area":      {review.NewTask{Inspection: fume, Area: string(elsewhere)}, inspection.CodeBadRequest, "/area"},
@@ -110,7 +111,7 @@ func TestTasksRefused(t *testing.T) {
 		"a long comment":       {byHand(func(in *review.NewTask) { in.Comment = strings.Repeat("x", 2001) }), inspection.CodeBadRequest, "/comment"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.review.CreateTask(w.ctx, boss, c.in)
+			_, err := w.Review.CreateTask(w.Ctx, boss, c.in)
 			refused(t, err, c.code)
 			if pointer := pointerOf(err); pointer != c.pointer {
 				t.Errorf("at %q, want %q", pointer, c.pointer)
@@ -118,7 +119,7 @@ func TestTasksRefused(t *testing.T) {
 		})
 	}
 	r := w.task(byHand(func(in *review.NewTask) { in.Kind, in.Due = "open_burning", "" }))
-	if at(t, r.Doc, "due") != `"2026-10-13"` || at(t, r.Doc, "inspection") != "null" || at(t, r.Doc, "server", "kind") != `"open_burning"` {
+	if world.At(t, r.Doc, "due") != `"2026-10-13"` || world.At(t, r.Doc, "inspection") != "null" || world.At(t, r.Doc, "server", "kind") != `"open_burning"` {
 		t.Errorf("by hand: %s", r.Doc)
 	}
 }
@@ -133,19 +134,19 @@ func pointerOf(err error) string {
 
 // TestTaskTwice: a request that is sent again makes no second task.
 func TestTaskTwice(t *testing.T) {
-	w := newWorld(t)
-	in := review.NewTask{ID: newID(), Area: string(street), Title: "x", Unit: "ecology", Due: "2026-10-20"}
+	w := newDesk(t)
+	in := review.NewTask{ID: world.NewID(), Area: string(street), Title: "x", Unit: "ecology", Due: "2026-10-20"}
 	first := w.task(in)
-	w.advance(time.Hour)
+	w.Advance(time.Hour)
 	again := w.task(in)
 	if again.Rev != 1 || string(again.Doc) != string(first.Doc) {
 		t.Errorf("revision %d: %s", again.Rev, again.Doc)
 	}
 	in.Title = "y"
-	_, err := w.review.CreateTask(w.ctx, boss, in)
+	_, err := w.Review.CreateTask(w.Ctx, boss, in)
 	refused(t, err, inspection.CodeConflict)
 	in.Title = "x"
-	_, err = w.review.CreateTask(w.ctx, deputy, in)
+	_, err = w.Review.CreateTask(w.Ctx, deputy, in)
 	refused(t, err, inspection.CodeConflict)
 }
 
@@ -161,20 +162,20 @@ func TestTaskActTwice(t *testing.T) {
 		"no more":  {{Event: inspection.TaskAssign, Due: new("2026-12-05")}, {Event: inspection.TaskAssign}},
 		"no unit…": {{Event: inspection.TaskAssign}, {Event: inspection.TaskAssign, Unit: new("transport")}},
 	} {
-		w := newWorld(t)
-		r := w.task(review.NewTask{ID: newID(), Area: string(street), Title: "x", Unit: "ecology", Due: "2026-10-20"})
+		w := newDesk(t)
+		r := w.task(review.NewTask{ID: world.NewID(), Area: string(street), Title: "x", Unit: "ecology", Due: "2026-10-20"})
 		for i := range acts {
 			acts[i].Rev = r.Rev
 		}
-		first, err := w.review.MoveTask(w.ctx, boss, r.ID, acts[0])
+		first, err := w.Review.MoveTask(w.Ctx, boss, r.ID, acts[0])
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		again, err := w.review.MoveTask(w.ctx, boss, r.ID, acts[0])
+		again, err := w.Review.MoveTask(w.Ctx, boss, r.ID, acts[0])
 		if err != nil || again.Rev != first.Rev || string(again.Doc) != string(first.Doc) {
 			t.Errorf("%s again: %d %s, %v", name, again.Rev, again.Doc, err)
 		}
-		_, err = w.review.MoveTask(w.ctx, boss, r.ID, acts[1])
+		_, err = w.Review.MoveTask(w.Ctx, boss, r.ID, acts[1])
 		if inspection.CodeOf(err) != inspection.CodeStale {
 			t.Errorf("another %s on the same revision: %v", name, err)
 		}
@@ -183,46 +184,47 @@ func TestTaskActTwice(t *testing.T) {
 
 // TestTaskFlow is the whole way of a task, with a rectification made offline.
 func TestTaskFlow(t *testing.T) {
-	w := newWorld(t)
-	p := w.phone("wang", street)
+	w := newDesk(t)
+	wang := string(w.Account("wang", inspection.RoleInspector, street).ID)
+	p := w.phone(wang, street)
 	r := w.task(review.NewTask{Area: string(street), Title: "清理", Unit: "ecology", Due: "2026-10-20"})
-	assignee, none, later := "wang", "", "2026-10-25"
+	assignee, none, later := wang, "", "2026-10-25"
 	r = w.move(r, review.TaskMove{Event: inspection.TaskAssign, Unit: &none, Assignee: &assignee, Due: &later, Comment: "yours"})
-	if at(t, r.Doc, "unit") != "null" || at(t, r.Doc, "assignee") != `"wang"` || at(t, r.Doc, "due") != `"2026-10-25"` || at(t, r.Doc, "server", "due_at") != `"2026-10-25T16:00:00Z"` {
+	if world.At(t, r.Doc, "unit") != "null" || world.At(t, r.Doc, "assignee") != `"`+wang+`"` || world.At(t, r.Doc, "due") != `"2026-10-25"` || world.At(t, r.Doc, "server", "due_at") != `"2026-10-25T16:00:00Z"` {
 		t.Errorf("assigned: %s", r.Doc)
 	}
 	// The phone pulled revision 1 and rectifies offline; its other members
 	// are not its to change.
 	photo := edit{"field": "after", "sha256": strings.Repeat("ab", 32), "taken_at": "2026-10-14T10:00:00+08:00"}
-	res := p.want(store.Applied, p.mutation("tasks", "put", string(r.ID), 1, edit{
+	res := p.One(store.Applied, p.Mutation("tasks", "put", string(r.ID), 1, edit{
 		"title": "done", "rectification": edit{"note": "清理完毕", "done_at": "2026-10-14T10:00:00+08:00", "photos": []any{photo}},
 	}))
-	if at(t, res.Doc, "server", "state") != `"rectified"` || at(t, res.Doc, "title") != `"清理"` || at(t, res.Doc, "server", "act", "by") != `"wang"` ||
-		at(t, res.Doc, "server", "evidence", "complete") != "false" {
+	if world.At(t, res.Doc, "server", "state") != `"rectified"` || world.At(t, res.Doc, "title") != `"清理"` || world.At(t, res.Doc, "server", "act", "by") != `"`+wang+`"` ||
+		world.At(t, res.Doc, "server", "evidence", "complete") != "false" {
 		t.Errorf("rectified: %s", res.Doc)
 	}
-	_, err := w.review.MoveTask(w.ctx, boss, r.ID, review.TaskMove{Event: inspection.TaskVerify, Rev: 2})
+	_, err := w.Review.MoveTask(w.Ctx, boss, r.ID, review.TaskMove{Event: inspection.TaskVerify, Rev: 2})
 	refused(t, err, inspection.CodeStale)
 	r = w.move(r, review.TaskMove{Event: inspection.TaskReopen, Comment: "照片不清"})
-	if at(t, r.Doc, "server", "state") != `"assigned"` || at(t, r.Doc, "due") != `"2026-10-25"` || at(t, r.Doc, "server", "act", "comment") != `"照片不清"` {
+	if world.At(t, r.Doc, "server", "state") != `"assigned"` || world.At(t, r.Doc, "due") != `"2026-10-25"` || world.At(t, r.Doc, "server", "act", "comment") != `"照片不清"` {
 		t.Errorf("sent back: %s", r.Doc)
 	}
-	p.want(store.Applied, p.mutation("tasks", "put", string(r.ID), r.Rev, edit{"rectification": edit{"note": "again"}}))
+	p.One(store.Applied, p.Mutation("tasks", "put", string(r.ID), r.Rev, edit{"rectification": edit{"note": "again"}}))
 	r = w.move(r, review.TaskMove{Event: inspection.TaskVerify})
 	r = w.move(r, review.TaskMove{Event: inspection.TaskClose, Comment: "好"})
-	if at(t, r.Doc, "server", "state") != `"closed"` || r.Pinned {
+	if world.At(t, r.Doc, "server", "state") != `"closed"` || r.Pinned {
 		t.Errorf("closed: %s", r.Doc)
 	}
-	late := p.want(store.Conflicted, p.mutation("tasks", "put", string(r.ID), r.Rev, edit{"rectification": edit{"note": "too late"}}))
-	if at(t, late.Doc, "server", "state") != `"closed"` || at(t, late.Doc, "rectification", "note") != `"again"` {
+	late := p.One(store.Conflicted, p.Mutation("tasks", "put", string(r.ID), r.Rev, edit{"rectification": edit{"note": "too late"}}))
+	if world.At(t, late.Doc, "server", "state") != `"closed"` || world.At(t, late.Doc, "rectification", "note") != `"again"` {
 		t.Errorf("an edit of a closed task: %s", late.Doc)
 	}
 	k := key(t, late.Doc, "0")
-	_, err = w.review.Settle(w.ctx, boss, inspection.Tasks, r.ID, k, review.Settlement{Take: "offered", Rev: *late.Rev})
+	_, err = w.Review.Settle(w.Ctx, boss, inspection.Tasks, r.ID, k, review.Settlement{Take: "offered", Rev: *late.Rev})
 	refused(t, err, inspection.CodeLocked)
 	r = w.move(r, review.TaskMove{Event: inspection.TaskReopen, Comment: "more"})
-	r, err = w.review.Settle(w.ctx, boss, inspection.Tasks, r.ID, k, review.Settlement{Take: "offered", Rev: r.Rev})
-	if err != nil || at(t, r.Doc, "rectification", "note") != `"too late"` || at(t, r.Doc, "server", "state") != `"assigned"` {
+	r, err = w.Review.Settle(w.Ctx, boss, inspection.Tasks, r.ID, k, review.Settlement{Take: "offered", Rev: r.Rev})
+	if err != nil || world.At(t, r.Doc, "rectification", "note") != `"too late"` || world.At(t, r.Doc, "server", "state") != `"assigned"` {
 		t.Errorf("settled: %v, %s", err, r.Doc)
 	}
 }
@@ -230,7 +232,7 @@ func TestTaskFlow(t *testing.T) {
 // TestRectifyByHand: a supervisor may say what was done; what was verified
 // and changes has to be verified again.
 func TestRectifyByHand(t *testing.T) {
-	w := newWorld(t)
+	w := newDesk(t)
 	p := w.phone("wang", street)
 	r := w.task(review.NewTask{Area: string(street), Title: "清理", Unit: "ecology", Due: "2026-10-20"})
 	for name, m := range map[string]review.TaskMove{
@@ -240,24 +242,24 @@ func TestRectifyByHand(t *testing.T) {
 		"no photo":     {Rectification: inspection.Object{"photos": []any{inspection.Object{"field": "f"}}}},
 	} {
 		m.Event, m.Rev = inspection.TaskRectify, 1
-		_, err := w.review.MoveTask(w.ctx, boss, r.ID, m)
+		_, err := w.Review.MoveTask(w.Ctx, boss, r.ID, m)
 		if inspection.CodeOf(err) != inspection.CodeBadRequest || !strings.HasPrefix(pointerOf(err), "/rectification") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	r = w.move(r, review.TaskMove{Event: inspection.TaskRectify, Rectification: inspection.Object{"note": "done"}})
-	if at(t, r.Doc, "rectification", "done_at") != `"2026-10-12T18:00:00+08:00"` || at(t, r.Doc, "server", "state") != `"rectified"` {
+	if world.At(t, r.Doc, "rectification", "done_at") != `"2026-10-12T18:00:00+08:00"` || world.At(t, r.Doc, "server", "state") != `"rectified"` {
 		t.Errorf("%s", r.Doc)
 	}
 	r = w.move(r, review.TaskMove{Event: inspection.TaskVerify})
-	res := p.want(store.Applied, p.mutation("tasks", "put", string(r.ID), r.Rev, edit{"rectification": edit{"note": "changed"}}))
-	if at(t, res.Doc, "server", "state") != `"rectified"` {
+	res := p.One(store.Applied, p.Mutation("tasks", "put", string(r.ID), r.Rev, edit{"rectification": edit{"note": "changed"}}))
+	if world.At(t, res.Doc, "server", "state") != `"rectified"` {
 		t.Errorf("%s", res.Doc)
 	}
 }
 
 func TestMovesRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newDesk(t)
 	r := w.task(review.NewTask{Area: string(street), Title: "清理", Unit: "ecology", Due: "2026-10-20"})
 	none, navy := "", "navy"
 	for name, c := range map[string]struct {
@@ -276,24 +278,25 @@ func TestMovesRefused(t *testing.T) {
 		"another's":          {remote, review.TaskMove{Event: inspection.TaskAssign, Rev: 1}, inspection.CodeNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.review.MoveTask(w.ctx, c.principal, r.ID, c.m)
+			_, err := w.Review.MoveTask(w.Ctx, c.principal, r.ID, c.m)
 			refused(t, err, c.code)
 		})
 	}
-	if w.record(string(r.ID)).Rev != 1 {
+	if w.Record(string(r.ID)).Rev != 1 {
 		t.Error("a refused act left an entry")
 	}
 }
 
 func TestTasksAreFound(t *testing.T) {
-	w := newWorld(t)
+	w := newDesk(t)
+	wang := string(w.Account("wang", inspection.RoleInspector, street).ID)
 	p := w.phone("li", street)
-	id, doc := fixture("open_burning_fail")
+	id, doc := world.Fixture("open_burning_fail")
 	p.applied(id, 0, doc)
 	made := func(due, unit, assignee, from string) string {
 		return string(w.task(review.NewTask{Area: string(street), Title: "x", Unit: unit, Assignee: assignee, Due: due, Inspection: from}).ID)
 	}
-	first, second, third := made("2026-10-12", "ecology", "", id), made("2026-10-11", "ecology", "wang", ""), made("2026-11-30", "police", "wang", "")
+	first, second, third := made("2026-10-12", "ecology", "", id), made("2026-10-11", "ecology", wang, ""), made("2026-11-30", "police", wang, "")
 	done := w.task(review.NewTask{Area: string(street), Title: "y", Unit: "police", Due: "2026-10-01"})
 	w.move(done, review.TaskMove{Event: inspection.TaskRectify, Rectification: inspection.Object{"note": "x"}})
 	for name, c := range map[string]struct {
@@ -303,8 +306,8 @@ func TestTasksAreFound(t *testing.T) {
 	}{
 		"all, latest due first": {boss, review.TasksRequest{}, []string{third, first, second, string(done.ID)}},
 		"of a unit":             {boss, review.TasksRequest{Unit: "ecology"}, []string{first, second}},
-		"of a person":           {boss, review.TasksRequest{Assignee: "wang"}, []string{third, second}},
-		"of both":               {boss, review.TasksRequest{Assignee: "wang", Unit: "police"}, []string{third}},
+		"of a person":           {boss, review.TasksRequest{Assignee: inspection.UserID(wang)}, []string{third, second}},
+		"of both":               {boss, review.TasksRequest{Assignee: inspection.UserID(wang), Unit: "police"}, []string{third}},
 		"of an inspection":      {boss, review.TasksRequest{Inspection: inspection.DocID(id)}, []string{first}},
 		"in a state":            {boss, review.TasksRequest{State: "rectified"}, []string{string(done.ID)}},
 		"overdue":               {boss, review.TasksRequest{Overdue: true}, []string{second}},
@@ -314,19 +317,19 @@ func TestTasksAreFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.req.Limit = 10
-			page, err := w.review.Tasks(w.ctx, c.principal, c.req)
-			w.must(err)
+			page, err := w.Review.Tasks(w.Ctx, c.principal, c.req)
+			w.Must(err)
 			if got := idsOf(page); !slices.Equal(got, c.want) || page.Total != len(c.want) {
 				t.Errorf("got %v of %d, want %v", got, page.Total, c.want)
 			}
 		})
 	}
 	// The 12th ends in China at 16:00 UTC.
-	w.advance(6*time.Hour + time.Second)
-	page, err := w.review.Tasks(w.ctx, boss, review.TasksRequest{Overdue: true, Limit: 10})
+	w.Advance(6*time.Hour + time.Second)
+	page, err := w.Review.Tasks(w.Ctx, boss, review.TasksRequest{Overdue: true, Limit: 10})
 	if err != nil || !slices.Equal(idsOf(page), []string{first, second}) {
 		t.Errorf("the next day %v, %v", idsOf(page), err)
 	}
-	_, err = w.review.Tasks(w.ctx, boss, review.TasksRequest{Assignee: "wang", Inspection: inspection.DocID(id), Limit: 10})
+	_, err = w.Review.Tasks(w.Ctx, boss, review.TasksRequest{Assignee: inspection.UserID(wang), Inspection: inspection.DocID(id), Limit: 10})
 	refused(t, err, inspection.CodeBadParameter)
 }

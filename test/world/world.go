@@ -15,6 +15,7 @@ import (
 	"github.com/alexedwards/argon2id"
 	"github.com/google/uuid"
 
+	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/server"
 	"gridpatrol/store"
@@ -30,8 +31,8 @@ const (
 	Elsewhere = inspection.Area("610102004")
 )
 
-// Morning is when a world begins, unless it is told otherwise.
-var Morning = time.Date(2026, 10, 12, 9, 30, 0, 0, inspection.China)
+// Begin is when a world begins, unless it is told otherwise.
+var Begin = time.Date(2026, 10, 12, 10, 0, 0, 0, time.UTC)
 
 // Options change a world before it begins. The zero value is the usual one.
 type Options struct {
@@ -69,7 +70,7 @@ func New(t testing.TB, o Options) *World {
 	t.Helper()
 	w := &World{T: t, Ctx: context.Background(), Dir: t.TempDir(), Store: o.Store, Configure: o.Configure, given: o.Store != nil, now: o.Start}
 	if w.now.IsZero() {
-		w.now = Morning
+		w.now = Begin
 	}
 	if o.Ticking {
 		w.ticking = time.Now()
@@ -135,6 +136,17 @@ func (w *World) Close() {
 		storetest.Verify(w.T, w.Store)
 	}
 	w.Must(w.Store.Close())
+}
+
+// Password is that of all accounts.
+const Password = "correct horse battery"
+
+// Account adds an account.
+func (w *World) Account(username string, role inspection.Role, areas ...inspection.Area) auth.User {
+	w.T.Helper()
+	u, err := w.Auth.AddUser(w.Ctx, "", auth.NewUser{Username: username, Name: "张三" + username, Password: Password, Role: role, Areas: areas})
+	w.Must(err)
+	return u
 }
 
 // Must ends the test if there is an error.
