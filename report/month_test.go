@@ -175,20 +175,18 @@ func (w *month) handMonth() {
 	vehicle(3, plates["A"], nil)
 	roadside(4, "2026-10-14T09:00:00+08:00", object{"kind": "parking", "participants": []any{"transport"}})
 	vehicle(4, plates["A"], nil)
-	roadside(5, "2026-10-01T00:00:00+08:00", nil)
-	vehicle(5, plates["C"], nil)
-	roadside(6, "2026-09-30T23:59:59+08:00", nil)
-	vehicle(6, plates["L"], nil)
-	roadside(7, "2026-10-31T23:59:59+08:00", nil)
-	vehicle(7, plates["D"], nil)
-	roadside(8, "2026-11-01T00:00:00+08:00", nil)
-	vehicle(8, plates["L"], nil)
-	roadside(9, "2026-10-31T17:00:00Z", nil)
-	vehicle(9, plates["L"], nil)
-	roadside(10, "2026-09-30T16:30:00Z", nil)
-	vehicle(10, plates["E"], nil)
-	roadside(11, "2026-10-15T09:00:00+08:00", nil)
-	vehicle(11, plates["L"], nil)
+	for _, x := range []struct {
+		session        int
+		started, plate string
+	}{
+		{5, "2026-10-01T00:00:00+08:00", "C"}, {6, "2026-09-30T23:59:59+08:00", "L"},
+		{7, "2026-10-31T23:59:59+08:00", "D"}, {8, "2026-11-01T00:00:00+08:00", "L"},
+		{9, "2026-10-31T17:00:00Z", "L"}, {10, "2026-09-30T16:30:00Z", "E"},
+		{11, "2026-10-15T09:00:00+08:00", "L"},
+	} {
+		roadside(x.session, x.started, nil)
+		vehicle(x.session, plates[x.plate], nil)
+	}
 	p.remove("sessions", id(11))
 	roadside(12, "2026-10-15T10:00:00+08:00", nil)
 	vehicle(12, plates["F"], nil)

@@ -71,7 +71,7 @@ type contractTest struct {
 }
 
 var contract = slices.Concat(
-	logTests, contentionTests, viewsTests, snapshotTests, termsTests, listsTests, historiesTests,
+	logTests, contentionTests, viewsTests, snapshotTests, historiesTests,
 	documentsTests, tablesTests, lifeTests, auditTests,
 )
 
