@@ -47,7 +47,7 @@ func (d *decoder) decode(ctx context.Context, open func() (io.ReadCloser, error)
 		return nil, err
 	}
 	out := &decoded{Facts: Facts{Type: o.mediaType, Bytes: size, Width: o.width, Height: o.height}}
-	err = d.queue.do(ctx, o.memory+size+shrinking, func() error {
+	err = d.queue.do(ctx, o.memory+o.aside+2*size+shrinking, func() error {
 		data, err := readAll(open, size)
 		if err != nil {
 			return err
