@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -18,8 +19,9 @@ import (
 const (
 	exifTags     = 1000
 	exifTagBytes = 2 << 10
-	// exifReads bounds the work on files whose tags point in circles.
-	exifReads = 20_000
+	// exifReads bounds the work on blocks whose tags point in circles, or to the
+	// same thousands of tags again and again. A phone's takes some 200.
+	exifReads = 5000
 	exifText  = 120
 )
 
@@ -34,10 +36,6 @@ type EXIF struct {
 	Model       string  `json:"model,omitempty"`
 	Software    string  `json:"software,omitempty"`
 	Orientation int     `json:"orientation,omitempty"`
-}
-
-var exifFormats = map[string]imagemeta.ImageFormat{
-	TypeJPEG: imagemeta.JPEG, TypePNG: imagemeta.PNG, TypeWebP: imagemeta.WebP,
 }
 
 // exifReader collects tags.
@@ -58,13 +56,10 @@ func readEXIF(mediaType string, data []byte) (e EXIF) {
 		_ = recover() // what was read before the reader broke counts
 		e = r.result()
 	}()
-	format := exifFormats[mediaType]
-	if block := tiffInWebP(data); mediaType == TypeWebP && block != nil {
-		format, data = imagemeta.TIFF, block
-	}
-	// A broken file gives an error after the tags that could be read.
+	// A broken block gives an error after the tags that could be read. It is taken
+	// out of its file first: the library would copy it, and read past the meter.
 	_, _ = imagemeta.Decode(imagemeta.Options{
-		R: &metered{Reader: bytes.NewReader(data), left: exifReads}, ImageFormat: format,
+		R: &metered{Reader: bytes.NewReader(exifBlock(mediaType, data)), left: exifReads}, ImageFormat: imagemeta.TIFF,
 		Sources: imagemeta.EXIF, LimitNumTags: exifTags, LimitTagSize: exifTagBytes,
 		ShouldHandleTag: func(t imagemeta.TagInfo) bool { return strings.HasPrefix(t.Namespace, "IFD0") },
 		HandleTag:       func(t imagemeta.TagInfo) error { r.setTag(t.Tag, t.Value); return nil },
@@ -72,21 +67,63 @@ func readEXIF(mediaType string, data []byte) (e EXIF) {
 	return e
 }
 
-// tiffInWebP returns the EXIF of a WebP whose writer put the header of a JPEG's
-// segment before it, as many do against the specification; nil of others.
-func tiffInWebP(data []byte) []byte {
-	for at := sniffed; at+8 <= len(data); {
-		size := int64(binary.LittleEndian.Uint32(data[at+4:]))
-		content := data[at+8:]
-		content = content[:min(size, int64(len(content)))]
-		if string(data[at:at+4]) == "EXIF" {
-			block, ok := bytes.CutPrefix(content, []byte("Exif\x00\x00"))
-			if !ok {
-				return nil
-			}
-			return block
+// exifBlock returns the first EXIF in a file, nil if there is none. Many writers
+// of WebP put the header of a JPEG's segment before it, against the specification.
+func exifBlock(mediaType string, data []byte) []byte {
+	var block []byte
+	switch mediaType {
+	case TypeJPEG:
+		block = exifInJPEG(data)
+	case TypePNG:
+		block = chunkOf(data[min(len(pngSignature), len(data)):], "eXIf", func(head []byte) (string, int64, int64) {
+			n := int64(binary.BigEndian.Uint32(head))
+			return string(head[4:]), n, n + 4
+		})
+	case TypeWebP:
+		block = chunkOf(data[min(sniffed, len(data)):], "EXIF", func(head []byte) (string, int64, int64) {
+			n := int64(binary.LittleEndian.Uint32(head[4:]))
+			return string(head[:4]), n, n + n%2
+		})
+	}
+	if bytes.HasPrefix(block, []byte("Exif")) {
+		block = block[min(len("Exif\x00\x00"), len(block)):]
+	}
+	return block
+}
+
+func exifInJPEG(data []byte) []byte {
+	file := bytes.NewReader(data)
+	r := bufio.NewReader(file)
+	if _, err := r.Discard(len(jpegSignature)); err != nil {
+		return nil
+	}
+	for {
+		marker, length, err := nextSegment(r)
+		if err != nil || marker == markerSOS || marker == markerEOI {
+			return nil
 		}
-		at += 8 + len(content) + len(content)%2
+		at := len(data) - file.Len() - r.Buffered()
+		content := data[at:min(at+length, len(data))]
+		if marker == markerAPP1 && bytes.HasPrefix(content, []byte("Exif")) {
+			return content
+		}
+		if _, err := r.Discard(length); err != nil {
+			return nil
+		}
+	}
+}
+
+// chunkOf returns the first chunk of a kind, as far as the data goes. Each has a
+// head of 8 bytes, of which head tells its kind, its length and how far it is to
+// the next.
+func chunkOf(data []byte, kind string, head func([]byte) (kind string, length, next int64)) []byte {
+	for len(data) >= 8 {
+		k, length, next := head(data[:8])
+		data = data[8:]
+		if k == kind {
+			return data[:min(length, int64(len(data)))]
+		}
+		data = data[min(next, int64(len(data))):]
 	}
 	return nil
 }

@@ -136,3 +136,30 @@ func FuzzEXIF(f *testing.F) {
 		}
 	})
 }
+
+// TestEXIFThatAsksForMuch: such a block is given up on after as many looks as
+// hundreds of phones' take, wherever a file has it. What was read before counts.
+func TestEXIFThatAsksForMuch(t *testing.T) {
+	for name, tc := range map[string]struct {
+		mediaType string
+		data      []byte
+	}{
+		"JPEG": {TypeJPEG, intoJPEG(floodedEXIF(5000))},
+		"PNG":  {TypePNG, pngWithEXIF(floodedEXIF(65_000))},
+		"WebP": {TypeWebP, webPWithEXIF(floodedEXIF(65_000))},
+	} {
+		if e := readEXIF(tc.mediaType, tc.data); e.Make != "" {
+			t.Errorf("%s: read to its end, to the maker %q", name, e.Make)
+		}
+	}
+	// The same without the flood.
+	for name, e := range map[string]EXIF{
+		"JPEG": readEXIF(TypeJPEG, intoJPEG(floodedEXIF(1))),
+		"PNG":  readEXIF(TypePNG, pngWithEXIF(floodedEXIF(1))),
+		"WebP": readEXIF(TypeWebP, webPWithEXIF(floodedEXIF(1))),
+	} {
+		if e.Make != "X" {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
