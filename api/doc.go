@@ -52,6 +52,8 @@ type Sync interface {
 	PublishTarget(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) (sync.Published, error)
 	Release(ctx context.Context, principal *inspection.Principal, id inspection.DocID) (sync.Result, []byte, error)
 	Discard(ctx context.Context, principal *inspection.Principal, id inspection.DocID, comment string) ([]byte, error)
+	// Ready returns a CodeUnavailable error if a push has waited for too long.
+	Ready() error
 }
 
 // Reports is what the API needs of reports.

@@ -47,6 +47,9 @@ func (s *Server) readyz(c *call) error {
 			Code: inspection.CodeUnavailable, Detail: "The store cannot be reached or written just now.", Err: err,
 		})
 	}
+	if err := s.cfg.Sync.Ready(); err != nil {
+		return err
+	}
 	return c.json(health{"ok"})
 }
 

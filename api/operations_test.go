@@ -114,6 +114,28 @@ func (sickHealth) Ping(ctx context.Context) error {
 	return errors.New("no route to db")
 }
 
+// standing is a sync engine with a queue that stands.
+type standing struct{ Sync }
+
+func (standing) Ready() error {
+	return &inspection.Error{
+		Code: inspection.CodeUnavailable, Detail: "Commits have been waiting for too long.",
+		Err: errors.New("the queue of 610102003 stands"),
+	}
+}
+
+// Strangers are told that a queue stands; which one, the log tells.
+func TestReadyzTellsOfAQueueThatStands(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Sync = standing{c.Sync} })
+	a := w.request("GET", "/readyz", nil)
+	if a.problem(503, inspection.CodeUnavailable); strings.Contains(string(a.body), "610102") {
+		t.Errorf("%s", a.body)
+	}
+	if !strings.Contains(w.log.String(), "the queue of 610102003 stands") {
+		t.Error("the cause is not in the log")
+	}
+}
+
 func TestHealth(t *testing.T) {
 	w := newWorld(t)
 	if a := w.request("GET", "/readyz", nil).ok(200); string(a.body) != `{"status":"ok"}` {

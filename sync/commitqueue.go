@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	gosync "sync"
+	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
@@ -22,6 +23,16 @@ const (
 	gatheredItems = 2000
 )
 
+// Bounds of time, so that no request holds a queue for long. Others wait
+// meanwhile.
+const (
+	// decidingTime is how long one commit decides: what is decided by then is
+	// appended, the rest makes the next one.
+	decidingTime = 2 * time.Second
+	// standsAfter is how long who waits in a queue takes it to be busy only.
+	standsAfter = 20 * time.Second
+)
+
 // commitQueues holds one queue per area. While a commit is being made, the
 // pushes that arrive wait and become the next one together.
 type commitQueues struct {
@@ -33,14 +44,49 @@ type commitQueues struct {
 type commitQueue struct {
 	mu      gosync.Mutex
 	waiting []*submission
+	working []*submission // what is being committed, without what is done
 	busy    bool
 }
 
 // submission is the part of one push that concerns one area.
 type submission struct {
 	items []*item
-	err   error
-	done  chan struct{}
+	since time.Time
+	// decided counts the items that are.
+	decided int
+	err     error
+	done    chan struct{}
+}
+
+func (sub *submission) left() int { return len(sub.items) - sub.decided }
+
+// oldest returns since when somebody waits in the queue; the zero time for
+// nobody.
+func (q *commitQueue) oldest() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, list := range [][]*submission{q.working, q.waiting} {
+		if len(list) > 0 {
+			return list[0].since
+		}
+	}
+	return time.Time{}
+}
+
+// Ready returns a CodeUnavailable error if somebody has waited for a commit for
+// too long. Which area's it is is the cause, for the log.
+func (s *Service) Ready() error {
+	s.queues.mu.Lock()
+	defer s.queues.mu.Unlock()
+	for area, q := range s.queues.byArea {
+		if since := q.oldest(); !since.IsZero() && s.now().Sub(since) > standsAfter {
+			return &inspection.Error{
+				Code: inspection.CodeUnavailable, Detail: "Commits have been waiting for too long.",
+				Err: fmt.Errorf("the queue of %s stands since %s", area, inspection.StampOf(since)),
+			}
+		}
+	}
+	return nil
 }
 
 func (q *commitQueues) of(area inspection.Area) *commitQueue {
@@ -59,7 +105,7 @@ func (q *commitQueues) of(area inspection.Area) *commitQueue {
 // returns nil every item has its outcome and what was decided is durable. After
 // an error some may be stored: the phone sends the same batch again.
 func (s *Service) submit(area inspection.Area, items []*item) error {
-	own := &submission{items: items, done: make(chan struct{})}
+	own := &submission{items: items, since: s.now(), done: make(chan struct{})}
 	q := s.queues.of(area)
 	s.queues.active.Add(1)
 	defer s.queues.active.Done()
@@ -69,37 +115,20 @@ func (s *Service) submit(area inspection.Area, items []*item) error {
 	q.busy = true
 	q.mu.Unlock()
 	if lead {
-		s.commitUntil(area, q, own)
+		s.queues.active.Add(1)
+		go func() { // of its own, so that no push pays for those that come after it
+			defer s.queues.active.Done()
+			s.commitWaiting(area, q)
+		}()
 	}
 	<-own.done
 	return own.err
 }
 
-// commitUntil commits what waits until own is done, then hands the rest to a
-// goroutine, so that no push pays for all that come after it.
-func (s *Service) commitUntil(area inspection.Area, q *commitQueue, own *submission) {
-	for {
-		batch := q.nextSubmissions()
-		if batch == nil {
-			return
-		}
-		s.commitSubmissions(area, batch)
-		select {
-		case <-own.done:
-			s.queues.active.Add(1)
-			go func() {
-				defer s.queues.active.Done()
-				s.commitRest(area, q)
-			}()
-			return
-		default:
-		}
-	}
-}
-
-func (s *Service) commitRest(area inspection.Area, q *commitQueue) {
+// commitWaiting commits what waits until nothing does.
+func (s *Service) commitWaiting(area inspection.Area, q *commitQueue) {
 	for batch := q.nextSubmissions(); batch != nil; batch = q.nextSubmissions() {
-		s.commitSubmissions(area, batch)
+		s.commitSubmissions(area, q, batch)
 	}
 }
 
@@ -118,44 +147,64 @@ func (q *commitQueue) nextSubmissions() []*submission {
 		n++
 	}
 	batch := q.waiting[:n:n]
-	q.waiting = q.waiting[n:]
+	q.waiting, q.working = q.waiting[n:], batch
 	return batch
 }
 
 // commitSubmissions decides all items of the batch, in order, in as few commits
-// as their size allows. A panic fails this batch, never the queue.
-func (s *Service) commitSubmissions(area inspection.Area, batch []*submission) {
+// as their size and time allow. Who has all of theirs goes on at once. An error
+// or a panic fails those that don't, never the queue.
+func (s *Service) commitSubmissions(area inspection.Area, q *commitQueue, batch []*submission) {
 	var items []*item
 	for _, sub := range batch {
 		items = append(items, sub.items...)
 	}
-	err := s.commitItems(area, items)
-	for _, sub := range batch {
-		sub.err = err
-		close(sub.done)
+	decided := 0
+	for {
+		n, err := s.commitGuarded(area, items[decided:min(len(items), decided+commitItems)])
+		decided += n
+		batch = q.finish(batch, n, err)
+		if len(batch) == 0 {
+			return
+		}
 	}
 }
 
-func (s *Service) commitItems(area inspection.Area, items []*item) (err error) {
+// finish ends the submissions whose items are decided after n more of the
+// batch's, or all after an error, and returns the others.
+func (q *commitQueue) finish(batch []*submission, n int, err error) []*submission {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(batch) > 0 {
+		first := batch[0]
+		if err == nil && n < first.left() {
+			first.decided += n
+			break
+		}
+		n -= first.left()
+		first.err = err
+		close(first.done)
+		batch = batch[1:]
+	}
+	q.working = batch
+	return batch
+}
+
+// commitGuarded turns a panic into an error.
+func (s *Service) commitGuarded(area inspection.Area, items []*item) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.log.Error("commit panicked", "area", area, "panic", fmt.Sprint(r))
-			err = fmt.Errorf("committing to %s: %v", area, r)
+			n, err = 0, fmt.Errorf("committing to %s: %v", area, r)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), store.WriteDeadline)
-	defer cancel()
-	for len(items) > 0 {
-		n, err := s.commitSome(ctx, area, items[:min(len(items), commitItems)])
-		if err != nil {
-			return err
-		}
-		for _, it := range items[:n] {
-			it.weigh()
-		}
-		items = items[n:]
+	if n, err = s.commitSome(context.Background(), area, items); err != nil {
+		return 0, err
 	}
-	return nil
+	for _, it := range items[:n] {
+		it.weigh()
+	}
+	return n, nil
 }
 
 // weigh takes the document out of a result for which the answer has no room.
@@ -175,7 +224,7 @@ func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []
 		if d, err = s.prepare(ctx, area, items); err != nil {
 			return store.Decision{}, err
 		}
-		for n = 0; n < len(items) && d.bytes < commitBytes; n++ {
+		for n = 0; n < len(items) && (n == 0 || d.goesOn()); n++ {
 			d.decideItem(items[n])
 		}
 		if !slices.ContainsFunc(items[:n], func(it *item) bool { return !it.result.replayed }) {
@@ -194,6 +243,11 @@ func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []
 		s.announcePhotos(area, d)
 	}
 	return n, nil
+}
+
+// goesOn reports whether the commit takes another item.
+func (d *decider) goesOn() bool {
+	return d.bytes < commitBytes && d.clock().Sub(d.now) < decidingTime
 }
 
 // announcePhotos tells of documents that were put, or whose fields an act
@@ -230,6 +284,7 @@ func (d *decider) decideItem(it *item) {
 				"The server could not handle this edit. It is kept aside; tell your administrator.")}
 		}
 	}()
+	d.patience = it.patience
 	switch {
 	case it.act != nil:
 		d.perform(it)
@@ -253,7 +308,7 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 		return nil, err
 	}
 	d := &decider{
-		area: area, ref: ref, now: s.now().UTC(), head: seen.Head,
+		area: area, ref: ref, now: s.now().UTC(), clock: s.now, head: seen.Head,
 		known:    map[inspection.DocID]*current{},
 		receipts: seen.Receipts,
 		history:  map[int64]*store.Entry{},

@@ -20,6 +20,9 @@ type item struct {
 	reject *inspection.Error
 	// room is what is left for documents in the answer to the item's batch.
 	room *atomic.Int64
+	// patience is what is left to the item's batch for records that take long to
+	// judge.
+	patience *patience
 	// result is set when the item has been decided.
 	result outcome
 
@@ -79,10 +82,11 @@ type decider struct {
 	// judged are the documents whose fields an act changed.
 	judged []inspection.DocID
 	log    *slog.Logger
-	// done ends judging when the commit's time is over; overran is the first
-	// trouble that judging had.
-	done    <-chan struct{}
-	overran error
+	// What judging may take: see judge.
+	clock    func() time.Time
+	done     <-chan struct{} // closed when the commit's time is over
+	patience *patience
+	overran  error // the first trouble that judging had
 }
 
 // decideMutation decides one mutation and returns its outcome.

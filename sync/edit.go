@@ -104,10 +104,10 @@ type EditResult struct {
 // PushEdits stores edits as Push stores a batch, and takes them over. No edit
 // holds up another: what can't be stored is in quarantine and counts as taken.
 func (s *Service) PushEdits(ctx context.Context, principal *inspection.Principal, edits []Edit) ([]EditResult, error) {
-	items := make([]*item, len(edits))
+	items, patient := make([]*item, len(edits)), &patience{}
 	for i := range edits {
 		m := edits[i].mutation()
-		items[i] = &item{m: &m, principal: principal}
+		items[i] = &item{m: &m, principal: principal, patience: patient}
 	}
 	if err := s.keep(ctx, items); err != nil {
 		return nil, err

@@ -79,8 +79,8 @@ func (g *gathered) del(user string, base int64) *item { return g.item(user, OpDe
 // commit decides the items in one commit.
 func (g *gathered) commit(items ...*item) {
 	g.t.Helper()
-	if err := g.s.commitItems(gatheredArea, items); err != nil {
-		g.t.Fatal(err)
+	if n, err := g.s.commitGuarded(gatheredArea, items); n != len(items) || err != nil {
+		g.t.Fatal(n, err)
 	}
 }
 

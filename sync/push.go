@@ -69,11 +69,11 @@ const maxAnswerBytes = 64 << 20
 func (s *Service) Push(ctx context.Context, principal *inspection.Principal, b *Batch) (*PushAnswer, error) {
 	received := s.now().UTC()
 	items := make([]*item, len(b.Mutations))
-	room := &atomic.Int64{}
+	room, patient := &atomic.Int64{}, &patience{}
 	room.Store(maxAnswerBytes)
 	offset := clockOffset(received, b.DeviceTime)
 	for i := range b.Mutations {
-		items[i] = &item{m: &b.Mutations[i], principal: principal, room: room, offset: offset}
+		items[i] = &item{m: &b.Mutations[i], principal: principal, room: room, patience: patient, offset: offset}
 	}
 	if err := s.keep(ctx, items); err != nil {
 		return nil, err

@@ -30,8 +30,9 @@ type world struct {
 	store *sqlite.Store
 	sync  *sync.Service
 
-	mu  gosync.Mutex
-	now time.Time
+	mu   gosync.Mutex
+	now  time.Time
+	step time.Duration // by which the clock goes on whenever it is asked
 }
 
 func newWorld(t testing.TB) *world {
@@ -61,7 +62,7 @@ func (w *world) open() *sqlite.Store {
 	return st
 }
 
-func (w *world) serve(st *sqlite.Store) *sync.Service {
+func (w *world) serve(st sync.Store) *sync.Service {
 	w.t.Helper()
 	s, err := sync.New(w.ctx, sync.Config{
 		Store: st, Now: w.clock, Log: slog.New(slog.DiscardHandler), Poll: 5 * time.Millisecond,
@@ -101,7 +102,14 @@ func (w *world) restart() {
 func (w *world) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.now = w.now.Add(w.step)
 	return w.now
+}
+
+func (w *world) setStep(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.step = d
 }
 
 func (w *world) advance(d time.Duration) {
