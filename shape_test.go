@@ -15,7 +15,7 @@ import (
 
 // maxApart is the share of the helpers with one caller that may stand in
 // another file than it.
-const maxApart = 0.30
+const maxApart = 0.15
 
 // helperUse is an unexported function or method, and the files of the places
 // that name it.

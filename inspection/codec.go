@@ -83,12 +83,12 @@ func appendMembers[T any](dst []byte, table []field[T], from *T, r *rest) []byte
 			others = others[1:]
 		}
 		before := len(dst)
-		written, filled := f.write(append(separate(dst, first), f.key...), from)
+		var filled bool
+		dst, filled = f.write(append(separate(dst, first), f.key...), from)
 		switch {
 		case filled:
-			dst = written
 		case f.empty != "" && r.lacking&(1<<i) == 0:
-			dst = append(written, f.empty...)
+			dst = append(dst, f.empty...)
 		default:
 			dst = dst[:before]
 			continue

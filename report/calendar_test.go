@@ -6,25 +6,7 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/report"
-	"gridpatrol/seeds"
 )
-
-func seedCalendar(t testing.TB) report.Calendar {
-	t.Helper()
-	seasons, err := seeds.Seasons()
-	if err != nil {
-		t.Fatal(err)
-	}
-	festivals, err := seeds.Festivals()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := report.NewCalendar(seasons, festivals)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
 
 func TestADay(t *testing.T) {
 	w := newMonth(t)

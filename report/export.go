@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store/asof"
@@ -111,18 +112,18 @@ func pick[F Format](formats []F, name string) (F, error) {
 
 // Names words the formats, each name with the prefix: "json, xlsx or csv".
 func Names[F Format](formats []F, prefix string) string {
-	text := ""
+	var text strings.Builder
 	for i, f := range formats {
 		switch {
 		case i == 0:
 		case i == len(formats)-1:
-			text += " or "
+			text.WriteString(" or ")
 		default:
-			text += ", "
+			text.WriteString(", ")
 		}
-		text += prefix + f.Name()
+		text.WriteString(prefix + f.Name())
 	}
-	return text
+	return text.String()
 }
 
 // fileOf is the file that is read from there; nil without one.

@@ -47,7 +47,7 @@ func (w *desk) decide(id string, e inspection.ReviewEvent, comment string) store
 
 type edit = world.Edit
 
-// phone is a phone of which one edit is looked at at a time.
+// phone is a phone whose edits are looked at one by one.
 type phone struct {
 	*world.Phone
 }

@@ -92,13 +92,14 @@ func add() cel.EnvOption {
 // sum refuses to make what is too long. A list is copied: CEL's own would be
 // looked through by way of all that it was made of.
 func sum(a, b ref.Val) ref.Val {
+	if list, ok := a.(traits.Lister); ok {
+		return joined(list, b)
+	}
 	switch a.(type) {
 	case types.String, types.Bytes:
 		if sizeOf(a)+sizeOf(b) > maxMade {
 			return overran()
 		}
-	case traits.Lister:
-		return joined(a.(traits.Lister), b)
 	}
 	return a.(traits.Adder).Add(b)
 }

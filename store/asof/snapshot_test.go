@@ -255,7 +255,7 @@ func TestPairs(t *testing.T) {
 		{&asof.Position{}, positions[1], " second false"},
 		{positions[0], positions[1], "first second false"},
 		{positions[1], positions[2], "second deleted true"},
-		{positions[1], positions[1], "second second false"},
+		{positions[1], positions[1], "second second false"}, //nolint:dupword // the same document then and now
 	} {
 		pairs, err := asof.Pairs(context.Background(), st, []inspection.DocID{documentID(1), documentID(2)}, c.then, c.now)
 		if err != nil {
