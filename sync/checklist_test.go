@@ -9,6 +9,7 @@ import (
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
+	"gridpatrol/test/world"
 )
 
 // checklistPage explains to offices how a checklist is written.
@@ -35,8 +36,8 @@ func TestTheChecklistOfThePageIsJudgedAsItSays(t *testing.T) {
 	if len(definitions) != 1 || len(values) != 3 {
 		t.Fatalf("%s has %d blocks of YAML and %d of JSON: it wants a checklist, its limits, a record and what is said of it", checklistPage, len(definitions), len(values))
 	}
-	w := newWorld(t)
-	if _, err := w.sync.PublishTemplate(w.ctx, "root", "dust_site", definitions[0]); err != nil {
+	w := newDistrict(t)
+	if _, err := w.Sync.PublishTemplate(w.Ctx, "root", "dust_site", definitions[0]); err != nil {
 		t.Fatal(err)
 	}
 	var rows []json.RawMessage
@@ -44,20 +45,20 @@ func TestTheChecklistOfThePageIsJudgedAsItSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, raw := range rows {
-		row := doc(t, raw)
+		row := world.Parse(t, raw)
 		id, _ := row["id"].(string)
-		if _, err := w.sync.PublishLimit(w.ctx, "root", id, row); err != nil {
+		if _, err := w.Sync.PublishLimit(w.Ctx, "root", id, row); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p := w.phone("li", street)
-	r := p.one(store.Applied, p.put(newID(), 0, json.RawMessage(values[1])))
+	r := p.One(store.Applied, p.Put(world.NewID(), 0, json.RawMessage(values[1])))
 	said := inspection.Object{}
-	server, _ := doc(t, r.Doc)["server"].(inspection.Object)
+	server, _ := world.Parse(t, r.Doc)["server"].(inspection.Object)
 	for _, name := range []string{"verdict", "findings", "problems", "evidence", "lead_unit", "title"} {
 		said[name] = server[name]
 	}
-	if want := doc(t, values[2]); !inspection.Equal(said, want) {
+	if want := world.Parse(t, values[2]); !inspection.Equal(said, want) {
 		var pretty bytes.Buffer
 		if err := json.Indent(&pretty, inspection.AppendJSON(nil, said), "", " "); err != nil {
 			t.Fatal(err)

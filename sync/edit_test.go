@@ -6,6 +6,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 // TestMembersThatAClientDoesNotKnow: of those it has taken away none, whichever
@@ -30,17 +31,17 @@ func TestMembersThatAClientDoesNotKnow(t *testing.T) {
 		"it knows all":          {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newDistrict(t)
 			p := w.phone("li", street)
 			first := with(p.answered(with(newState(state{"a": "1"}), state{"grid": "610102003-02"}), nil), state{"_deleted": nil})
 			mine := state{"id": first["id"], "area": first["area"], "answers": state{"a": "2"}}
-			results, err := w.sync.PushEdits(w.ctx, p.asks(), []sync.Edit{{
+			results, err := w.Sync.PushEdits(w.Ctx, p.Asks(), []sync.Edit{{
 				Collection: inspection.Inspections, State: mine, Assumed: first, Knows: tc.knows,
 			}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := doc(t, results[0].Doc)
+			got := world.Parse(t, results[0].Doc)
 			if textAt(t, got, "answers", "a") != `"2"` || got.Has("grid") != tc.kept || results[0].Status != store.Applied {
 				t.Errorf("%s: %v", results[0].Status, got)
 			}
@@ -50,10 +51,10 @@ func TestMembersThatAClientDoesNotKnow(t *testing.T) {
 
 // TestARejectedEditSaysWhy: the client may show it; the edit is in quarantine.
 func TestARejectedEditSaysWhy(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
-	results, err := w.sync.PushEdits(w.ctx, p.asks(), []sync.Edit{{
-		Collection: inspection.Inspections, State: state{"id": newID(), "area": "610102004"},
+	results, err := w.Sync.PushEdits(w.Ctx, p.Asks(), []sync.Edit{{
+		Collection: inspection.Inspections, State: state{"id": world.NewID(), "area": "610102004"},
 	}})
 	if err != nil || len(results) != 1 {
 		t.Fatalf("%v, %v", results, err)

@@ -13,6 +13,7 @@ import (
 	"gridpatrol/seeds"
 	"gridpatrol/store/sqlite"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 // replica is all that a client keeps: what it has, and how far it has read.
@@ -60,7 +61,7 @@ func ExampleService_Pull() {
 	server, end := serveNew()
 	who := inspection.NewPrincipal(inspection.RoleInspector, inspection.Device{User: "li", ID: inspection.DeviceID(uuid.NewString())}, street)
 	mine := &replica{who: who, documents: map[string][]byte{}}
-	ids := []string{newID(), newID(), newID()}
+	ids := []string{world.NewID(), world.NewID(), world.NewID()}
 	for n, id := range ids {
 		pushed(server, who, int64(n+1), id)
 	}

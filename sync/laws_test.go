@@ -13,36 +13,37 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 // TestNothingOfferedIsLost lets three phones edit a few documents from stale
 // bases, replay and delete, and then looks for every value that anyone ever
 // offered in record, conflicts or history.
 func TestNothingOfferedIsLost(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		phones := []*phone{w.phone("a", street), w.phone("b", street), w.phone("c", street)}
-		ids := []string{newID(), newID()}
+		ids := []string{world.NewID(), world.NewID()}
 		offered := map[string][]string{}
 		var sent []func()
 		for step := range rapid.IntRange(3, 15).Draw(rt, "steps") {
 			p := phones[rapid.IntRange(0, 2).Draw(rt, "phone")]
 			id := ids[rapid.IntRange(0, 1).Draw(rt, "id")]
-			base := rapid.Int64Range(0, w.record(id).Rev+1).Draw(rt, "base")
-			m := p.del(id, base)
+			base := rapid.Int64Range(0, w.Record(id).Rev+1).Draw(rt, "base")
+			m := p.Delete(id, base)
 			if rapid.IntRange(0, 5).Draw(rt, "op") > 0 {
 				value := fmt.Sprintf("value-%d-%s", step, id)
 				field := rapid.SampledFrom([]string{"x", "y"}).Draw(rt, "field")
-				p.n--
-				m = p.put(id, base, newInspection(edit{field: value}))
+				p.N--
+				m = p.Put(id, base, world.Burning(edit{field: value}))
 				offered[id] = append(offered[id], value)
 			}
-			first := p.push(m)[0]
+			first := p.Push(m)[0]
 			if first.Status == store.Rejected {
 				rt.Fatalf("rejected: %v", deref(first.Detail))
 			}
 			sent = append(sent, func() {
-				again := p.push(m)[0]
+				again := p.Push(m)[0]
 				if !again.Replayed || again.Status != first.Status || *again.Rev != *first.Rev || *again.Seq != *first.Seq {
 					rt.Fatalf("a replay answers %+v, at first %+v", again, first)
 				}
@@ -61,20 +62,18 @@ func TestNothingOfferedIsLost(t *testing.T) {
 	})
 }
 
-func (w *world) head() store.Head {
-	h, err := w.store.Head(w.ctx, street)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+func (w *district) head() store.Head {
+	h, err := w.Store.Head(w.Ctx, street)
+	w.Must(err)
 	return h
 }
 
-func (w *world) findAll(rt *rapid.T, id string, values []string) {
+func (w *district) findAll(rt *rapid.T, id string, values []string) {
 	if len(values) == 0 {
 		return
 	}
 	var all bytes.Buffer
-	for _, e := range w.history(id) {
+	for _, e := range w.History(id) {
 		all.Write(e.Doc)
 		all.Write(e.Sent)
 	}
@@ -88,27 +87,27 @@ func (w *world) findAll(rt *rapid.T, id string, values []string) {
 // TestEditsOfDifferentFieldsAllArrive: eight phones edit one document at the
 // same moment, from the same base, each a field of its own.
 func TestEditsOfDifferentFieldsAllArrive(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
-	id := newID()
-	p.one(store.Applied, p.put(id, 0, newInspection(edit{})))
+	id := world.NewID()
+	p.One(store.Applied, p.Put(id, 0, world.Burning(edit{})))
 	var wg gosync.WaitGroup
 	for i := range 8 {
 		q := w.phone(fmt.Sprint("phone", i), street)
 		wg.Go(func() {
 			for k := range 5 {
-				q.push(q.put(id, 1, newInspection(edit{fmt.Sprint("field", i): k})))
+				q.Push(q.Put(id, 1, world.Burning(edit{fmt.Sprint("field", i): k})))
 			}
 		})
 	}
 	wg.Wait()
-	answers := doc(t, w.record(id).Doc)["answers"].(inspection.Object)
+	answers := world.Parse(t, w.Record(id).Doc)["answers"].(inspection.Object)
 	for i := range 8 {
 		if got := answers[fmt.Sprint("field", i)]; got != json.Number("4") {
 			t.Errorf("field%d is %v", i, got)
 		}
 	}
-	if n := len(w.history(id)); n != 41 {
+	if n := len(w.History(id)); n != 41 {
 		t.Errorf("%d revisions, want 41", n)
 	}
 }
@@ -116,16 +115,16 @@ func TestEditsOfDifferentFieldsAllArrive(t *testing.T) {
 // TestOneIDInTwoAreas: whoever is first owns the id; the other is told that
 // it may not write it, and nothing is lost.
 func TestOneIDInTwoAreas(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	for range 20 {
-		id := newID()
+		id := world.NewID()
 		results := make([]sync.Result, 2)
 		var wg gosync.WaitGroup
 		for i, area := range []inspection.Area{street, "610102004"} {
 			p := w.phone(fmt.Sprint("phone", i), area)
-			d := newInspection(nil)
+			d := world.Burning(nil)
 			d["area"] = area
-			wg.Go(func() { results[i] = p.push(p.put(id, 0, d))[0] })
+			wg.Go(func() { results[i] = p.Push(p.Put(id, 0, d))[0] })
 		}
 		wg.Wait()
 		if (results[0].Status == store.Applied) == (results[1].Status == store.Applied) {
@@ -135,18 +134,18 @@ func TestOneIDInTwoAreas(t *testing.T) {
 }
 
 func TestLargeBatchesBecomeSeveralCommits(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
 	var edits []edit
 	for range 9 {
-		edits = append(edits, p.put(newID(), 0, newInspection(edit{"text": strings.Repeat("x", 900<<10)})))
+		edits = append(edits, p.Put(world.NewID(), 0, world.Burning(edit{"text": strings.Repeat("x", 900<<10)})))
 	}
-	for i, r := range p.push(edits...) {
+	for i, r := range p.Push(edits...) {
 		if r.Status != store.Applied || *r.Seq != int64(i+1) {
 			t.Fatalf("edit %d: %s, seq %d", i, r.Status, *r.Seq)
 		}
 	}
-	commits, err := w.store.Commits(w.ctx, street, 0, 100)
+	commits, err := w.Store.Commits(w.Ctx, street, 0, 100)
 	if err != nil || len(commits) < 2 {
 		t.Errorf("%d commits, %v", len(commits), err)
 	}

@@ -10,6 +10,7 @@ import (
 	"gridpatrol/store"
 	"gridpatrol/sync"
 	"gridpatrol/template"
+	"gridpatrol/test/world"
 )
 
 // doubling is a checklist whose calculations make a text twice as long, 26
@@ -36,22 +37,20 @@ rules:
 
 // published puts a checklist into the database as it was put there before
 // publishing had bounds.
-func (w *world) published(yaml string) {
-	w.t.Helper()
+func (w *district) published(yaml string) {
+	w.T.Helper()
 	def, err := template.DecodeYAML([]byte(yaml))
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.Must(err)
 	id := fmt.Sprintf("%s@%s", def["name"], def["version"])
 	def["id"] = id
-	if _, err := w.sync.SeedReference(w.ctx, []sync.ReferenceDocument{{Collection: inspection.Templates, ID: id, Doc: def}}); err != nil {
-		w.t.Fatal(err)
+	if _, err := w.Sync.SeedReference(w.Ctx, []sync.ReferenceDocument{{Collection: inspection.Templates, ID: id, Doc: def}}); err != nil {
+		w.T.Fatal(err)
 	}
-	w.restart()
+	w.Restart()
 }
 
 func filled(name string, answers edit) edit {
-	doc := newInspection(answers)
+	doc := world.Burning(answers)
 	doc["template"] = name
 	return doc
 }
@@ -59,35 +58,35 @@ func filled(name string, answers edit) edit {
 // A record by a checklist that takes too much is stored, undecided; the phone
 // has its answer and does not send it again. Others don't notice.
 func TestACostlyChecklistCostsTheRecordItsVerdict(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	w.published(doubling())
 	phone := w.phone("li", street)
-	costly, honest := newID(), newID()
+	costly, honest := world.NewID(), world.NewID()
 	long := strings.Repeat("a", 4000)
-	results := phone.push(phone.put(costly, 0, filled("doubling", edit{"a": long})), phone.put(honest, 0, newInspection(edit{"place": "here"})))
+	results := phone.Push(phone.Put(costly, 0, filled("doubling", edit{"a": long})), phone.Put(honest, 0, world.Burning(edit{"place": "here"})))
 	if results[0].Status != store.Applied || results[1].Status != store.Applied {
 		t.Fatalf("%+v", results)
 	}
-	raw := w.record(costly).Doc
-	if got := at(t, raw, "server", "verdict"); got != `"indeterminate"` {
+	raw := w.Record(costly).Doc
+	if got := world.At(t, raw, "server", "verdict"); got != `"indeterminate"` {
 		t.Errorf("verdict %s", got)
 	}
-	if got := at(t, raw, "server", "problems", "0", "code"); got != `"overrun"` {
-		t.Errorf("problems %s", at(t, raw, "server", "problems"))
+	if got := world.At(t, raw, "server", "problems", "0", "code"); got != `"overrun"` {
+		t.Errorf("problems %s", world.At(t, raw, "server", "problems"))
 	}
 	if len(raw) > 8<<10 {
 		t.Errorf("the record of %d bytes has grown to %d", len(long), len(raw))
 	}
-	w.restart()
-	phone.one(store.Applied, phone.put(costly, 0, filled("doubling", edit{"a": long + "a"})))
+	w.Restart()
+	phone.One(store.Applied, phone.Put(costly, 0, filled("doubling", edit{"a": long + "a"})))
 }
 
 // Neither is published, and the answer says which part takes too much.
 func TestWhatTakesTooMuchIsNotPublished(t *testing.T) {
-	w := newWorld(t)
-	_, err := w.sync.PublishTemplate(w.ctx, "root", "doubling", []byte(doubling()))
+	w := newDistrict(t)
+	_, err := w.Sync.PublishTemplate(w.Ctx, "root", "doubling", []byte(doubling()))
 	checkFault(t, err, "calculation c4: takes too much: what + makes may have")
-	_, err = w.sync.PublishLimit(w.ctx, "root", "plate-x", inspection.Object{
+	_, err = w.Sync.PublishLimit(w.Ctx, "root", "plate-x", inspection.Object{
 		"name": "plate", "pattern": strings.Repeat("(?:[A-Z]{1000})?", 1300), "flag": "S", "source": "x", "enabled": true,
 		"effective_from": "2026-01-01",
 	})

@@ -10,6 +10,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 // counting counts the pages that were read.
@@ -26,9 +27,9 @@ func (c *counting) Changes(ctx context.Context, q store.ChangesQuery) (store.Cha
 // TestPrefetch: a page is read before the phone asks for it. What changes
 // between comes later, and nothing old stays.
 func TestPrefetch(t *testing.T) {
-	w := newWorld(t)
-	st := &counting{Store: w.store}
-	s, err := sync.New(w.ctx, sync.Config{Store: st, Now: w.clock, Log: slog.New(slog.DiscardHandler), Poll: time.Hour})
+	w := newDistrict(t)
+	st := &counting{Store: w.Store}
+	s, err := sync.New(w.Ctx, sync.Config{Store: st, Now: w.Now, Log: slog.New(slog.DiscardHandler), Poll: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +37,8 @@ func TestPrefetch(t *testing.T) {
 	writer, reader := w.phone("li", street), w.phone("wang", street)
 	var ids []string
 	for range 8 {
-		id := newID()
-		writer.one(store.Applied, writer.put(id, 0, newInspection(nil)))
+		id := world.NewID()
+		writer.One(store.Applied, writer.Put(id, 0, world.Burning(nil)))
 		ids = append(ids, id)
 	}
 	req := sync.PullRequest{Limit: 2, Collections: []inspection.Collection{inspection.Inspections}}
@@ -46,7 +47,7 @@ func TestPrefetch(t *testing.T) {
 	next := func(reads int64) bool {
 		t.Helper()
 		before := st.pages.Load()
-		page, err := s.Pull(w.ctx, reader.asks(), req)
+		page, err := s.Pull(w.Ctx, reader.Asks(), req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,18 +66,18 @@ func TestPrefetch(t *testing.T) {
 		return page.More
 	}
 	next(2) // its own and the second
-	writer.one(store.Applied, writer.put(ids[2], 1, edit{"note": "later"}))
-	writer.one(store.Applied, writer.del(ids[3], 1))
+	writer.One(store.Applied, writer.Put(ids[2], 1, edit{"note": "later"}))
+	writer.One(store.Applied, writer.Delete(ids[3], 1))
 	next(1) // the third; the second was there
 	if seen[ids[3]].Deleted {
 		t.Error("the second page wasn't read ahead: this test tests nothing")
 	}
-	w.advance(time.Minute)
+	w.Advance(time.Minute)
 	next(2) // the third anew, as it was too old
 	for next(1) {
 	}
 	for _, id := range ids {
-		if r := w.record(id); string(seen[id].Doc) != string(r.Doc) || seen[id].Deleted != r.Deleted {
+		if r := w.Record(id); string(seen[id].Doc) != string(r.Doc) || seen[id].Deleted != r.Deleted {
 			t.Errorf("%s is out of date", id)
 		}
 	}

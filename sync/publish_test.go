@@ -11,6 +11,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 const smallTemplate = `
@@ -28,42 +29,42 @@ lead_unit: {default: ecology}
 `
 
 func TestPublishTemplate(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
-	_, first := p.pull(sync.PullRequest{})
-	published, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(smallTemplate))
-	if err != nil || !published.Changed || at(t, published.Doc, "id") != `"coal_patrol@1"` || at(t, published.Doc, "server", "changed_by") != `"root"` {
+	_, first := p.Pull(sync.PullRequest{})
+	published, err := w.Sync.PublishTemplate(w.Ctx, "root", "coal_patrol", []byte(smallTemplate))
+	if err != nil || !published.Changed || world.At(t, published.Doc, "id") != `"coal_patrol@1"` || world.At(t, published.Doc, "server", "changed_by") != `"root"` {
 		t.Fatalf("%v, %s", err, published.Doc)
 	}
-	seen, _ := p.pull(sync.PullRequest{Checkpoint: first.Checkpoint})
-	if len(seen) != 1 || at(t, seen["coal_patrol@1"].Doc, "schema", "type") != `"object"` {
+	seen, _ := p.Pull(sync.PullRequest{Checkpoint: first.Checkpoint})
+	if len(seen) != 1 || world.At(t, seen["coal_patrol@1"].Doc, "schema", "type") != `"object"` {
 		t.Errorf("the phone pulled %v", seen)
 	}
 	doc := edit{
 		"template": "coal_patrol", "template_version": 1, "area": street, "status": "submitted",
 		"started_at": "2026-10-12T17:31:07+08:00", "answers": edit{"place": "院内", "coal": true},
 	}
-	res := p.one(store.Applied, p.put(newID(), 0, doc))
-	if at(t, res.Doc, "server", "verdict") != `"fail"` || at(t, res.Doc, "server", "title") != `"院内"` {
+	res := p.One(store.Applied, p.Put(world.NewID(), 0, doc))
+	if world.At(t, res.Doc, "server", "verdict") != `"fail"` || world.At(t, res.Doc, "server", "title") != `"院内"` {
 		t.Errorf("judged %s", res.Doc)
 	}
-	again, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte("version: 1\n"+smallTemplate))
+	again, err := w.Sync.PublishTemplate(w.Ctx, "root", "coal_patrol", []byte("version: 1\n"+smallTemplate))
 	if err != nil || again.Changed || string(again.Doc) != string(published.Doc) {
 		t.Errorf("sent again: %v, %s", err, again.Doc)
 	}
-	next, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(strings.Replace(smallTemplate, "'!coal'", "coal", 1)))
-	if err != nil || at(t, next.Doc, "id") != `"coal_patrol@2"` {
+	next, err := w.Sync.PublishTemplate(w.Ctx, "root", "coal_patrol", []byte(strings.Replace(smallTemplate, "'!coal'", "coal", 1)))
+	if err != nil || world.At(t, next.Doc, "id") != `"coal_patrol@2"` {
 		t.Errorf("the next version: %v, %s", err, next.Doc)
 	}
 	asJSON := `{"version":7,"title":{"zh":"x","en":"x"},"fields":[{"type":"text","name":"place","label":{"zh":"x","en":"x"}}]}`
-	if next, err = w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(asJSON)); err != nil || at(t, next.Doc, "id") != `"coal_patrol@7"` {
+	if next, err = w.Sync.PublishTemplate(w.Ctx, "root", "coal_patrol", []byte(asJSON)); err != nil || world.At(t, next.Doc, "id") != `"coal_patrol@7"` {
 		t.Errorf("in JSON: %v, %s", err, next.Doc)
 	}
 }
 
 func TestPublishTemplateRefused(t *testing.T) {
-	w := newWorld(t)
-	if _, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte("version: 3\n"+smallTemplate)); err != nil {
+	w := newDistrict(t)
+	if _, err := w.Sync.PublishTemplate(w.Ctx, "root", "coal_patrol", []byte("version: 3\n"+smallTemplate)); err != nil {
 		t.Fatal(err)
 	}
 	before := w.reference()
@@ -85,7 +86,7 @@ func TestPublishTemplateRefused(t *testing.T) {
 		"the same, changed":      {"version: 3\n" + strings.Replace(smallTemplate, "'!coal'", "coal", 1), inspection.CodeConflict, "never changes"},
 		"too large":              {smallTemplate + "# " + strings.Repeat("x", 1<<20), inspection.CodeBadRequest, "1 MiB"},
 	} {
-		_, err := w.sync.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(c.definition))
+		_, err := w.Sync.PublishTemplate(w.Ctx, "root", "coal_patrol", []byte(c.definition))
 		if inspection.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -95,12 +96,10 @@ func TestPublishTemplateRefused(t *testing.T) {
 	}
 }
 
-func (w *world) reference() store.Head {
-	w.t.Helper()
-	h, err := w.store.Head(w.ctx, inspection.ReferenceArea)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+func (w *district) reference() store.Head {
+	w.T.Helper()
+	h, err := w.Store.Head(w.Ctx, inspection.ReferenceArea)
+	w.Must(err)
 	return h
 }
 
@@ -117,40 +116,40 @@ func limitRow(more edit) inspection.Object {
 }
 
 func TestPublishLimit(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
-	_, first := p.pull(sync.PullRequest{})
-	out, err := w.sync.PublishLimit(w.ctx, "root", "test-hours", limitRow(nil))
-	if err != nil || at(t, out.Doc, "server", "rev") != "1" {
+	_, first := p.Pull(sync.PullRequest{})
+	out, err := w.Sync.PublishLimit(w.Ctx, "root", "test-hours", limitRow(nil))
+	if err != nil || world.At(t, out.Doc, "server", "rev") != "1" {
 		t.Fatalf("%v, %s", err, out.Doc)
 	}
-	if seen, _ := p.pull(sync.PullRequest{Checkpoint: first.Checkpoint}); len(seen) != 1 {
+	if seen, _ := p.Pull(sync.PullRequest{Checkpoint: first.Checkpoint}); len(seen) != 1 {
 		t.Errorf("the phone pulled %v", seen)
 	}
-	ref, err := w.sync.Reference(w.ctx)
+	ref, err := w.Sync.Reference(w.Ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, ok := ref.Limits.Lookup("burning_recheck_hours", w.clock()); !ok || l.ID != "test-hours" {
+	if l, ok := ref.Limits.Lookup("burning_recheck_hours", w.Now()); !ok || l.ID != "test-hours" {
 		t.Errorf("in force is %+v", l)
 	}
 	change := limitRow(edit{"enabled": false})
-	if _, err = w.sync.PublishLimit(w.ctx, "root", "test-hours", change); inspection.CodeOf(err) != inspection.CodeStale {
+	if _, err = w.Sync.PublishLimit(w.Ctx, "root", "test-hours", change); inspection.CodeOf(err) != inspection.CodeStale {
 		t.Errorf("changed by who has not seen it: %v", err)
 	}
 	change["server"] = inspection.Object{"rev": json.Number("1")}
-	out, err = w.sync.PublishLimit(w.ctx, "root", "test-hours", change)
-	if err != nil || at(t, out.Doc, "server", "rev") != "2" || at(t, out.Doc, "enabled") != "false" {
+	out, err = w.Sync.PublishLimit(w.Ctx, "root", "test-hours", change)
+	if err != nil || world.At(t, out.Doc, "server", "rev") != "2" || world.At(t, out.Doc, "enabled") != "false" {
 		t.Errorf("changed: %v, %s", err, out.Doc)
 	}
 	change = limitRow(edit{"enabled": true, "server": inspection.Object{"rev": json.Number("1")}})
-	if _, err = w.sync.PublishLimit(w.ctx, "root", "test-hours", change); inspection.CodeOf(err) != inspection.CodeStale {
+	if _, err = w.Sync.PublishLimit(w.Ctx, "root", "test-hours", change); inspection.CodeOf(err) != inspection.CodeStale {
 		t.Errorf("changed by who saw an older one: %v", err)
 	}
 }
 
 func TestPublishRowsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	target := func(more edit) inspection.Object {
 		row := inspection.Object{
 			"topic": "diesel_roadside", "area": "610102", "period": "month", "sessions": json.Number("8"), "source": "x", "flag": "P",
@@ -187,20 +186,20 @@ func TestPublishRowsRefused(t *testing.T) {
 		"a target of half a session": {true, "x", target(edit{"sessions": json.Number("0.5")}), "sessions"},
 		"a target without source":    {true, "x", target(edit{"source": nil}), "source"},
 	} {
-		put := w.sync.PublishLimit
+		put := w.Sync.PublishLimit
 		if c.target {
-			put = w.sync.PublishTarget
+			put = w.Sync.PublishTarget
 		}
-		_, err := put(w.ctx, "root", c.id, c.row)
+		_, err := put(w.Ctx, "root", c.id, c.row)
 		if code := inspection.CodeOf(err); err == nil || code != inspection.CodeBadRequest || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	out, err := w.sync.PublishTarget(w.ctx, "root", "diesel_roadside-610102-2027", target(nil))
-	if err != nil || at(t, out.Doc, "id") != `"diesel_roadside-610102-2027"` {
+	out, err := w.Sync.PublishTarget(w.Ctx, "root", "diesel_roadside-610102-2027", target(nil))
+	if err != nil || world.At(t, out.Doc, "id") != `"diesel_roadside-610102-2027"` {
 		t.Errorf("%v, %s", err, out.Doc)
 	}
-	if _, err := w.sync.Reference(w.ctx); err != nil {
+	if _, err := w.Sync.Reference(w.Ctx); err != nil {
 		t.Errorf("the reference data can't be read any more: %v", err)
 	}
 }
@@ -208,15 +207,15 @@ func TestPublishRowsRefused(t *testing.T) {
 // TestPublishContended: of many who publish the next version at once, through
 // two processes, each gets one of its own or finds its own published.
 func TestPublishContended(t *testing.T) {
-	w := newWorld(t)
-	second := w.serve(w.store)
+	w := newDistrict(t)
+	second := w.Serve(w.Store)
 	defer second.Close()
 	var group gosync.WaitGroup
 	var made atomic.Int32
-	for i, s := range []*sync.Service{w.sync, second, w.sync, second} {
+	for i, s := range []*sync.Service{w.Sync, second.Sync, w.Sync, second.Sync} {
 		group.Go(func() {
 			definition := strings.Replace(smallTemplate, "Coal patrol", "Coal patrol "+string(rune('A'+i)), 1)
-			out, err := s.PublishTemplate(w.ctx, "root", "coal_patrol", []byte(definition))
+			out, err := s.PublishTemplate(w.Ctx, "root", "coal_patrol", []byte(definition))
 			if err == nil && out.Changed {
 				made.Add(1)
 			} else if inspection.CodeOf(err) != inspection.CodeConflict {
@@ -225,7 +224,7 @@ func TestPublishContended(t *testing.T) {
 		})
 	}
 	group.Wait()
-	ref, err := w.sync.Reference(w.ctx)
+	ref, err := w.Sync.Reference(w.Ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

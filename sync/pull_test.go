@@ -12,36 +12,37 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 func TestAFirstSyncBringsWhatIsNeeded(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
-	put := func(c string, d edit) string {
-		id := newID()
+	put := func(c inspection.Collection, d edit) string {
+		id := world.NewID()
 		d["area"] = street
-		p.one(store.Applied, in(c, p.put(id, 0, d)))
+		p.One(store.Applied, world.In(c, p.Put(id, 0, d)))
 		return id
 	}
-	old := put("inspections", newInspection(edit{"old": true}))
-	named := put("inspections", newInspection(edit{"named": true}))
-	draft := newInspection(nil)
+	old := put("inspections", world.Burning(edit{"old": true}))
+	named := put("inspections", world.Burning(edit{"named": true}))
+	draft := world.Burning(nil)
 	draft["status"] = "draft"
 	oldDraft := put("inspections", draft)
-	sentBack := put("inspections", newInspection(nil))
+	sentBack := put("inspections", world.Burning(nil))
 	w.review(sentBack, "has_issues")
 	site := put("sites", edit{"name": "x"})
 	openSession := put("sessions", edit{"topic": "x"})
 	oldSession := put("sessions", edit{"topic": "x", "ended_at": "2026-10-12T09:00:00+08:00"})
 	task := w.task(edit{"inspection": named})
-	w.advance(100 * 24 * time.Hour)
-	recent := put("inspections", newInspection(edit{"recent": true}))
-	gone := put("inspections", newInspection(nil))
-	p.one(store.Applied, p.del(gone, 1))
+	w.Advance(100 * 24 * time.Hour)
+	recent := put("inspections", world.Burning(edit{"recent": true}))
+	gone := put("inspections", world.Burning(nil))
+	p.One(store.Applied, p.Delete(gone, 1))
 
 	for _, limit := range []int{1, 2, 3, 500} {
 		t.Run(fmt.Sprint("limit ", limit), func(t *testing.T) {
-			seen, page := p.pull(sync.PullRequest{Limit: limit})
+			seen, page := p.Pull(sync.PullRequest{Limit: limit})
 			for what, id := range map[string]string{
 				"named by a task": named, "draft": oldDraft, "sent back": sentBack, "site": site,
 				"open session": openSession, "task": task, "recent": recent, "tombstone": gone, "area": "610102003", "unit": "ecology",
@@ -60,17 +61,17 @@ func TestAFirstSyncBringsWhatIsNeeded(t *testing.T) {
 			}
 		})
 	}
-	seen, page := p.pull(sync.PullRequest{WholeHistory: true})
+	seen, page := p.Pull(sync.PullRequest{WholeHistory: true})
 	if _, ok := seen[old]; !ok || !page.Horizon.IsZero() {
 		t.Error("history=all leaves something out")
 	}
 }
 
 func TestReferenceDataComesFirst(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
-	p.one(store.Applied, p.put(newID(), 0, newInspection(nil)))
-	page, err := w.sync.Pull(w.ctx, p.asks(), sync.PullRequest{Limit: 2000})
+	p.One(store.Applied, p.Put(world.NewID(), 0, world.Burning(nil)))
+	page, err := w.Sync.Pull(w.Ctx, p.Asks(), sync.PullRequest{Limit: 2000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,36 +85,36 @@ func TestReferenceDataComesFirst(t *testing.T) {
 }
 
 func TestAnEmptyPullAndDeltas(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q := w.phone("li", street), w.phone("wang", street)
-	_, page := p.pull(sync.PullRequest{})
-	seen, again := p.pull(sync.PullRequest{Checkpoint: page.Checkpoint})
+	_, page := p.Pull(sync.PullRequest{})
+	seen, again := p.Pull(sync.PullRequest{Checkpoint: page.Checkpoint})
 	if len(seen) != 0 || again.Checkpoint != page.Checkpoint {
 		t.Errorf("an empty pull brought %v", seen)
 	}
-	id := newID()
-	q.one(store.Applied, q.put(id, 0, newInspection(nil)))
-	q.one(store.Applied, q.put(id, 1, newInspection(edit{"x": 1})))
-	seen, _ = p.pull(sync.PullRequest{Checkpoint: again.Checkpoint})
+	id := world.NewID()
+	q.One(store.Applied, q.Put(id, 0, world.Burning(nil)))
+	q.One(store.Applied, q.Put(id, 1, world.Burning(edit{"x": 1})))
+	seen, _ = p.Pull(sync.PullRequest{Checkpoint: again.Checkpoint})
 	if len(seen) != 1 || !strings.Contains(string(seen[id].Doc), `"rev":2`) {
 		t.Errorf("got %v", seen)
 	}
 }
 
 func TestCollectionsAreFollowedOneByOne(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
-	inspected, site := newID(), newID()
-	p.one(store.Applied, p.put(inspected, 0, newInspection(nil)))
-	p.one(store.Applied, in("sites", p.put(site, 0, edit{"area": street, "name": "x"})))
+	inspected, site := world.NewID(), world.NewID()
+	p.One(store.Applied, p.Put(inspected, 0, world.Burning(nil)))
+	p.One(store.Applied, world.In("sites", p.Put(site, 0, edit{"area": street, "name": "x"})))
 	only := []inspection.Collection{inspection.Inspections}
-	seen, page := p.pull(sync.PullRequest{Collections: only})
+	seen, page := p.Pull(sync.PullRequest{Collections: only})
 	if len(seen) != 1 || seen[inspected].ID == "" {
 		t.Fatalf("got %v", seen)
 	}
 	both := []inspection.Collection{inspection.Inspections, inspection.Sites}
 	for _, limit := range []int{1, 100} {
-		seen, _ = p.pull(sync.PullRequest{Checkpoint: page.Checkpoint, Collections: both, Limit: limit})
+		seen, _ = p.Pull(sync.PullRequest{Checkpoint: page.Checkpoint, Collections: both, Limit: limit})
 		if len(seen) != 1 || seen[site].ID == "" {
 			t.Errorf("limit %d: got %v", limit, seen)
 		}
@@ -121,36 +122,36 @@ func TestCollectionsAreFollowedOneByOne(t *testing.T) {
 }
 
 func TestANewGrantStartsFromNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q := w.phone("li", street), w.phone("boss", "610102")
-	here, there := newID(), newID()
-	p.one(store.Applied, p.put(here, 0, newInspection(nil)))
-	d := newInspection(nil)
+	here, there := world.NewID(), world.NewID()
+	p.One(store.Applied, p.Put(here, 0, world.Burning(nil)))
+	d := world.Burning(nil)
 	d["area"] = "610102004"
-	q.one(store.Applied, q.put(there, 0, d))
-	seen, page := p.pull(sync.PullRequest{})
+	q.One(store.Applied, q.Put(there, 0, d))
+	seen, page := p.Pull(sync.PullRequest{})
 	if _, ok := seen[there]; ok {
 		t.Fatal("a document of another area")
 	}
-	p.principal.Rights.Grants = []inspection.Grant{{Area: street, Number: 7}, {Area: "610102004", Number: 8}}
-	seen, page = p.pull(sync.PullRequest{Checkpoint: page.Checkpoint})
+	p.Principal.Rights.Grants = []inspection.Grant{{Area: street, Number: 7}, {Area: "610102004", Number: 8}}
+	seen, page = p.Pull(sync.PullRequest{Checkpoint: page.Checkpoint})
 	if len(seen) != 2 || len(page.Areas) != 2 {
 		t.Errorf("areas %v, changes %v", page.Areas, seen)
 	}
-	p.principal.Rights.Grants = p.principal.Rights.Grants[:1]
-	seen, page = p.pull(sync.PullRequest{Checkpoint: page.Checkpoint})
+	p.Principal.Rights.Grants = p.Principal.Rights.Grants[:1]
+	seen, page = p.Pull(sync.PullRequest{Checkpoint: page.Checkpoint})
 	if len(seen) != 0 || len(page.Areas) != 1 {
 		t.Errorf("areas %v, changes %v", page.Areas, seen)
 	}
 }
 
 func TestCheckpointsThatDontFit(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q := w.phone("li", street), w.phone("wang", street)
-	p.one(store.Applied, p.put(newID(), 0, newInspection(nil)))
-	_, page := p.pull(sync.PullRequest{})
-	elsewhere := newWorld(t)
-	_, foreign := elsewhere.phone("li", street).pull(sync.PullRequest{})
+	p.One(store.Applied, p.Put(world.NewID(), 0, world.Burning(nil)))
+	_, page := p.Pull(sync.PullRequest{})
+	elsewhere := newDistrict(t)
+	_, foreign := elsewhere.phone("li", street).Pull(sync.PullRequest{})
 	raw, _ := base64.RawURLEncoding.DecodeString(page.Checkpoint)
 	ahead := base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(raw), `"inspections":1`, `"inspections":99`, 1)))
 	negative := base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(raw), `"inspections":1`, `"inspections":-1`, 1)))
@@ -168,7 +169,7 @@ func TestCheckpointsThatDontFit(t *testing.T) {
 		{"beyond the head", ahead, p, inspection.CodeCheckpointReset},
 	}
 	for _, c := range cases {
-		_, err := w.sync.Pull(w.ctx, c.by.asks(), sync.PullRequest{Checkpoint: c.checkpoint, Limit: 10})
+		_, err := w.Sync.Pull(w.Ctx, c.by.Asks(), sync.PullRequest{Checkpoint: c.checkpoint, Limit: 10})
 		if inspection.CodeOf(err) != c.want {
 			t.Errorf("%s: got %v", c.name, err)
 		}
@@ -177,7 +178,7 @@ func TestCheckpointsThatDontFit(t *testing.T) {
 
 // A puller that races eight phones on one street misses nothing.
 func TestAPullRacesPushes(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	const writers, each = 8, 15
 	var wg gosync.WaitGroup
 	stop := make(chan struct{})
@@ -185,8 +186,8 @@ func TestAPullRacesPushes(t *testing.T) {
 		p := w.phone(fmt.Sprint("writer", i), street)
 		wg.Go(func() {
 			for k := range each {
-				id := newID()
-				p.push(p.put(id, 0, newInspection(edit{"k": k})), p.put(id, 0, newInspection(edit{"k": -k})))
+				id := world.NewID()
+				p.Push(p.Put(id, 0, world.Burning(edit{"k": k})), p.Put(id, 0, world.Burning(edit{"k": -k})))
 			}
 		})
 	}
@@ -195,7 +196,7 @@ func TestAPullRacesPushes(t *testing.T) {
 	seen := map[string]string{}
 	checkpoint := ""
 	for last := false; ; {
-		page, err := w.sync.Pull(w.ctx, reader.asks(), sync.PullRequest{Checkpoint: checkpoint, Limit: 1 + rand.IntN(9), Collections: []inspection.Collection{inspection.Inspections}})
+		page, err := w.Sync.Pull(w.Ctx, reader.Asks(), sync.PullRequest{Checkpoint: checkpoint, Limit: 1 + rand.IntN(9), Collections: []inspection.Collection{inspection.Inspections}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,34 +220,34 @@ func TestAPullRacesPushes(t *testing.T) {
 		t.Fatalf("saw %d of %d documents", len(seen), writers*each)
 	}
 	for id, d := range seen {
-		if d != string(w.record(id).Doc) {
+		if d != string(w.Record(id).Doc) {
 			t.Errorf("%s is out of date", id)
 		}
 	}
 }
 
 func TestStreamsArePoked(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
 	mine, other := w.listen(p), w.listen(w.phone("zhao", "610102004"))
-	p.one(store.Applied, p.put(newID(), 0, newInspection(nil)))
+	p.One(store.Applied, p.Put(world.NewID(), 0, world.Burning(nil)))
 	if got := mine.wait(t); got[street] != 1 {
 		t.Errorf("got %v", got)
 	}
 	// Another process on the same database is noticed by its heads.
-	second := w.open()
-	process := w.serve(second)
+	second := w.Open()
+	process := w.Serve(second)
 	q := w.phone("wang", street)
-	batch, _ := sync.DecodeBatch([]byte(`{"mutations":[{"n":1,"collection":"inspections","op":"put","id":"` + newID() + `","base":0,"doc":{"area":"610102003"}}]}`))
-	if _, err := process.Push(w.ctx, q.asks(), batch); err != nil {
+	batch, _ := sync.DecodeBatch([]byte(`{"mutations":[{"n":1,"collection":"inspections","op":"put","id":"` + world.NewID() + `","base":0,"doc":{"area":"610102003"}}]}`))
+	if _, err := process.Sync.Push(w.Ctx, q.Asks(), batch); err != nil {
 		t.Fatal(err)
 	}
 	if got := mine.wait(t); got[street] != 2 {
 		t.Errorf("got %v", got)
 	}
 	// Quarantine is no news for phones.
-	p.one(store.Rejected, p.put("nope", 0, newInspection(nil)))
-	process.SeedReference(w.ctx, []sync.ReferenceDocument{{Collection: inspection.Units, ID: "new", Doc: inspection.Object{"name_zh": "新"}}})
+	p.One(store.Rejected, p.Put("nope", 0, world.Burning(nil)))
+	process.Sync.SeedReference(w.Ctx, []sync.ReferenceDocument{{Collection: inspection.Units, ID: "new", Doc: inspection.Object{"name_zh": "新"}}})
 	if got := mine.wait(t); len(got) != 1 || got[inspection.ReferenceArea] == 0 {
 		t.Errorf("got %v", got)
 	}
@@ -261,13 +262,11 @@ func TestStreamsArePoked(t *testing.T) {
 
 type listener struct{ *sync.Stream }
 
-func (w *world) listen(p *phone) listener {
-	w.t.Helper()
-	st, err := w.sync.Listen(w.ctx, p.asks())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(st.Close)
+func (w *district) listen(p *phone) listener {
+	w.T.Helper()
+	st, err := w.Sync.Listen(w.Ctx, p.Asks())
+	w.Must(err)
+	w.T.Cleanup(st.Close)
 	return listener{st}
 }
 

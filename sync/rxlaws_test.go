@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gridpatrol/inspection"
+	"gridpatrol/test/world"
 )
 
 // rxPhone keeps documents as RxDB's replication does, with the default
@@ -25,7 +26,7 @@ type rxPhone struct {
 	offered    map[string][]string
 }
 
-func (w *world) rxPhone(user string, offered map[string][]string) *rxPhone {
+func (w *district) rxPhone(user string, offered map[string][]string) *rxPhone {
 	return &rxPhone{
 		phone: w.phone(user, street), offered: offered,
 		docs: map[string]state{}, assumed: map[string]state{}, echoes: map[string]bool{},
@@ -115,11 +116,11 @@ func (p *rxPhone) edit(rt *rapid.T, step int, ids []string, own int) {
 // offline for a while, their answers lost now and then. In the end all have
 // what the server has, its revision included, and no value is gone.
 func TestPhonesWithRxDBEndEqual(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		offered := map[string][]string{}
 		phones := []*rxPhone{w.rxPhone("a", offered), w.rxPhone("b", offered), w.rxPhone("c", offered)}
-		ids := []string{newID(), newID(), newID()}
+		ids := []string{world.NewID(), world.NewID(), world.NewID()}
 		for step := range rapid.IntRange(3, 25).Draw(rt, "steps") {
 			p := phones[rapid.IntRange(0, 2).Draw(rt, "phone")]
 			switch rapid.IntRange(0, 5).Draw(rt, "act") {
@@ -146,13 +147,13 @@ func TestPhonesWithRxDBEndEqual(t *testing.T) {
 	})
 }
 
-func (w *world) sameAsStored(rt *rapid.T, p *rxPhone, i int, id string) {
-	r := w.record(id)
+func (w *district) sameAsStored(rt *rapid.T, p *rxPhone, i int, id string) {
+	r := w.Record(id)
 	mine := p.docs[id]
 	if r.Rev == 0 {
 		return
 	}
-	stored := with(doc(w.t, r.Doc), state{"_deleted": r.Deleted})
+	stored := with(world.Parse(w.T, r.Doc), state{"_deleted": r.Deleted})
 	if r.Deleted && mine["_deleted"] == true {
 		return // of a delete that is done a phone is told nothing
 	}

@@ -9,17 +9,18 @@ import (
 	"gridpatrol/rxdb"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 // TestNoRowHoldsUpAnother: what can't be stored is in quarantine, once, and
 // the rows around it are stored.
 func TestNoRowHoldsUpAnother(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, stranger := w.phone("li", street), w.phone("zhao", "610102004")
 	foreign := with(newState(state{"secret": "theirs"}), state{"area": "610102004"})
 	stranger.answered(foreign, nil)
-	site := newID()
-	p.one(store.Applied, in("sites", p.put(site, 0, edit{"area": street, "name": "站"})))
+	site := world.NewID()
+	p.One(store.Applied, world.In("sites", p.Put(site, 0, edit{"area": street, "name": "站"})))
 	own := p.answered(newState(state{"a": "1"}), nil)
 	poison := map[string]edit{
 		"another's area":            rxRow(with(newState(nil), state{"area": "610102004"}), nil),
@@ -64,29 +65,29 @@ func TestNoRowHoldsUpAnother(t *testing.T) {
 }
 
 func TestARowInQuarantineCanBeReleased(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
 	row := with(newState(state{"a": "1"}), state{"area": "610102004"})
 	p.taken(row, nil)
 	held := w.quarantine()
-	r, _, err := w.sync.Release(w.ctx, root, inspection.DocID(held[0]["id"].(string)))
-	if err != nil || r.Status != store.Applied || at(t, w.record(row["id"].(string)).Doc, "answers", "a") != `"1"` {
+	r, _, err := w.Sync.Release(w.Ctx, root, inspection.DocID(held[0]["id"].(string)))
+	if err != nil || r.Status != store.Applied || world.At(t, w.Record(row["id"].(string)).Doc, "answers", "a") != `"1"` {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
 
 // TestRowsHaveNoNumbers: a device that also pushes natively may begin at 1.
 func TestRowsHaveNoNumbers(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
-	p.n = -1
+	p.N = -1
 	mine := newState(state{"a": "1"})
 	first := p.answered(mine, nil)
 	p.taken(with(newState(nil), state{"area": "610102004"}), nil)
 	id := mine["id"].(string)
-	p.one(store.Applied, p.put(id, 1, newInspection(edit{"a": "2"})))
-	p.one(store.Applied, p.put(id, 1, newInspection(edit{"a": "3"})))
-	if n, err := w.store.LastN(w.ctx, p.principal.Device); err != nil || n != 1 {
+	p.One(store.Applied, p.Put(id, 1, world.Burning(edit{"a": "2"})))
+	p.One(store.Applied, p.Put(id, 1, world.Burning(edit{"a": "3"})))
+	if n, err := w.Store.LastN(w.Ctx, p.Principal.Device); err != nil || n != 1 {
 		t.Errorf("the last number is %d, %v", n, err)
 	}
 	got := p.answered(answering(first, state{"a": "4"}), first)
@@ -96,19 +97,19 @@ func TestRowsHaveNoNumbers(t *testing.T) {
 }
 
 func TestRowsOfARevokedArea(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
 	first := p.answered(newState(state{"a": "1"}), nil)
-	v := inspection.Revocation{Grant: inspection.Grant{Area: street, Number: 1}, At: w.clock()}
-	p.principal.Rights = inspection.Rights{Revoked: []inspection.Revocation{v}}
+	v := inspection.Revocation{Grant: inspection.Grant{Area: street, Number: 1}, At: w.Now()}
+	p.Principal.Rights = inspection.Rights{Revoked: []inspection.Revocation{v}}
 	p.taken(answering(first, state{"a": "2"}), first)
-	if r := w.record(first["id"].(string)); at(t, r.Doc, "answers", "a") != `"2"` {
+	if r := w.Record(first["id"].(string)); world.At(t, r.Doc, "answers", "a") != `"2"` {
 		t.Errorf("%s", r.Doc)
 	}
 	newcomer := w.phone("li")
-	newcomer.principal.Rights, newcomer.principal.FirstSeen = p.principal.Rights, w.clock()
+	newcomer.Principal.Rights, newcomer.Principal.FirstSeen = p.Principal.Rights, w.Now()
 	newcomer.taken(answering(first, state{"a": "3"}), first)
-	if r := w.record(first["id"].(string)); at(t, r.Doc, "answers", "a") != `"2"` || len(w.quarantine()) != 1 {
+	if r := w.Record(first["id"].(string)); world.At(t, r.Doc, "answers", "a") != `"2"` || len(w.quarantine()) != 1 {
 		t.Errorf("%s", r.Doc)
 	}
 }

@@ -11,21 +11,20 @@ import (
 	"gridpatrol/rxdb"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 // pullRx follows the checkpoint as RxDB does, until a page isn't full.
 func (p *phone) pullRx(c inspection.Collection, checkpoint string, limit int) (string, map[string]state) {
-	p.w.t.Helper()
+	p.W.T.Helper()
 	seen := map[string]state{}
 	for {
-		page, err := p.w.sync.Pull(p.w.ctx, p.asks(), sync.PullRequest{Checkpoint: checkpoint, Limit: limit, Only: c})
-		if err != nil {
-			p.w.t.Fatal(err)
-		}
+		page, err := p.W.Sync.Pull(p.W.Ctx, p.Asks(), sync.PullRequest{Checkpoint: checkpoint, Limit: limit, Only: c})
+		p.W.Must(err)
 		if n := len(page.Changes); page.More && n < limit || n > limit {
-			p.w.t.Fatalf("%d documents of %d, more: %t", n, limit, page.More)
+			p.W.T.Fatalf("%d documents of %d, more: %t", n, limit, page.More)
 		}
-		for _, d := range p.w.changed(c, &page.Page) {
+		for _, d := range changed(p.W.T, c, &page.Page) {
 			seen[d["id"].(string)] = d
 		}
 		checkpoint = page.Checkpoint
@@ -36,21 +35,21 @@ func (p *phone) pullRx(c inspection.Collection, checkpoint string, limit int) (s
 }
 
 // changed returns a page's documents as a client with RxDB gets them.
-func (w *world) changed(c inspection.Collection, page *sync.Page) []state {
-	w.t.Helper()
+func changed(t testing.TB, c inspection.Collection, page *sync.Page) []state {
+	t.Helper()
 	if len(page.Changes) == 0 {
 		return nil
 	}
 	event, _ := strings.CutPrefix(string(rxdb.AppendEvent(nil, c, page)), "data: ")
 	o, err := inspection.ParseObject([]byte(strings.TrimSuffix(event, "\n\n")))
 	if err != nil {
-		w.t.Fatalf("%v: %s", err, event)
+		t.Fatalf("%v: %s", err, event)
 	}
-	return w.documents(inspection.AppendJSON(nil, o["documents"]))
+	return documents(t, inspection.AppendJSON(nil, o["documents"]))
 }
 
 func TestPullingACollection(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, stranger := w.phone("li", street), w.phone("zhao", "610102004")
 	var ids []string
 	for i := range 25 {
@@ -58,7 +57,7 @@ func TestPullingACollection(t *testing.T) {
 		p.answered(s, nil)
 		ids = append(ids, s["id"].(string))
 	}
-	p.one(store.Applied, in("sites", p.put(newID(), 0, edit{"area": street, "name": "站"})))
+	p.One(store.Applied, world.In("sites", p.Put(world.NewID(), 0, edit{"area": street, "name": "站"})))
 	stranger.answered(with(newState(nil), state{"area": "610102004"}), nil)
 	for _, limit := range []int{1, 5, 7, 25, 26, 500} {
 		checkpoint, seen := p.pullRx(inspection.Inspections, "", limit)
@@ -80,14 +79,14 @@ func TestPullingACollection(t *testing.T) {
 // TestAnOpenTaskBringsItsInspection: also where the two are collections of
 // their own, and the inspection lies before the horizon.
 func TestAnOpenTaskBringsItsInspection(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
 	old := p.answered(newState(nil), nil)
 	other := p.answered(newState(nil), nil)
 	for _, s := range []state{old, other} {
 		w.review(s["id"].(string), "received")
 	}
-	w.advance(200 * 24 * time.Hour)
+	w.Advance(200 * 24 * time.Hour)
 	w.task(edit{"title": "x", "inspection": old["id"]})
 	for _, limit := range []int{1, 10} {
 		_, seen := w.phone("wang", street).pullRx(inspection.Inspections, "", limit)
@@ -98,10 +97,10 @@ func TestAnOpenTaskBringsItsInspection(t *testing.T) {
 }
 
 func TestFollowing(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q, stranger := w.phone("li", street), w.phone("wang", street), w.phone("zhao", "610102004")
 	p.answered(newState(nil), nil)
-	feed, err := w.sync.Follow(w.ctx, p.asks(), inspection.Inspections)
+	feed, err := w.Sync.Follow(w.Ctx, p.Asks(), inspection.Inspections)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,11 +113,11 @@ func TestFollowing(t *testing.T) {
 			case <-time.After(10 * time.Second):
 				t.Fatal("the feed is silent")
 			}
-			page, err := feed.Next(w.ctx)
+			page, err := feed.Next(w.Ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
-			docs = append(docs, w.changed(inspection.Inspections, page)...)
+			docs = append(docs, changed(w.T, inspection.Inspections, page)...)
 			checkpoint = page.Checkpoint
 		}
 		return docs, checkpoint
@@ -129,7 +128,7 @@ func TestFollowing(t *testing.T) {
 		t.Fatalf("%v", docs)
 	}
 	stranger.answered(with(newState(nil), state{"area": "610102004"}), nil)
-	q.one(store.Applied, in("sites", q.put(newID(), 0, edit{"area": street, "name": "站"})))
+	q.One(store.Applied, world.In("sites", q.Put(world.NewID(), 0, edit{"area": street, "name": "站"})))
 	gone := with(mine, state{"_deleted": true})
 	q.taken(gone, mine)
 	docs, second := next()
@@ -145,7 +144,7 @@ func TestFollowing(t *testing.T) {
 }
 
 func FuzzCheckpoint(f *testing.F) {
-	w := newWorld(f)
+	w := newDistrict(f)
 	p := w.phone("li", street)
 	p.answered(newState(nil), nil)
 	whole, _ := p.pullRx(inspection.Inspections, "", 10)
@@ -153,7 +152,7 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add("")
 	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"d":"x","u":"li","a":{"610102003":{"g":1,"s":{"inspections":9e18}}}}`)))
 	f.Fuzz(func(t *testing.T, checkpoint string) {
-		page, err := w.sync.Pull(w.ctx, p.asks(), sync.PullRequest{Checkpoint: checkpoint, Limit: 10, Only: inspection.Inspections})
+		page, err := w.Sync.Pull(w.Ctx, p.Asks(), sync.PullRequest{Checkpoint: checkpoint, Limit: 10, Only: inspection.Inspections})
 		switch code := inspection.CodeOf(err); {
 		case err == nil && len(page.Changes) > 1:
 			t.Fatalf("%d documents", len(page.Changes))

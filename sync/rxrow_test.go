@@ -9,6 +9,7 @@ import (
 	"gridpatrol/inspection"
 	"gridpatrol/rxdb"
 	"gridpatrol/store"
+	"gridpatrol/test/world"
 )
 
 // state is a document as a phone with RxDB has it.
@@ -25,39 +26,33 @@ func rxRow(now, assumed state) edit {
 
 // pushRows pushes rows of inspections and returns what they are answered with.
 func (p *phone) pushRows(rows ...edit) []state {
-	p.w.t.Helper()
+	p.W.T.Helper()
 	docs, _ := p.pushRowsTo(inspection.Inspections, rows...)
 	return docs
 }
 
 func (p *phone) pushRowsTo(c inspection.Collection, rows ...edit) ([]state, []store.Status) {
-	p.w.t.Helper()
+	p.W.T.Helper()
 	body, err := json.Marshal(rows)
-	if err != nil {
-		p.w.t.Fatal(err)
-	}
+	p.W.Must(err)
 	edits, err := rxdb.DecodeRows(c, body)
-	if err != nil {
-		p.w.t.Fatal(err)
-	}
-	results, err := p.w.sync.PushEdits(p.w.ctx, p.asks(), edits)
-	if err != nil {
-		p.w.t.Fatal(err)
-	}
+	p.W.Must(err)
+	results, err := p.W.Sync.PushEdits(p.W.Ctx, p.Asks(), edits)
+	p.W.Must(err)
 	list := &rxdb.Documents{Collection: c}
 	statuses := make([]store.Status, len(results))
 	for i, r := range results {
 		statuses[i] = r.Status
 	}
-	return p.w.documents(list.Close(list.AppendAnswer(list.Open(nil), results))), statuses
+	return documents(p.W.T, list.Close(list.AppendAnswer(list.Open(nil), results))), statuses
 }
 
 // documents decodes a list of documents.
-func (w *world) documents(list []byte) []state {
-	w.t.Helper()
+func documents(t testing.TB, list []byte) []state {
+	t.Helper()
 	v, err := inspection.ParseJSON(list)
 	if err != nil {
-		w.t.Fatalf("%v: %s", err, list)
+		t.Fatalf("%v: %s", err, list)
 	}
 	var docs []state
 	for _, d := range v.([]any) {
@@ -68,19 +63,19 @@ func (w *world) documents(list []byte) []state {
 
 // answered pushes one row and insists on a document in return.
 func (p *phone) answered(now, assumed state) state {
-	p.w.t.Helper()
+	p.W.T.Helper()
 	docs := p.pushRows(rxRow(now, assumed))
 	if len(docs) != 1 {
-		p.w.t.Fatalf("answered with %d documents", len(docs))
+		p.W.T.Fatalf("answered with %d documents", len(docs))
 	}
 	return docs[0]
 }
 
 // taken pushes one row and insists on nothing in return.
 func (p *phone) taken(now, assumed state) {
-	p.w.t.Helper()
+	p.W.T.Helper()
 	if docs := p.pushRows(rxRow(now, assumed)); len(docs) != 0 {
-		p.w.t.Fatalf("answered with %s", inspection.AppendJSON(nil, docs[0]))
+		p.W.T.Fatalf("answered with %s", inspection.AppendJSON(nil, docs[0]))
 	}
 }
 
@@ -103,23 +98,23 @@ func answering(s state, answers state) state {
 
 func newState(answers state) state {
 	return state{
-		"id": newID(), "area": string(street), "template": "open_burning", "template_version": json.Number("1"), "status": "submitted",
+		"id": world.NewID(), "area": string(street), "template": "open_burning", "template_version": json.Number("1"), "status": "submitted",
 		"started_at": "2026-10-12T17:31:07+08:00", "answers": answers, "_deleted": false,
 	}
 }
 
 func textAt(t testing.TB, s state, path ...string) string {
 	t.Helper()
-	return at(t, inspection.AppendJSON(nil, s), path...)
+	return world.At(t, inspection.AppendJSON(nil, s), path...)
 }
 
-func (w *world) revisions(s state) int {
-	w.t.Helper()
-	return len(w.history(s["id"].(string)))
+func (w *district) revisions(s state) int {
+	w.T.Helper()
+	return len(w.History(s["id"].(string)))
 }
 
 func TestANewRowIsAnsweredWithWhatTheServerMadeOfIt(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p := w.phone("li", street)
 	mine := newState(state{"note": "x"})
 	got := p.answered(mine, nil)
@@ -129,7 +124,7 @@ func TestANewRowIsAnsweredWithWhatTheServerMadeOfIt(t *testing.T) {
 	if own := with(got, state{"server": nil}); !inspection.Equal(own, mine) {
 		t.Errorf("sent %v, got %v", mine, own)
 	}
-	if e := w.history(mine["id"].(string))[0]; !e.Unnumbered || e.N != 0 || e.Device != p.principal.Device.ID || e.Status != store.Applied {
+	if e := w.History(mine["id"].(string))[0]; !e.Unnumbered || e.N != 0 || e.Device != p.Principal.Device.ID || e.Status != store.Applied {
 		t.Errorf("%+v", e)
 	}
 	p.taken(got, got) // RxDB writes the answer and pushes it
@@ -139,11 +134,11 @@ func TestANewRowIsAnsweredWithWhatTheServerMadeOfIt(t *testing.T) {
 }
 
 func TestARowSentAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q := w.phone("li", street), w.phone("wang", street)
 	mine := newState(state{"a": "1", "b": "1"})
 	p.answered(mine, nil)
-	w.restart()
+	w.Restart()
 	first := p.answered(mine, nil) // the answer was lost: the phone needs it
 	edited := answering(first, state{"a": "2"})
 	second := p.answered(edited, first)
@@ -160,7 +155,7 @@ func TestARowSentAgain(t *testing.T) {
 }
 
 func TestARowThatSaysWhatIsStored(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q := w.phone("li", street), w.phone("wang", street)
 	mine := newState(state{"a": "1"})
 	first := p.answered(mine, nil)
@@ -199,7 +194,7 @@ func TestARowThatSaysWhatIsStored(t *testing.T) {
 }
 
 func TestMergingRows(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q := w.phone("li", street), w.phone("wang", street)
 	stored := func(answers state) state { return p.answered(newState(answers), nil) }
 
@@ -230,8 +225,8 @@ func TestMergingRows(t *testing.T) {
 			t.Errorf("parked twice: %v", again)
 		}
 		p.answered(answering(first, state{"a": "4", "b": "3"}), first)
-		if r := w.record(first["id"].(string)); at(t, r.Doc, "server", "conflicts", "1", "offered") != `"4"` ||
-			at(t, r.Doc, "server", "conflicts", "1", "k") == at(t, r.Doc, "server", "conflicts", "0", "k") {
+		if r := w.Record(first["id"].(string)); world.At(t, r.Doc, "server", "conflicts", "1", "offered") != `"4"` ||
+			world.At(t, r.Doc, "server", "conflicts", "1", "k") == world.At(t, r.Doc, "server", "conflicts", "0", "k") {
 			t.Errorf("%s", r.Doc)
 		}
 	})
@@ -317,7 +312,7 @@ func TestMergingRows(t *testing.T) {
 	t.Run("approved locks, and insisting makes no history", func(t *testing.T) {
 		first := stored(state{"a": "1"})
 		w.review(first["id"].(string), "approved")
-		now := doc(t, w.record(first["id"].(string)).Doc)
+		now := world.Parse(t, w.Record(first["id"].(string)).Doc)
 		mine := answering(now, state{"a": "2"})
 		got := p.answered(mine, now)
 		n := w.revisions(first)
@@ -331,12 +326,12 @@ func TestMergingRows(t *testing.T) {
 }
 
 func TestMembersOutsideTheSchema(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q := w.phone("li", street), w.phone("wang", street)
 	mine := newState(state{"a": "1"})
 	first := p.answered(mine, nil)
 	id := mine["id"].(string)
-	q.one(store.Applied, q.put(id, 1, edit{"weather": "fog"}))
+	q.One(store.Applied, q.Put(id, 1, edit{"weather": "fog"}))
 	_, page := p.pullRx(inspection.Inspections, "", 500)
 	got := page[id]
 	if _, there := got["weather"]; there || textAt(t, got, "server", "rev") != "2" {
@@ -344,18 +339,18 @@ func TestMembersOutsideTheSchema(t *testing.T) {
 	}
 	p.taken(got, first)
 	p.answered(answering(got, state{"a": "2"}), got)
-	if r := w.record(id); at(t, r.Doc, "weather") != `"fog"` || at(t, r.Doc, "answers", "a") != `"2"` {
+	if r := w.Record(id); world.At(t, r.Doc, "weather") != `"fog"` || world.At(t, r.Doc, "answers", "a") != `"2"` {
 		t.Errorf("%s", r.Doc)
 	}
 	own := newState(state{"a": "1"})
 	p.answered(with(own, state{"local_note": "mine"}), nil)
-	if r := w.record(own["id"].(string)); at(t, r.Doc, "local_note") != `"mine"` || at(t, r.Doc, "_deleted") != "nothing" && at(t, r.Doc, "_deleted") != "null" {
+	if r := w.Record(own["id"].(string)); world.At(t, r.Doc, "local_note") != `"mine"` || world.At(t, r.Doc, "_deleted") != "nothing" && world.At(t, r.Doc, "_deleted") != "null" {
 		t.Errorf("%s", r.Doc)
 	}
 }
 
 func TestDeletingByRow(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q := w.phone("li", street), w.phone("wang", street)
 	stored := func(answers state) state { return p.answered(newState(answers), nil) }
 	gone := state{"_deleted": true}
@@ -391,7 +386,7 @@ func TestDeletingByRow(t *testing.T) {
 	t.Run("together with an edit keeps the edit in history", func(t *testing.T) {
 		first := stored(state{"a": "1"})
 		p.taken(with(answering(first, state{"a": "last words"}), gone), first)
-		if h := w.history(first["id"].(string)); !w.record(first["id"].(string)).Deleted || !strings.Contains(string(h[1].Sent), "last words") {
+		if h := w.History(first["id"].(string)); !w.Record(first["id"].(string)).Deleted || !strings.Contains(string(h[1].Sent), "last words") {
 			t.Errorf("%s", h[1].Sent)
 		}
 	})
@@ -421,7 +416,7 @@ func TestDeletingByRow(t *testing.T) {
 	t.Run("of an unknown document", func(t *testing.T) {
 		never := with(newState(state{"a": "made and unmade"}), gone)
 		p.taken(never, nil)
-		if w.record(never["id"].(string)).Rev != 0 {
+		if w.Record(never["id"].(string)).Rev != 0 {
 			t.Error("a document was made")
 		}
 		if !strings.Contains(w.referenceLog(), "made and unmade") {
@@ -438,12 +433,10 @@ func TestDeletingByRow(t *testing.T) {
 }
 
 // referenceLog is the text of the reference log.
-func (w *world) referenceLog() string {
-	w.t.Helper()
-	commits, err := w.store.Commits(w.ctx, inspection.ReferenceArea, 0, 1_000_000)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+func (w *district) referenceLog() string {
+	w.T.Helper()
+	commits, err := w.Store.Commits(w.Ctx, inspection.ReferenceArea, 0, 1_000_000)
+	w.Must(err)
 	var b strings.Builder
 	for _, c := range commits {
 		b.Write(c.Bytes)
@@ -452,7 +445,7 @@ func (w *world) referenceLog() string {
 }
 
 func TestRowsOfTasks(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	p, q := w.phone("li", street), w.phone("wang", street)
 	id := w.task(edit{"title": "覆盖裸土", "unit": "ecology"})
 	_, all := p.pullRx(inspection.Tasks, "", 500)
@@ -482,7 +475,7 @@ func TestRowsOfTasks(t *testing.T) {
 	if got := push(p, with(both, state{"rectification": state{"done_at": "2026-10-13T09:00:00+08:00"}}), both); textAt(t, got, "rectification", "note") != "null" {
 		t.Errorf("a note that was taken away is there: %v", got)
 	}
-	if docs, _ := p.pushRowsTo(inspection.Tasks, rxRow(state{"id": newID(), "area": string(street)}, nil)); len(docs) != 0 || len(w.quarantine()) != 2 {
+	if docs, _ := p.pushRowsTo(inspection.Tasks, rxRow(state{"id": world.NewID(), "area": string(street)}, nil)); len(docs) != 0 || len(w.quarantine()) != 2 {
 		t.Errorf("a task was made: %v", docs)
 	}
 }

@@ -9,93 +9,92 @@ import (
 	"gridpatrol/seeds"
 	"gridpatrol/store"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 // busyStreet pushes all fixtures and has happen to them what can: edits that go
 // in, merge and clash, a delete that parks, one that goes through, photos, a
 // number too large, a review, a task that is rectified, a wrong clock, and
 // what goes to quarantine.
-func busyStreet(w *world) {
-	w.t.Helper()
+func busyStreet(w *district) {
+	w.T.Helper()
 	zhang, ma := w.phone("zhang", street), w.phone("ma", "610102")
-	zhang.principal.Device.ID, ma.principal.Device.ID = "0192f3b0-0000-7000-8000-0000000000a1", "0192f3b0-0000-7000-8000-0000000000a2"
+	zhang.Principal.Device.ID, ma.Principal.Device.ID = "0192f3b0-0000-7000-8000-0000000000a1", "0192f3b0-0000-7000-8000-0000000000a2"
 	var ids []string
 	for _, name := range seeds.Fixtures() {
 		fixture := seeds.Fixture(name)
-		c := "inspections"
+		c := inspection.Inspections
 		if !fixture.Has("template") {
-			c = "sessions"
+			c = inspection.Sessions
 		}
 		fixture["area"] = string(street)
-		zhang.one(store.Applied, in(c, zhang.put(fixture.Text("id"), 0, fixture)))
-		if c == "inspections" {
+		zhang.One(store.Applied, world.In(c, zhang.Put(fixture.Text("id"), 0, fixture)))
+		if c == inspection.Inspections {
 			ids = append(ids, fixture.Text("id"))
 		}
 	}
 	site := "0192f3d0-0000-7000-8000-000000000001"
-	zhang.one(store.Applied, in("sites", zhang.put(site, 0, edit{"area": street, "name": "西一路<老字号>"})))
+	zhang.One(store.Applied, world.In("sites", zhang.Put(site, 0, edit{"area": street, "name": "西一路<老字号>"})))
 	photo := func(c string) edit {
 		return edit{"field": "scene_photo", "sha256": hashLike(c), "taken_at": "2026-10-12T09:32:01+08:00"}
 	}
-	w.advance(time.Minute)
+	w.Advance(time.Minute)
 	for i, id := range ids {
-		ma.one(store.Applied, ma.put(id, 1, edit{"site": site, "answers": edit{"note": i, "big": 1e300}, "photos": []any{photo("a"), photo("b")}}))
-		zhang.one(store.Conflicted, zhang.put(id, 1, edit{"answers": edit{"note": []any{1.0, "<&>"}}, "photos": []any{photo("c")}}))
+		ma.One(store.Applied, ma.Put(id, 1, edit{"site": site, "answers": edit{"note": i, "big": 1e300}, "photos": []any{photo("a"), photo("b")}}))
+		zhang.One(store.Conflicted, zhang.Put(id, 1, edit{"answers": edit{"note": []any{1.0, "<&>"}}, "photos": []any{photo("c")}}))
 	}
-	zhang.one(store.Conflicted, zhang.del(ids[0], 1))
-	ma.one(store.Applied, ma.del(ids[1], w.record(ids[1]).Rev))
-	zhang.pushAt(w.clock().Add(-time.Hour), zhang.put(ids[2], w.record(ids[2]).Rev, edit{"started_at": "2020-01-01T00:00:00Z"}))
+	zhang.One(store.Conflicted, zhang.Delete(ids[0], 1))
+	ma.One(store.Applied, ma.Delete(ids[1], w.Record(ids[1]).Rev))
+	zhang.PushAt(w.Now().Add(-time.Hour), zhang.Put(ids[2], w.Record(ids[2]).Rev, edit{"started_at": "2020-01-01T00:00:00Z"}))
 	w.review(ids[3], "has_issues")
-	ma.one(store.Applied, ma.put(ids[3], w.record(ids[3]).Rev, edit{"answers": edit{"note": "better"}}))
+	ma.One(store.Applied, ma.Put(ids[3], w.Record(ids[3]).Rev, edit{"answers": edit{"note": "better"}}))
 	w.evidenceArrives(ids[4])
 	w.taskIsRectified(zhang)
-	zhang.push(zhang.put("no uuid", 0, edit{}), in("areas", zhang.put(ids[0], 0, edit{})), zhang.put(ids[0], 1, edit{"answers": 5}))
+	zhang.Push(zhang.Put("no uuid", 0, edit{}), world.In("areas", zhang.Put(ids[0], 0, edit{})), zhang.Put(ids[0], 1, edit{"answers": 5}))
 }
 
 func hashLike(c string) string { return string(bytes.Repeat([]byte(c), 64)) }
 
-func (w *world) evidenceArrives(id string) {
-	w.t.Helper()
+func (w *district) evidenceArrives(id string) {
+	w.T.Helper()
 	w.acts(store.KindEvidence, id, func(d *sync.Draft) {
 		d.Server.Evidence = inspection.NewEvidence(nil, nil, []inspection.Flag{{Kind: inspection.FlagNoEXIF, SHA256: hashLike("a"), Detail: "x"}})
 		d.ServerChanged()
 	})
 }
 
-func (w *world) taskIsRectified(p *phone) {
-	w.t.Helper()
+func (w *district) taskIsRectified(p *phone) {
+	w.T.Helper()
 	id := "0192f3d0-0000-7000-8000-000000000002"
 	w.acts(store.KindReview, id, func(d *sync.Draft) {
-		d.Server.State, d.Server.DueAt = inspection.TaskAssigned, inspection.StampOf(w.clock())
-		d.Server.Act = &inspection.TaskAct{Act: inspection.TaskCreate, By: "boss", At: inspection.StampOf(w.clock()), Given: inspection.Object{"unit": "ecology"}}
+		d.Server.State, d.Server.DueAt = inspection.TaskAssigned, inspection.StampOf(w.Now())
+		d.Server.Act = &inspection.TaskAct{Act: inspection.TaskCreate, By: "boss", At: inspection.StampOf(w.Now()), Given: inspection.Object{"unit": "ecology"}}
 		d.Create(inspection.Tasks, inspection.Object{"id": id, "area": string(street), "title": "x"})
 	})
-	p.one(store.Applied, in("tasks", p.put(id, 1, edit{"rectification": edit{"note": "done"}})))
+	p.One(store.Applied, world.In("tasks", p.Put(id, 1, edit{"rectification": edit{"note": "done"}})))
 }
 
-func (w *world) acts(kind store.Kind, id string, change func(*sync.Draft)) {
-	w.t.Helper()
-	_, err := w.sync.Act(w.ctx, sync.Act{
+func (w *district) acts(kind store.Kind, id string, change func(*sync.Draft)) {
+	w.T.Helper()
+	_, err := w.Sync.Act(w.Ctx, sync.Act{
 		Area: street, IDs: []inspection.DocID{inspection.DocID(id)}, By: "boss", Kind: kind,
 		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
 			change(drafts[inspection.DocID(id)])
 			return nil
 		},
 	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.Must(err)
 }
 
 // TestStoredBytesAreKept: whatever a service has stored under "server" is
 // written again byte for byte as it would be without the structs that it is
 // read into.
 func TestStoredBytesAreKept(t *testing.T) {
-	w := newWorld(t)
+	w := newDistrict(t)
 	busyStreet(w)
 	kinds := map[store.Kind]int{}
 	for _, area := range []inspection.Area{street, inspection.ReferenceArea} {
-		commits, err := w.store.Commits(w.ctx, area, 0, 1000)
+		commits, err := w.Store.Commits(w.Ctx, area, 0, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +103,7 @@ func TestStoredBytesAreKept(t *testing.T) {
 				if e.Doc == nil {
 					continue
 				}
-				stored := doc(t, e.Doc)
+				stored := world.Parse(t, e.Doc)
 				server := inspection.ServerOf(stored)
 				if got, want := server.AppendJSON(nil), inspection.AppendJSON(nil, stored.Object("server")); !bytes.Equal(got, want) {
 					t.Errorf("%s %s rev %d:\n%s\nwant\n%s", e.Collection, e.ID, e.Rev, got, want)
