@@ -52,7 +52,7 @@ type Sync interface {
 	PublishTarget(ctx context.Context, by inspection.UserID, id string, doc inspection.Object) (sync.Published, error)
 	Release(ctx context.Context, principal *inspection.Principal, id inspection.DocID) (sync.Result, []byte, error)
 	Discard(ctx context.Context, principal *inspection.Principal, id inspection.DocID, comment string) ([]byte, error)
-	// Ready returns a CodeUnavailable error if a push has waited for too long.
+	// Ready returns a CodeUnavailable error if a commit takes too long.
 	Ready() error
 }
 

@@ -119,7 +119,7 @@ type standing struct{ Sync }
 
 func (standing) Ready() error {
 	return &inspection.Error{
-		Code: inspection.CodeUnavailable, Detail: "Commits have been waiting for too long.",
+		Code: inspection.CodeUnavailable, Detail: "A commit takes too long, and others wait for it.",
 		Err: errors.New("the queue of 610102003 stands"),
 	}
 }

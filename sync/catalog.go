@@ -19,11 +19,14 @@ type catalog struct {
 	store Store
 	now   func() time.Time
 
-	mu     gosync.Mutex
-	known  *Reference
-	docs   map[inspection.Collection]map[inspection.DocID]inspection.Object
-	seq    int64
-	readAt time.Time
+	mu    gosync.Mutex
+	known *Reference
+	// compiled holds the templates whose documents have not changed: all of them
+	// together may take seconds, for which every street would wait.
+	compiled map[inspection.DocID]*template.Template
+	docs     map[inspection.Collection]map[inspection.DocID]inspection.Object
+	seq      int64
+	readAt   time.Time
 }
 
 // Reference is the reference data at one moment. It is never changed.
@@ -51,7 +54,7 @@ func (c *catalog) upTo(ctx context.Context, seq int64) (*Reference, error) {
 		return nil, err
 	}
 	if changed || c.known == nil {
-		known, err := compile(c.docs)
+		known, err := c.compile()
 		if err != nil {
 			return nil, err
 		}
@@ -98,6 +101,7 @@ func (c *catalog) applyRecord(r store.Record) error {
 	if c.docs[r.Collection] == nil {
 		c.docs[r.Collection] = map[inspection.DocID]inspection.Object{}
 	}
+	delete(c.compiled, r.ID) // ids of reference documents begin with their collection
 	if r.Deleted {
 		delete(c.docs[r.Collection], r.ID)
 		return nil
@@ -110,7 +114,8 @@ func (c *catalog) applyRecord(r store.Record) error {
 	return nil
 }
 
-func compile(docs map[inspection.Collection]map[inspection.DocID]inspection.Object) (*Reference, error) {
+func (c *catalog) compile() (*Reference, error) {
+	docs := c.docs
 	ref := &Reference{
 		Areas: map[inspection.Area]bool{}, Units: map[string]bool{},
 		Templates: map[string]*template.Template{},
@@ -122,9 +127,9 @@ func compile(docs map[inspection.Collection]map[inspection.DocID]inspection.Obje
 		ref.Units[shortID(id)] = true
 	}
 	for id, doc := range docs[inspection.Templates] {
-		t, err := template.FromDocument(doc)
+		t, err := c.template(id, doc)
 		if err != nil {
-			return nil, fmt.Errorf("template %s: %w", id, err)
+			return nil, err
 		}
 		ref.Templates[templateKey(t.Name(), int64(t.Version()))] = t
 	}
@@ -138,6 +143,21 @@ func compile(docs map[inspection.Collection]map[inspection.DocID]inspection.Obje
 	}
 	ref.Limits = set
 	return ref, nil
+}
+
+func (c *catalog) template(id inspection.DocID, doc inspection.Object) (*template.Template, error) {
+	if t := c.compiled[id]; t != nil {
+		return t, nil
+	}
+	t, err := template.FromDocument(doc)
+	if err != nil {
+		return nil, fmt.Errorf("template %s: %w", id, err)
+	}
+	if c.compiled == nil {
+		c.compiled = map[inspection.DocID]*template.Template{}
+	}
+	c.compiled[id] = t
+	return t, nil
 }
 
 func templateKey(name string, version int64) string { return fmt.Sprintf("%s@%d", name, version) }

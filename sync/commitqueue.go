@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -18,18 +19,19 @@ import (
 // What a commit's items need is held in memory, which bounds their number:
 // each may be about a document of 1 MiB.
 const (
-	commitBytes   = 4 << 20
-	commitItems   = 256
-	gatheredItems = 2000
+	commitBytes = 4 << 20
+	commitItems = 256
 )
 
-// Bounds of time, so that no request holds a queue for long. Others wait
-// meanwhile.
+// Bounds of time, so that no request and no user holds a queue for long.
 const (
 	// decidingTime is how long one commit decides: what is decided by then is
-	// appended, the rest makes the next one.
-	decidingTime = 2 * time.Second
-	// standsAfter is how long who waits in a queue takes it to be busy only.
+	// appended, the rest waits for its next turn.
+	decidingTime = 500 * time.Millisecond
+	// spentFor is how long it is remembered what deciding for a user took.
+	spentFor = time.Minute
+	// standsAfter is how long a commit may take before its queue counts as
+	// standing.
 	standsAfter = 20 * time.Second
 )
 
@@ -43,15 +45,18 @@ type commitQueues struct {
 
 type commitQueue struct {
 	mu      gosync.Mutex
-	waiting []*submission
-	working []*submission // what is being committed, without what is done
+	waiting []*submission // as they came, those that are being committed too
 	busy    bool
+	moved   time.Time // when the commit that is being made began
+	// spent is what deciding took for each user since a while ago.
+	spent map[inspection.UserID]time.Duration
+	since time.Time
 }
 
 // submission is the part of one push that concerns one area.
 type submission struct {
 	items []*item
-	since time.Time
+	by    inspection.UserID
 	// decided counts the items that are.
 	decided int
 	err     error
@@ -60,33 +65,80 @@ type submission struct {
 
 func (sub *submission) left() int { return len(sub.items) - sub.decided }
 
-// oldest returns since when somebody waits in the queue; the zero time for
-// nobody.
-func (q *commitQueue) oldest() time.Time {
+// turn returns whose items make up the next commit, and the items, or nil after
+// marking the queue idle. Of those that wait, who has taken little time goes
+// before who has taken much; else, and always of one user, who came first.
+func (q *commitQueue) turn(now time.Time) (subs []*submission, items []*item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, list := range [][]*submission{q.working, q.waiting} {
-		if len(list) > 0 {
-			return list[0].since
-		}
+	q.moved, q.busy = now, len(q.waiting) > 0
+	if !q.busy {
+		return nil, nil
 	}
-	return time.Time{}
+	if now.Sub(q.since) > spentFor {
+		clear(q.spent)
+		q.since = now
+	}
+	order := slices.Clone(q.waiting)
+	slices.SortStableFunc(order, func(a, b *submission) int {
+		return cmp.Compare(q.spent[a.by]/decidingTime, q.spent[b.by]/decidingTime)
+	})
+	for _, sub := range order {
+		if len(items) == commitItems {
+			break
+		}
+		n := min(sub.left(), commitItems-len(items))
+		subs, items = append(subs, sub), append(items, sub.items[sub.decided:sub.decided+n]...)
+	}
+	return subs, items
 }
 
-// Ready returns a CodeUnavailable error if somebody has waited for a commit for
-// too long. Which area's it is is the cause, for the log.
+// finish ends the submissions all of whose items are decided after n more of
+// the turn's, or all of the turn after an error.
+func (q *commitQueue) finish(turn []*submission, n int, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, sub := range turn {
+		if err == nil && n < sub.left() {
+			sub.decided += n
+			break
+		}
+		n -= sub.left()
+		sub.decided, sub.err = len(sub.items), err
+		close(sub.done)
+	}
+	q.waiting = slices.DeleteFunc(q.waiting, func(sub *submission) bool { return sub.left() == 0 })
+}
+
+// charge notes what deciding for a user took.
+func (q *commitQueue) charge(spent map[inspection.UserID]time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for user, d := range spent {
+		q.spent[user] += d
+	}
+}
+
+// Ready returns a CodeUnavailable error if a commit takes too long, for which
+// others wait. Which area's it is is the cause, for the log.
 func (s *Service) Ready() error {
 	s.queues.mu.Lock()
 	defer s.queues.mu.Unlock()
 	for area, q := range s.queues.byArea {
-		if since := q.oldest(); !since.IsZero() && s.now().Sub(since) > standsAfter {
+		if since, stands := q.stands(s.now()); stands {
 			return &inspection.Error{
-				Code: inspection.CodeUnavailable, Detail: "Commits have been waiting for too long.",
+				Code: inspection.CodeUnavailable, Detail: "A commit takes too long, and others wait for it.",
 				Err: fmt.Errorf("the queue of %s stands since %s", area, inspection.StampOf(since)),
 			}
 		}
 	}
 	return nil
+}
+
+func (q *commitQueue) stands(now time.Time) (since time.Time, stands bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.moved, q.busy && now.Sub(q.moved) > standsAfter
 }
 
 func (q *commitQueues) of(area inspection.Area) *commitQueue {
@@ -96,7 +148,7 @@ func (q *commitQueues) of(area inspection.Area) *commitQueue {
 		q.byArea = map[inspection.Area]*commitQueue{}
 	}
 	if q.byArea[area] == nil {
-		q.byArea[area] = &commitQueue{}
+		q.byArea[area] = &commitQueue{spent: map[inspection.UserID]time.Duration{}}
 	}
 	return q.byArea[area]
 }
@@ -105,14 +157,16 @@ func (q *commitQueues) of(area inspection.Area) *commitQueue {
 // returns nil every item has its outcome and what was decided is durable. After
 // an error some may be stored: the phone sends the same batch again.
 func (s *Service) submit(area inspection.Area, items []*item) error {
-	own := &submission{items: items, since: s.now(), done: make(chan struct{})}
+	own := &submission{items: items, by: items[0].by(), done: make(chan struct{})}
 	q := s.queues.of(area)
 	s.queues.active.Add(1)
 	defer s.queues.active.Done()
 	q.mu.Lock()
 	q.waiting = append(q.waiting, own)
 	lead := !q.busy
-	q.busy = true
+	if lead {
+		q.busy, q.moved = true, s.now()
+	}
 	q.mu.Unlock()
 	if lead {
 		s.queues.active.Add(1)
@@ -125,86 +179,35 @@ func (s *Service) submit(area inspection.Area, items []*item) error {
 	return own.err
 }
 
-// commitWaiting commits what waits until nothing does.
+// commitWaiting commits what waits until nothing does. Who has all of theirs
+// goes on at once. An error or a panic fails the commit's turn, never the queue.
 func (s *Service) commitWaiting(area inspection.Area, q *commitQueue) {
-	for batch := q.nextSubmissions(); batch != nil; batch = q.nextSubmissions() {
-		s.commitSubmissions(area, q, batch)
-	}
-}
-
-// nextSubmissions returns what waits and makes up the next commit, or nil after
-// marking the queue idle.
-func (q *commitQueue) nextSubmissions() []*submission {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
-		q.busy = false
-		return nil
-	}
-	n, count := 0, 0
-	for n < len(q.waiting) && (n == 0 || count+len(q.waiting[n].items) <= gatheredItems) {
-		count += len(q.waiting[n].items)
-		n++
-	}
-	batch := q.waiting[:n:n]
-	q.waiting, q.working = q.waiting[n:], batch
-	return batch
-}
-
-// commitSubmissions decides all items of the batch, in order, in as few commits
-// as their size and time allow. Who has all of theirs goes on at once. An error
-// or a panic fails those that don't, never the queue.
-func (s *Service) commitSubmissions(area inspection.Area, q *commitQueue, batch []*submission) {
-	var items []*item
-	for _, sub := range batch {
-		items = append(items, sub.items...)
-	}
-	decided := 0
 	for {
-		n, err := s.commitGuarded(area, items[decided:min(len(items), decided+commitItems)])
-		decided += n
-		batch = q.finish(batch, n, err)
-		if len(batch) == 0 {
+		subs, items := q.turn(s.now())
+		if subs == nil {
 			return
 		}
+		n, err := s.commitGuarded(area, q, items)
+		q.finish(subs, n, err)
 	}
-}
-
-// finish ends the submissions whose items are decided after n more of the
-// batch's, or all after an error, and returns the others.
-func (q *commitQueue) finish(batch []*submission, n int, err error) []*submission {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(batch) > 0 {
-		first := batch[0]
-		if err == nil && n < first.left() {
-			first.decided += n
-			break
-		}
-		n -= first.left()
-		first.err = err
-		close(first.done)
-		batch = batch[1:]
-	}
-	q.working = batch
-	return batch
 }
 
 // commitGuarded turns a panic into an error.
-func (s *Service) commitGuarded(area inspection.Area, items []*item) (n int, err error) {
+func (s *Service) commitGuarded(area inspection.Area, q *commitQueue, items []*item) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.log.Error("commit panicked", "area", area, "panic", fmt.Sprint(r))
 			n, err = 0, fmt.Errorf("committing to %s: %v", area, r)
 		}
 	}()
-	if n, err = s.commitSome(context.Background(), area, items); err != nil {
-		return 0, err
+	n, d, err := s.commitSome(context.Background(), area, items)
+	if d != nil {
+		q.charge(d.spent)
 	}
 	for _, it := range items[:n] {
 		it.weigh()
 	}
-	return n, nil
+	return n, err
 }
 
 // weigh takes the document out of a result for which the answer has no room.
@@ -217,9 +220,7 @@ func (it *item) weigh() {
 // commitSome decides a prefix of the items and appends it as one commit. Where
 // nothing is to be appended, what was decided rests on the head that was read,
 // unless all are replays: receipts hold in any case.
-func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []*item) (int, error) {
-	var d *decider
-	var n int
+func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []*item) (n int, d *decider, err error) {
 	commit, err := store.AppendDecided(ctx, s.store, area, func(ctx context.Context) (_ store.Decision, err error) {
 		if d, err = s.prepare(ctx, area, items); err != nil {
 			return store.Decision{}, err
@@ -233,7 +234,7 @@ func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []
 		return store.Decision{Head: d.head, Entries: d.entries, Before: d.before}, nil
 	})
 	if err != nil {
-		return 0, err
+		return 0, d, err
 	}
 	if d.overran != nil {
 		s.log.Warn("judging took too much", "area", area, "error", d.overran.Error())
@@ -242,7 +243,7 @@ func (s *Service) commitSome(ctx context.Context, area inspection.Area, items []
 		s.hub.committed(area, commit.Last)
 		s.announcePhotos(area, d)
 	}
-	return n, nil
+	return n, d, nil
 }
 
 // goesOn reports whether the commit takes another item.
@@ -284,6 +285,8 @@ func (d *decider) decideItem(it *item) {
 				"The server could not handle this edit. It is kept aside; tell your administrator.")}
 		}
 	}()
+	start := d.clock()
+	defer func() { d.spent[it.by()] += d.clock().Sub(start) }()
 	d.patience = it.patience
 	switch {
 	case it.act != nil:
@@ -309,6 +312,7 @@ func (s *Service) prepare(ctx context.Context, area inspection.Area, items []*it
 	}
 	d := &decider{
 		area: area, ref: ref, now: s.now().UTC(), clock: s.now, head: seen.Head,
+		spent:    map[inspection.UserID]time.Duration{},
 		known:    map[inspection.DocID]*current{},
 		receipts: seen.Receipts,
 		history:  map[int64]*store.Entry{},

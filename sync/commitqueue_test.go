@@ -19,7 +19,7 @@ func TestAMistakeOfOursInOneEdit(t *testing.T) {
 	d := &decider{
 		area: area, ref: nil, now: time.Date(2026, 10, 12, 10, 0, 0, 0, time.UTC), // no reference data: deciding a new document panics
 		known: map[inspection.DocID]*current{}, receipts: map[inspection.Device]map[int64]store.Receipt{},
-		history: map[int64]*store.Entry{}, clock: time.Now, log: slog.New(slog.NewTextHandler(&log, nil)),
+		history: map[int64]*store.Entry{}, clock: time.Now, spent: map[inspection.UserID]time.Duration{}, log: slog.New(slog.NewTextHandler(&log, nil)),
 	}
 	principal := inspection.NewPrincipal(inspection.RoleInspector, inspection.Device{User: "li", ID: "phone"}, area)
 	item := func(n int64) *item {

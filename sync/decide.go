@@ -41,6 +41,14 @@ func (it *item) ids() []inspection.DocID {
 	return []inspection.DocID{it.m.ID}
 }
 
+// by is whose item it is.
+func (it *item) by() inspection.UserID {
+	if it.act != nil {
+		return it.act.By
+	}
+	return it.principal.Device.User
+}
+
 // outcome is what becomes of one mutation.
 type outcome struct {
 	status   store.Status
@@ -87,6 +95,8 @@ type decider struct {
 	done     <-chan struct{} // closed when the commit's time is over
 	patience *patience
 	overran  error // the first trouble that judging had
+	// spent is what deciding took for each user.
+	spent map[inspection.UserID]time.Duration
 }
 
 // decideMutation decides one mutation and returns its outcome.

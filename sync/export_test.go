@@ -11,7 +11,7 @@ import (
 // MutationOf is what a client with numbers would have sent for the edit.
 func MutationOf(e *Edit) Mutation { return e.mutation() }
 
-// Waiting returns how many pushes wait for the next commit of an area.
+// Waiting returns how many pushes wait for a commit of an area.
 func Waiting(s *Service, area inspection.Area) int {
 	q := s.queues.of(area)
 	q.mu.Lock()
@@ -39,7 +39,7 @@ func (s *Service) DecideTogether(area inspection.Area, list ...Gathered) ([]Answ
 	for i := range list {
 		items[i] = &item{m: &list[i].Mutation, principal: list[i].By, room: room}
 	}
-	n, err := s.commitGuarded(area, items)
+	n, err := s.commitGuarded(area, s.queues.of(area), items)
 	if err == nil && n != len(items) {
 		err = fmt.Errorf("%d of %d were committed", n, len(items))
 	}

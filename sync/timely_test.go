@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,9 +92,9 @@ func TestWhoIsCommittedIsAnswered(t *testing.T) {
 	one := first.pushes(first.Put(world.NewID(), 0, world.Burning(edit{})))
 	<-g.asked // the others wait for it, and are the next batch together
 	two := second.pushes(second.Put(world.NewID(), 0, world.Burning(edit{})))
-	world.Eventually(t, "a push that waits", func() bool { return sync.Waiting(w.Sync, street) == 1 })
-	three := third.pushes(third.Put(world.NewID(), 0, world.Burning(edit{})))
 	world.Eventually(t, "a push that waits", func() bool { return sync.Waiting(w.Sync, street) == 2 })
+	three := third.pushes(third.Put(world.NewID(), 0, world.Burning(edit{})))
+	world.Eventually(t, "a push that waits", func() bool { return sync.Waiting(w.Sync, street) == 3 })
 	w.SetStep(3 * time.Second) // a commit has time for one
 	g.let <- nil
 	<-g.asked
@@ -108,8 +109,7 @@ func TestWhoIsCommittedIsAnswered(t *testing.T) {
 	}
 }
 
-// A queue in which somebody waits for too long makes the service unready. The
-// detail is a plain word; the cause, for the log, names the area.
+// A commit that takes too long makes the service unready. The detail is a plain word; the cause, for the log, names the area.
 func TestReady(t *testing.T) {
 	w := newDistrict(t)
 	g := w.gate()
@@ -134,5 +134,61 @@ func TestReady(t *testing.T) {
 	g.let <- nil
 	if err := errors.Join(<-done, w.Sync.Ready()); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// Of those that wait, who has taken much time lately goes behind the others,
+// however many pushes they send; each user's own come in order.
+func TestWhoTakesMuchWaits(t *testing.T) {
+	w := newDistrict(t)
+	g := w.gate()
+	greedy, honest := w.phone("li", street), w.phone("wang", street)
+	w.SetStep(600 * time.Millisecond) // a commit has time for one edit
+	var answers []chan error
+	send := func(p *phone, name string) {
+		answers = append(answers, p.pushes(p.Put(world.NewID(), 0, world.Burning(edit{"place": name}))))
+		world.Eventually(t, "a push that waits", func() bool { return sync.Waiting(w.Sync, street) == len(answers) })
+	}
+	send(greedy, "greedy")
+	<-g.asked
+	send(greedy, "greedy")
+	send(greedy, "greedy")
+	send(honest, "honest")
+	g.let <- nil
+	for range 3 {
+		<-g.asked
+		g.let <- nil
+	}
+	for _, a := range answers {
+		w.Must(<-a)
+	}
+	page, err := w.Store.Changes(w.Ctx, store.ChangesQuery{Area: street, Collections: []inspection.Collection{inspection.Inspections}, Limit: 10})
+	w.Must(err)
+	var order []string
+	for _, r := range page.Records {
+		order = append(order, world.Parse(t, r.Doc).Object("answers").Text("place"))
+	}
+	if want := []string{"greedy", "honest", "greedy", "greedy"}; !slices.Equal(order, want) {
+		t.Errorf("committed in the order %v, want %v", order, want)
+	}
+}
+
+// What is published does not make templates that did not change compile again:
+// every street waits for that.
+func TestTemplatesAreCompiledOnce(t *testing.T) {
+	w := newDistrict(t)
+	before, err := w.Sync.Reference(w.Ctx)
+	w.Must(err)
+	row := inspection.Object{"name": "x", "value": inspection.Integer(1), "comparison": "<=", "flag": "P", "source": "x", "enabled": true, "effective_from": "2026-01-01"}
+	_, err = w.Sync.PublishLimit(w.Ctx, "root", "x", row)
+	w.Must(err)
+	after, err := w.Sync.Reference(w.Ctx)
+	if w.Must(err); after == before {
+		t.Fatal("the limit is not there")
+	}
+	for key, tp := range after.Templates {
+		if tp != before.Templates[key] {
+			t.Errorf("%s was compiled again", key)
+		}
 	}
 }

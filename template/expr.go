@@ -95,11 +95,8 @@ func sum(a, b ref.Val) ref.Val {
 	if list, ok := a.(traits.Lister); ok {
 		return joined(list, b)
 	}
-	switch a.(type) {
-	case types.String, types.Bytes:
-		if sizeOf(a)+sizeOf(b) > maxMade {
-			return overran()
-		}
+	if sizeOf(a)+sizeOf(b) > maxMade {
+		return overran()
 	}
 	return a.(traits.Adder).Add(b)
 }

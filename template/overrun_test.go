@@ -181,7 +181,11 @@ func TestLengthsOfADefinition(t *testing.T) {
 		return b.String()
 	}
 	long := strings.Repeat("x", maxLabel+1)
+	asked := strings.Repeat(`s != "c0" && `, 140) + `s != "c1"`
 	for want, rest := range map[string]string{
+		"relevant: the schema would list more than 1000000 choices": "  - type: select_one\n    name: s\n    label: {zh: 选, en: S}\n    choices:\n" +
+			many(maxChoices, "      - {name: c%d, label: {zh: 选, en: C}}") +
+			many(50, "  - {type: text, name: f%d, label: {zh: 项, en: F}, relevant: '"+asked+"'}"),
 		"field s: choices: there are more than 1000": "  - type: select_one\n    name: s\n    label: {zh: 选, en: S}\n    choices:\n" +
 			many(maxChoices+1, "      - {name: c%d, label: {zh: 选, en: C}}"),
 		"fields: those of repeats included, there are more than 500": "  - type: repeat\n    name: s\n    label: {zh: 单, en: S}\n    repeat:\n" +

@@ -53,6 +53,7 @@ func (t *Template) schemaOfComparison(call celast.CallExpr, want bool) (inspecti
 	if !ok || !c.field.Type.selects() {
 		return nil, false
 	}
+	t.listed += len(c.field.Choices)
 	values := make([]any, len(c.values))
 	for i, v := range c.values {
 		values[i] = v

@@ -7,6 +7,11 @@ import (
 	"gridpatrol/inspection"
 )
 
+// maxListed bounds the choices that a schema lists, since each comparison lists
+// those of its field. What was ever published has far fewer: a document has
+// 1 MiB, its schema included.
+const maxListed = 1_000_000
+
 // compileSchema describes the answers in JSON Schema 2020-12.
 func (t *Template) compileSchema() error {
 	properties := inspection.Object{}
@@ -25,6 +30,9 @@ func (t *Template) compileSchema() error {
 		if f.relevant != nil {
 			if _, ok := t.schemaOf(f.relevant.ast, true); !ok {
 				return errorf("field %s: relevant: only select and boolean fields can be asked, with ==, !=, in, !, && and ||", f.Name)
+			}
+			if t.listed > maxListed {
+				return errorf("field %s: relevant: the schema would list more than %d choices", f.Name, maxListed)
 			}
 		}
 	}

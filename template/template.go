@@ -24,6 +24,7 @@ type Template struct {
 	units  []unitRule
 	title  *expr
 
+	listed  int     // choices that the schema lists for relevance
 	exprs   []*expr // all of them
 	steps   int     // that all of them take at most
 	counted bool    // their steps are counted: they may be too many
