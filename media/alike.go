@@ -65,7 +65,7 @@ func (s *Service) thumb(ctx context.Context, sha string, d *decoded) (image.Imag
 	if d != nil {
 		return d.thumb, nil
 	}
-	data, err := s.decoder.view(ctx, sha, store.Small)
+	data, err := s.decoder.view(ctx, "", sha, store.Small)
 	if err != nil {
 		return nil, err
 	}

@@ -7,10 +7,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	gosync "sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"gridpatrol/inspection"
 	draw "gridpatrol/seeds/photo"
+	"gridpatrol/store/files"
 )
 
 // cpu returns the processor time, in seconds, of this process or of children
@@ -57,7 +62,7 @@ func BenchmarkViewsAgainstVips(b *testing.B) {
 		// In turns, so that what else the machine does meets all alike.
 		for i, data := range photos {
 			before := cpu(syscall.RUSAGE_SELF)
-			m, err := decodePixels(context.Background(), TypeJPEG, bytes.Clone(data))
+			m, err := decodePixels(context.Background(), unhurried, TypeJPEG, bytes.Clone(data))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -77,4 +82,87 @@ func BenchmarkViewsAgainstVips(b *testing.B) {
 	b.ReportMetric(1000*ours/n, "cpu-ms/photo")
 	b.ReportMetric(ours/each, "×vips-each")
 	b.ReportMetric(ours/together, "×vips-together")
+}
+
+// BenchmarkHonestPhotoAmongAttacks decodes a photo of 12 megapixels as often as
+// may be while one other user has 30 files waiting that ask for as much as they
+// can, and tells how long it took beside how long it takes alone, and the most
+// memory that there was in use.
+//
+//	go test ./media -run '^$' -bench Attacks -benchtime 1x
+func BenchmarkHonestPhotoAmongAttacks(b *testing.B) {
+	photo := draw.Draw(draw.Shot{Field: "scene_photo", Seed: 1, Width: 4000, Quality: 92})
+	for _, tc := range []struct {
+		name string
+		data []byte
+	}{
+		{"1000 scans of 50 megapixels", emptyScans(7071, 7071, 1000)},
+		{"as many scans as may be", emptyScans(7071, 7071, maxScans)},
+		{"EXIF", pngWithEXIF(floodedEXIF(65_000))},
+		{"PNG of one row", zeroPNG(5_000_000, 1, 1, 0, 0)},
+		{"PNG of 16 bits", zeroPNG(5700, 5700, 16, 6, 0)},
+		{"WebP of no bits", webP(webPChunk("VP8L", lossless(8192, 4090, true)))},
+		{"WebP of many codes", webP(webPChunk("VP8L", manyTrees(224, 2600)))},
+		{"JPEG of inks", blackJPEG(5700, 5700, 0, 0x11, 0x11, 0x11, 0x11)},
+	} {
+		b.Run(tc.name, func(b *testing.B) {
+			for b.Loop() {
+				among(b, photo, tc.data)
+			}
+		})
+	}
+}
+
+func among(b *testing.B, photo, attack []byte) {
+	blobs, err := files.Open(b.TempDir(), time.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := newDecoder(blobs, newQueue(defaultBudget, time.Now, func(inspection.UserID, time.Duration) {}))
+	honest := func() time.Duration {
+		began := time.Now()
+		if _, err := d.decode(b.Context(), "honest", opener(photo), int64(len(photo))); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(began)
+	}
+	honest()
+	alone := honest()
+	stop, peak := memoryPeak()
+	ctx, cancel := context.WithCancel(b.Context())
+	var attackers gosync.WaitGroup
+	for range 30 {
+		attackers.Go(func() { _, _ = d.decode(ctx, "attacker", opener(attack), int64(len(attack))) })
+	}
+	time.Sleep(100 * time.Millisecond) // they are there first
+	var longest time.Duration
+	for range 5 {
+		longest = max(longest, honest())
+	}
+	cancel()
+	attackers.Wait()
+	stop()
+	b.ReportMetric(float64(longest.Milliseconds()), "ms/longest")
+	b.ReportMetric(float64(alone.Milliseconds()), "ms/alone")
+	b.ReportMetric(float64(*peak>>20), "MiB/peak")
+}
+
+// memoryPeak watches the heap until stop.
+func memoryPeak() (stop func(), peak *uint64) {
+	peak = new(uint64)
+	end := make(chan struct{})
+	var watching gosync.WaitGroup
+	watching.Go(func() {
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			*peak = max(*peak, m.HeapInuse)
+			select {
+			case <-end:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
+	return func() { close(end); watching.Wait() }, peak
 }

@@ -3,10 +3,13 @@ package media
 import (
 	"bytes"
 	"gridpatrol/inspection"
+	"gridpatrol/store/files"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // allocated returns how many bytes work allocates.
@@ -54,7 +57,7 @@ func TestMemoryIsKnownBefore(t *testing.T) {
 				t.Fatal(err)
 			}
 			var failed error
-			took := allocated(func() { _, failed = decodePixels(t.Context(), o.mediaType, data) })
+			took := allocated(func() { _, failed = decodePixels(t.Context(), unhurried, o.mediaType, data) })
 			if failed != nil {
 				t.Fatal(failed)
 			}
@@ -108,5 +111,40 @@ func TestLongPictures(t *testing.T) {
 	}
 	if _, err := decodeFile(t, zeroPNG(maxSide, 20, 1, 0, 0)); err != nil {
 		t.Error(err)
+	}
+}
+
+// unhurried is no limit.
+var unhurried = processorLimit{threadTime, math.MaxInt64}
+
+// TestDecodeLimit: a picture that takes too long is refused, and its worker and
+// memory are free for the next.
+func TestDecodeLimit(t *testing.T) {
+	blobs, err := files.Open(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	charged := map[inspection.UserID]int{}
+	q := newQueue(defaultBudget, time.Now, func(user inspection.UserID, _ time.Duration) { charged[user]++ })
+	d := newDecoder(blobs, q)
+	had := time.Duration(0)
+	d.limit.time = func() time.Duration { had += time.Second; return had } // at each look
+	plain := drawn("scene_photo", 800)
+	_, err = d.decode(t.Context(), "li", opener(plain), int64(len(plain)))
+	if inspection.CodeOf(err) != inspection.CodeNotAPicture || !strings.Contains(err.Error(), "takes longer") {
+		t.Errorf("got %v", err)
+	}
+	if had < decodeLimit || had > decodeLimit+3*time.Second {
+		t.Errorf("it was given up on after %v", had)
+	}
+	if q.free != q.budget || len(q.users) != 0 {
+		t.Errorf("it still has %d bytes", q.budget-q.free)
+	}
+	d.limit.time = threadTime
+	if _, err := d.decode(t.Context(), "li", opener(plain), int64(len(plain))); err != nil {
+		t.Error(err)
+	}
+	if charged["li"] != 2 {
+		t.Errorf("charged %d times", charged["li"])
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"image/jpeg"
 	"image/png"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/image/webp"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"gridpatrol/inspection"
@@ -25,12 +23,13 @@ import (
 type decoder struct {
 	blobs  store.Blobs
 	queue  *queue
+	limit  processorLimit
 	making singleflight.Group
 	count  atomic.Int64 // pictures decoded
 }
 
-func newDecoder(blobs store.Blobs, budget int64) *decoder {
-	return &decoder{blobs: blobs, queue: newQueue(budget)}
+func newDecoder(blobs store.Blobs, queue *queue) *decoder {
+	return &decoder{blobs: blobs, queue: queue, limit: processorLimit{threadTime, decodeLimit}}
 }
 
 // decoded is what is made of a file.
@@ -39,21 +38,22 @@ type decoded struct {
 	views
 }
 
-// decode decodes a file of so many bytes and makes what people look at.
+// decode decodes a file of so many bytes, in its user's turn, and makes what
+// people look at.
 // Returns CodeNotAPicture and CodeTooManyPixels.
-func (d *decoder) decode(ctx context.Context, open func() (io.ReadCloser, error), size int64) (*decoded, error) {
+func (d *decoder) decode(ctx context.Context, user inspection.UserID, open func() (io.ReadCloser, error), size int64) (*decoded, error) {
 	o, err := outlineOf(open)
 	if err != nil {
 		return nil, err
 	}
 	out := &decoded{Facts: Facts{Type: o.mediaType, Bytes: size, Width: o.width, Height: o.height}}
-	err = d.queue.do(ctx, o.memory+o.aside+2*size+shrinking, func() error {
+	err = d.queue.do(ctx, user, o.memory+o.aside+2*size+shrinking, func() error {
 		data, err := readAll(open, size)
 		if err != nil {
 			return err
 		}
 		out.EXIF = readEXIF(o.mediaType, data)
-		m, err := decodePixels(ctx, o.mediaType, data)
+		m, err := decodePixels(ctx, d.limit, o.mediaType, data)
 		if err != nil {
 			return err
 		}
@@ -93,8 +93,8 @@ func (d *decoder) putViews(ctx context.Context, sha string, v views) error {
 }
 
 // view returns a derivative, and makes it if it is missing: once, however many
-// ask. Returns CodeNotFound if the original isn't here.
-func (d *decoder) view(ctx context.Context, sha string, kind store.BlobKind) ([]byte, error) {
+// ask, in the turn of the first. Returns CodeNotFound if the original isn't here.
+func (d *decoder) view(ctx context.Context, user inspection.UserID, sha string, kind store.BlobKind) ([]byte, error) {
 	data, err := d.readBlob(ctx, viewName(kind, sha))
 	if !errors.Is(err, store.ErrNotFound) {
 		return data, err
@@ -102,7 +102,7 @@ func (d *decoder) view(ctx context.Context, sha string, kind store.BlobKind) ([]
 	// Those who ask later share the work of the first, so it doesn't end with
 	// the first one's patience.
 	made, err, _ := d.making.Do(sha, func() (any, error) {
-		return d.remake(context.WithoutCancel(ctx), sha)
+		return d.remake(context.WithoutCancel(ctx), user, sha)
 	})
 	if err != nil {
 		return nil, err
@@ -115,13 +115,13 @@ func (d *decoder) view(ctx context.Context, sha string, kind store.BlobKind) ([]
 }
 
 // remake makes a photo's derivatives from its original.
-func (d *decoder) remake(ctx context.Context, sha string) (views, error) {
+func (d *decoder) remake(ctx context.Context, user inspection.UserID, sha string) (views, error) {
 	size, err := d.findOriginal(ctx, sha)
 	if err != nil {
 		return views{}, err
 	}
 	open := func() (io.ReadCloser, error) { return d.blobs.Open(ctx, original(sha), 0, size) }
-	out, err := d.decode(ctx, open, size)
+	out, err := d.decode(ctx, user, open, size)
 	if err != nil {
 		return views{}, err
 	}
@@ -156,32 +156,38 @@ func (d *decoder) readBlob(ctx context.Context, name store.BlobName) ([]byte, er
 	return data, errors.Join(err, r.Close())
 }
 
-// decodeTimeout bounds what one file may cost: some kilobytes can ask for
-// hundreds of thousands of passes over a picture. The slowest honest ones
-// take two seconds.
-const decodeTimeout = 30 * time.Second
-
 // decoders are all that run on what strangers send.
 var decoders = map[string]func(io.Reader) (image.Image, error){
 	TypeJPEG: jpeg.Decode, TypePNG: png.Decode, TypeWebP: webp.Decode,
 }
 
-// decodePixels returns the picture in data. Returns CodeNotAPicture for whatever the
-// decoder doesn't like, a panic of its own included.
-func decodePixels(ctx context.Context, mediaType string, data []byte) (m image.Image, err error) {
-	ctx, cancel := context.WithTimeout(ctx, decodeTimeout)
-	defer cancel()
-	return decodeWith(ctx, decoders[mediaType], data)
+// processorLimit bounds the processor time of work; time is what the calling
+// thread has had.
+type processorLimit struct {
+	time func() time.Duration
+	most time.Duration
 }
 
-func decodeWith(ctx context.Context, decoder func(io.Reader) (image.Image, error), data []byte) (m image.Image, err error) {
+// decodeLimit is three times what the slowest honest picture takes of those that
+// docs/reliability.md measures: a lossy WebP of 50 megapixels. It is time of the
+// processor, not of the clock: a busy server refuses nobody's photo for it.
+const decodeLimit = 8 * time.Second
+
+// decodePixels returns the picture in data. Returns CodeNotAPicture for whatever
+// the decoder doesn't like, a panic of its own included.
+func decodePixels(ctx context.Context, limit processorLimit, mediaType string, data []byte) (image.Image, error) {
+	return decodeWith(ctx, limit, decoders[mediaType], data)
+}
+
+func decodeWith(ctx context.Context, limit processorLimit, decoder func(io.Reader) (image.Image, error), data []byte) (m image.Image, err error) {
 	defer recovered(&err)
-	m, err = decoder(hurried(ctx, bytes.NewReader(data)))
+	// Nothing else runs on the decoder's thread, so that its time is the decoder's.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	m, err = decoder(hurried(ctx, limit, bytes.NewReader(data)))
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return nil, err
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, notAPicture("decoding it takes too long")
 	case err != nil:
 		return nil, notAPicture(err.Error())
 	}
@@ -195,40 +201,33 @@ func recovered(err *error) {
 	}
 }
 
-// hurried ends a decoder's input when its time is over. It hides all but Read,
-// so that decoders come by here for every few kilobytes.
-func hurried(ctx context.Context, r io.Reader) io.Reader {
+// hurried ends a decoder's input when its time is over. It hides all but Read, so
+// that decoders come by here for every few kilobytes. Between two reads none does
+// more than go over its picture a few hundred times: the number of scans is
+// bounded, as are the pixels.
+func hurried(ctx context.Context, limit processorLimit, r io.Reader) io.Reader {
+	began, left := limit.time(), 0
 	return readFunc(func(p []byte) (int, error) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
+		if left <= 0 {
+			left = lookEvery
+			if err := ctx.Err(); err != nil {
+				return 0, err
+			}
+			if limit.time()-began > limit.most {
+				return 0, errTakesTooLong
+			}
 		}
-		return r.Read(p)
+		n, err := r.Read(p)
+		left -= n + lookEvery/64 // reads of nothing count too
+		return n, err
 	})
 }
+
+// lookEvery is after how many bytes, or 64 reads, a decoder's time is looked at.
+const lookEvery = 4096
+
+var errTakesTooLong = errors.New("decoding it takes longer than any camera's picture does")
 
 type readFunc func(p []byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
-
-// queue bounds the memory and the processors that pictures take at once.
-type queue struct {
-	budget, least int64
-	room          *semaphore.Weighted
-}
-
-func newQueue(budget int64) *queue {
-	// No more pictures at once than there are processors: more would only
-	// share them.
-	return &queue{budget: budget, least: budget / int64(runtime.GOMAXPROCS(0)), room: semaphore.NewWeighted(budget)}
-}
-
-// do runs work once there is room for so many bytes; first come, first served.
-// What needs more than there is runs alone.
-func (q *queue) do(ctx context.Context, bytes int64, work func() error) error {
-	weight := min(max(bytes, q.least), q.budget)
-	if err := q.room.Acquire(ctx, weight); err != nil {
-		return fmt.Errorf("waiting for room to decode: %w", err)
-	}
-	defer q.room.Release(weight)
-	return work()
-}

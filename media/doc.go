@@ -71,6 +71,9 @@ type Config struct {
 	UnnamedTTL time.Duration
 	// DailyQuota is how many bytes one user may upload in a day (4 GiB).
 	DailyQuota int64
+	// DecodeQuota is how long decoding one user's photos of a day may take (1 h):
+	// ten times what a hundred of the largest take.
+	DecodeQuota time.Duration
 	// Floor is how many bytes of the disk stay free (1 GiB).
 	Floor int64
 	// Sweep is how often the sweeps run (1 min).
@@ -95,7 +98,7 @@ func (c Config) complete() (Config, error) {
 		return c, errors.New("media: the config lacks a store, blobs, an amender, a clock, a maker of ids or a log")
 	}
 	durations := map[*time.Duration]time.Duration{
-		&c.UploadTTL: 24 * time.Hour, &c.UnnamedTTL: 30 * 24 * time.Hour, &c.Sweep: time.Minute,
+		&c.UploadTTL: 24 * time.Hour, &c.UnnamedTTL: 30 * 24 * time.Hour, &c.Sweep: time.Minute, &c.DecodeQuota: time.Hour,
 	}
 	for at, value := range durations {
 		if *at <= 0 {

@@ -29,9 +29,9 @@ func TestReadEXIF(t *testing.T) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
-	plain := blackPNG(8, 8)
-	withEXIF := append(bytes.Clone(plain[:len(pngHead)+25]), chunk("eXIf", tiffOf(camera.Into([]byte("\xff\xd8"))))...)
-	withEXIF = append(withEXIF, plain[len(pngHead)+25:]...)
+	plain := zeroPNG(8, 8, 1, 0, 0)
+	withEXIF := append(bytes.Clone(plain[:len(pngSignature)+25]), chunk("eXIf", tiffOf(camera.Into([]byte("\xff\xd8"))))...)
+	withEXIF = append(withEXIF, plain[len(pngSignature)+25:]...)
 	if e := readEXIF(TypePNG, withEXIF); e.Taken != "2026-10-12T09:32:01" || e.Location == nil {
 		t.Errorf("PNG: %+v", e)
 	}
@@ -114,7 +114,7 @@ func FuzzEXIF(f *testing.F) {
 		f.Add(byte(0), tiff)
 	}
 	f.Add(byte(0), draw.Camera(time.Unix(1e9, 0), 34, 108).Into([]byte("\xff\xd8"))[12:])
-	f.Add(byte(1), blackPNG(8, 8))
+	f.Add(byte(1), zeroPNG(8, 8, 1, 0, 0))
 	f.Add(byte(2), testdata(f, "lossy.webp"))
 	f.Fuzz(func(t *testing.T, kind byte, data []byte) {
 		mediaType := []string{TypeJPEG, TypePNG, TypeWebP}[kind%3]

@@ -51,7 +51,7 @@ func (s *Service) inspect(ctx context.Context, row *uploadRow) (*decoded, error)
 	if sum != row.SHA256 {
 		return nil, inspection.Errorf(inspection.CodeChecksumMismatch, "The file is not what its sha256 says, and was thrown away. Send it again from the start.")
 	}
-	return s.decoder.decode(ctx, open, row.Length)
+	return s.decoder.decode(ctx, row.User, open, row.Length)
 }
 
 func sumOf(open func() (io.ReadCloser, error)) (string, error) {

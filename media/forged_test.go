@@ -84,7 +84,7 @@ func zeroPNG(width, height int, depth, kind, interlace byte, extra ...[]byte) []
 	}
 	z.Close()
 	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(width)), uint32(height))
-	out := append([]byte(pngHead), chunk("IHDR", append(header, depth, kind, 0, 0, interlace))...)
+	out := append([]byte(pngSignature), chunk("IHDR", append(header, depth, kind, 0, 0, interlace))...)
 	if kind == 3 {
 		out = append(out, chunk("PLTE", []byte{0, 0, 0, 255, 255, 255})...)
 	}

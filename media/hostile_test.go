@@ -34,7 +34,7 @@ func decodeFile(t testing.TB, data []byte) (*decoded, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newDecoder(blobs, defaultBudget).decode(t.Context(), opener(data), int64(len(data)))
+	return newDecoder(blobs, newQueue(defaultBudget, time.Now, func(inspection.UserID, time.Duration) {})).decode(t.Context(), "li", opener(data), int64(len(data)))
 }
 
 func testdata(t testing.TB, name string) []byte {
@@ -57,26 +57,10 @@ func chunk(kind string, data []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b[4:]))
 }
 
-const pngHead = "\x89PNG\r\n\x1a\n"
-
-// blackPNG is a whole picture of zeros, one bit each.
-func blackPNG(width, height int) []byte {
-	var packed bytes.Buffer
-	z := zlib.NewWriter(&packed)
-	row := make([]byte, 1+(width+7)/8)
-	for range height {
-		z.Write(row)
-	}
-	z.Close()
-	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(width)), uint32(height))
-	out := append([]byte(pngHead), chunk("IHDR", append(header, 1, 0, 0, 0, 0))...)
-	return append(append(out, chunk("IDAT", packed.Bytes())...), chunk("IEND", nil)...)
-}
-
 // rgbHeader is the header of a PNG in colour.
 func rgbHeader(width, height uint32, interlace byte) []byte {
 	b := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, width), height)
-	return append([]byte(pngHead), chunk("IHDR", append(b, 8, 2, 0, 0, interlace))...)
+	return append([]byte(pngSignature), chunk("IHDR", append(b, 8, 2, 0, 0, interlace))...)
 }
 
 // TestColourPNGs: one of nearly 50 megapixels is taken, if a camera could have
@@ -99,7 +83,7 @@ func bombedPNG(t testing.TB) []byte {
 	z := zlib.NewWriter(&packed)
 	z.Write(make([]byte, 64<<20))
 	z.Close()
-	head := len(pngHead) + 25 // behind IHDR
+	head := len(pngSignature) + 25 // behind IHDR
 	out := append(bytes.Clone(plain.Bytes()[:head]), chunk("iCCP", append([]byte("icc\x00\x00"), packed.Bytes()...))...)
 	return append(out, plain.Bytes()[head:]...)
 }
@@ -114,23 +98,6 @@ func bombedJPEG() []byte {
 		out = append(out, make([]byte, 0xffff-2-14)...)
 	}
 	return append(out, plain[2:]...)
-}
-
-// manyScans is a progressive JPEG that makes a decoder walk over a large
-// picture thousands of times, for a few bytes each.
-func manyScans(scans int) []byte {
-	out := []byte("\xff\xd8")
-	out = append(out, "\xff\xdb\x00\x43\x00"+strings.Repeat("\x01", 64)...)
-	out = append(out, "\xff\xc2\x00\x0b\x08\x0f\xa0\x0f\xa0\x01\x01\x11\x00"...)       // 4000×4000, grey
-	out = append(out, "\xff\xc4\x00\x14\x00\x01"+strings.Repeat("\x00", 15)+"\x00"...) // DC: "0" is no change
-	out = append(out, "\xff\xc4\x00\x14\x10\x01"+strings.Repeat("\x00", 15)+"\xe0"...) // AC: "0" ends a band in 2^14 blocks
-	out = append(out, "\xff\xda\x00\x08\x01\x01\x00\x00\x00\x00"...)
-	out = append(out, make([]byte, 500*500/8)...)
-	for range scans {
-		out = append(out, "\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x00"...)
-		out = append(out, make([]byte, 32)...)
-	}
-	return append(out, "\xff\xd9"...)
 }
 
 func TestHostileFiles(t *testing.T) {
@@ -154,8 +121,8 @@ func TestHostileFiles(t *testing.T) {
 		data []byte
 		want inspection.Code
 	}{
-		{"PNG of 30000×30000", blackPNG(30000, 30000), inspection.CodeTooManyPixels},
-		{"PNG of 2×4000000000", append([]byte(pngHead), chunk("IHDR", []byte("\x00\x00\x00\x02\xee\x6b\x28\x00\x08\x00\x00\x00\x00"))...), inspection.CodeNotAPicture},
+		{"PNG of 30000×30000", zeroPNG(30000, 30000, 1, 0, 0), inspection.CodeTooManyPixels},
+		{"PNG of 2×4000000000", append([]byte(pngSignature), chunk("IHDR", []byte("\x00\x00\x00\x02\xee\x6b\x28\x00\x08\x00\x00\x00\x00"))...), inspection.CodeNotAPicture},
 		{"JPEG of 65535×65535", declared(0xc0, 65535, 65535, fourTwoZero), inspection.CodeTooManyPixels},
 		{"progressive JPEG of 49 megapixels", declared(0xc2, 7000, 7000, fourTwoZero), inspection.CodeTooManyPixels},
 		{"progressive JPEG of 20 megapixels in full colour", declared(0xc2, 5000, 4000, full), inspection.CodeTooManyPixels},
@@ -168,7 +135,7 @@ func TestHostileFiles(t *testing.T) {
 		{"half a JPEG", good[:len(good)/2], inspection.CodeNotAPicture},
 		{"JPEG without its last bytes", good[:len(good)-3], inspection.CodeNotAPicture},
 		{"half a progressive JPEG", progressive[:len(progressive)/2], inspection.CodeNotAPicture},
-		{"half a PNG", blackPNG(500, 500)[:70], inspection.CodeNotAPicture},
+		{"half a PNG", zeroPNG(500, 500, 1, 0, 0)[:70], inspection.CodeNotAPicture},
 		{"half a WebP", testdata(t, "lossy.webp")[:700], inspection.CodeNotAPicture},
 		{"half a lossless WebP", testdata(t, "lossless.webp")[:4000], inspection.CodeNotAPicture},
 		{"progressive garbage", garbage, inspection.CodeNotAPicture},
@@ -176,9 +143,9 @@ func TestHostileFiles(t *testing.T) {
 		{"PNG with a profile that unpacks to 64 MB", bombedPNG(t), ""},
 		{"JPEG with 16 MB of profile", bombedJPEG(), ""},
 		{"JPEG with a ZIP and a page behind it", append(bytes.Clone(good), "PK\x03\x04<html><script>alert(1)</script>"...), ""},
-		{"PNG of one row", blackPNG(50_000, 1), ""},
-		{"PNG of one column", blackPNG(1, 50_000), ""},
-		{"PNG of 49 megapixels", blackPNG(7000, 7000), ""},
+		{"PNG of one row", zeroPNG(50_000, 1, 1, 0, 0), ""},
+		{"PNG of one column", zeroPNG(1, 50_000, 1, 0, 0), ""},
+		{"PNG of 49 megapixels", zeroPNG(7000, 7000, 1, 0, 0), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d, err := decodeFile(t, tc.data)
@@ -202,19 +169,17 @@ func TestHostileFiles(t *testing.T) {
 
 // TestCostlyFile: a file that asks for hours of work is given up on.
 func TestCostlyFile(t *testing.T) {
-	if _, err := decodeWith(t.Context(), jpeg.Decode, manyScans(3)); err != nil {
+	if _, err := decodeWith(t.Context(), unhurried, jpeg.Decode, emptyScans(4000, 4000, 3)); err != nil {
 		t.Fatalf("the decoder doesn't even like three scans, so this proves nothing: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := decodeWith(ctx, jpeg.Decode, manyScans(20_000))
+	_, err := decodeWith(t.Context(), processorLimit{threadTime, 50 * time.Millisecond}, jpeg.Decode, emptyScans(4000, 4000, 20_000))
 	if inspection.CodeOf(err) != inspection.CodeNotAPicture {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestDecoderPanics(t *testing.T) {
-	_, err := decodeWith(t.Context(), func(io.Reader) (image.Image, error) { panic("index out of range") }, nil)
+	_, err := decodeWith(t.Context(), unhurried, func(io.Reader) (image.Image, error) { panic("index out of range") }, nil)
 	if inspection.CodeOf(err) != inspection.CodeNotAPicture || strings.Contains(err.Error(), "index") {
 		t.Errorf("got %v", err)
 	}
@@ -224,7 +189,7 @@ func TestDecoderPanics(t *testing.T) {
 func TestCancelledDecode(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := decodePixels(ctx, TypeJPEG, drawn("scene_photo", 64)); inspection.CodeOf(err) != inspection.CodeInternal {
+	if _, err := decodePixels(ctx, unhurried, TypeJPEG, drawn("scene_photo", 64)); inspection.CodeOf(err) != inspection.CodeInternal {
 		t.Errorf("got %v", err)
 	}
 }
@@ -347,8 +312,8 @@ func FuzzOutline(f *testing.F) {
 		f.Add(testdata(f, name))
 	}
 	f.Add(drawn("plate_photo", 64))
-	f.Add(manyScans(1)[:300])
-	f.Add(append([]byte(pngHead), chunk("IHDR", []byte("\x00\x00\x75\x30\x00\x00\x75\x30\x01\x00\x00\x00\x00"))...))
+	f.Add(emptyScans(4000, 4000, 1)[:300])
+	f.Add(append([]byte(pngSignature), chunk("IHDR", []byte("\x00\x00\x75\x30\x00\x00\x75\x30\x01\x00\x00\x00\x00"))...))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		o, err := outlineOf(opener(data))
 		if err != nil {

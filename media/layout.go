@@ -14,6 +14,12 @@ import (
 // know what they will ask for. What it can't make sense of it leaves to the
 // decoder, which refuses it.
 
+// layouts read a file from its start and tell how many bytes its picture takes
+// for each pixel, and what is taken beside it.
+var layouts = map[string]func(r *bufio.Reader, c image.Config) (perPixel float64, aside int64, err error){
+	TypeJPEG: jpegLayout, TypePNG: pngLayout, TypeWebP: webPLayout,
+}
+
 // maxScans is how many scans a JPEG may have. Each is a pass over all of its
 // picture and may take next to no bytes. Cameras write one; libjpeg's script for
 // progressive ones has 10 (6 for grey, 18 for four inks), mozjpeg's search ends

@@ -122,12 +122,6 @@ func configOf(r *bufio.Reader) (mediaType string, config image.Config, err error
 	return mediaType, config, nil
 }
 
-// layouts read a file from its start and tell how many bytes its picture takes
-// for each pixel, and what is taken beside it.
-var layouts = map[string]func(r *bufio.Reader, c image.Config) (perPixel float64, aside int64, err error){
-	TypeJPEG: jpegLayout, TypePNG: pngLayout, TypeWebP: webPLayout,
-}
-
 // notAPicture refuses a file, with the reason in a decoder's words.
 func notAPicture(why string) error {
 	return inspection.Errorf(inspection.CodeNotAPicture, "The file is no JPEG, PNG or WebP picture that can be read to its end: %s. Nothing of it was kept.", why)

@@ -53,7 +53,7 @@ func (s *Service) Picture(ctx context.Context, principal *inspection.Principal, 
 		return nil, notFound()
 	}
 	if kind, small := ViewKinds[edge]; small {
-		data, err := s.decoder.view(ctx, sha, kind)
+		data, err := s.decoder.view(ctx, principal.Device.User, sha, kind)
 		return &Picture{Type: TypeJPEG, Size: int64(len(data)), ETag: sha + "-" + string(kind) + viewVersion, data: data}, err
 	}
 	size, err := s.decoder.findOriginal(ctx, sha)

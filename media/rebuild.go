@@ -2,7 +2,9 @@ package media
 
 import (
 	"context"
+	"time"
 
+	"gridpatrol/inspection"
 	"gridpatrol/store"
 )
 
@@ -10,9 +12,9 @@ import (
 // photo whether that went well. A server may be running on the same blobs.
 // Returns an error only if it can't go on.
 func Rebuild(ctx context.Context, blobs store.Blobs, each func(sha256 string, err error)) error {
-	d := newDecoder(blobs, defaultBudget)
+	d := newDecoder(blobs, newQueue(defaultBudget, func() time.Time { return time.Time{} }, func(inspection.UserID, time.Duration) {}))
 	return eachBlob(ctx, blobs, store.Originals, func(info store.BlobInfo) error {
-		_, err := d.remake(ctx, info.Name.Key)
+		_, err := d.remake(ctx, "", info.Name.Key)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -18,6 +18,9 @@ type Service struct {
 	mu    gosync.Mutex
 	locks map[string]*uploadLock
 	due   map[inspection.DocID]inspection.Area
+	// decoded is how long each user's pictures have taken since that was last
+	// written down.
+	decoded map[inspection.UserID]time.Duration
 	// photosSwept is when the photos were last gone through; trash is since
 	// when a sweep knows what is in the trash.
 	photosSwept time.Time
@@ -38,10 +41,10 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, likeness: &likeness{tables: cfg.Store, recent: map[string]bool{}},
-		decoder: newDecoder(cfg.Blobs, cfg.DecodeBudget),
-		locks:   map[string]*uploadLock{}, due: map[inspection.DocID]inspection.Area{}, trash: map[string]time.Time{},
-		wake: make(chan struct{}, 1),
+		locks: map[string]*uploadLock{}, due: map[inspection.DocID]inspection.Area{},
+		decoded: map[inspection.UserID]time.Duration{}, trash: map[string]time.Time{}, wake: make(chan struct{}, 1),
 	}
+	s.decoder = newDecoder(cfg.Blobs, newQueue(cfg.DecodeBudget, cfg.Now, s.noteDecoded))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.active.Go(s.watch)
 	s.active.Go(s.sweepAgainAndAgain)

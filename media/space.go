@@ -3,15 +3,18 @@ package media
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"gridpatrol/inspection"
 	"gridpatrol/store"
 )
 
-// usage is a row of the usage table: what a user began to upload on a day.
+// usage is a row of the usage table: what a user began to upload on a day, and
+// how long decoding it has taken.
 type usage struct {
-	Day   string `json:"day"` // in UTC
-	Bytes int64  `json:"bytes"`
+	Day     string        `json:"day"` // in UTC
+	Bytes   int64         `json:"bytes"`
+	Decoded time.Duration `json:"decoded,omitempty"` // in nanoseconds
 }
 
 // admit checks an upload against the disk and against how many its user has
@@ -38,17 +41,53 @@ const maxOpen = 1000
 // honest phone uses a tenth of it.
 func (s *Service) charge(ctx context.Context, row *uploadRow) error {
 	today := row.Created.Format("2006-01-02")
+	decoded := s.takeDecoded(row.User)
+	var refused error
 	_, err := store.ChangeRow(ctx, s.cfg.Store, store.TableUsage, string(row.User), func(u *usage, _ bool) error {
 		if u.Day != today {
 			*u = usage{Day: today}
 		}
-		if u.Bytes+row.Length > s.cfg.DailyQuota {
-			return quotaExceeded(fmt.Sprintf("You have uploaded %d MB today, which is as much as one account may. Try again tomorrow.", u.Bytes>>20))
+		u.Decoded += decoded
+		if refused = s.overQuota(u, row.Length); refused == nil {
+			u.Bytes += row.Length
+		} else if decoded == 0 {
+			return store.ErrUnchanged
 		}
-		u.Bytes += row.Length
 		return nil
 	})
-	return err
+	if err != nil {
+		s.noteDecoded(row.User, decoded)
+		return err
+	}
+	return refused
+}
+
+func (s *Service) overQuota(u *usage, length int64) error {
+	switch {
+	case u.Bytes+length > s.cfg.DailyQuota:
+		return quotaExceeded(fmt.Sprintf("You have uploaded %d MB today, which is as much as one account may. Try again tomorrow.", u.Bytes>>20))
+	case u.Decoded >= s.cfg.DecodeQuota:
+		return quotaExceeded(fmt.Sprintf("Decoding your photos of today has taken %d minutes, which is as much as one account may. Try again tomorrow.", u.Decoded/time.Minute))
+	}
+	return nil
+}
+
+// noteDecoded notes how long a user's pictures have taken. It is written down
+// when the user begins the next upload, with what that is charged.
+func (s *Service) noteDecoded(user inspection.UserID, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if took > 0 {
+		s.decoded[user] += took
+	}
+}
+
+func (s *Service) takeDecoded(user inspection.UserID) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	took := s.decoded[user]
+	delete(s.decoded, user)
+	return took
 }
 
 func quotaExceeded(detail string) error {
