@@ -27,8 +27,10 @@ const (
 const (
 	// decidingTime is how long one commit decides: what is decided by then is
 	// appended, the rest waits for its next turn.
-	decidingTime = 500 * time.Millisecond
-	// spentFor is how long it is remembered what deciding for a user took.
+	decidingTime = 100 * time.Millisecond
+	// Of those that wait, who has taken a whole muchTime more than others within
+	// spentFor goes after them.
+	muchTime = 500 * time.Millisecond
 	spentFor = time.Minute
 	// standsAfter is how long a commit may take before its queue counts as
 	// standing.
@@ -51,6 +53,9 @@ type commitQueue struct {
 	// spent is what deciding took for each user since a while ago.
 	spent map[inspection.UserID]time.Duration
 	since time.Time
+	// window is how many items the next commit reads: about as many as it will
+	// have time for.
+	window int
 }
 
 // submission is the part of one push that concerns one area.
@@ -67,7 +72,8 @@ func (sub *submission) left() int { return len(sub.items) - sub.decided }
 
 // turn returns whose items make up the next commit, and the items, or nil after
 // marking the queue idle. Of those that wait, who has taken little time goes
-// before who has taken much; else, and always of one user, who came first.
+// before who has taken much, and does not share a commit with them; else, and
+// always of one user, who came first.
 func (q *commitQueue) turn(now time.Time) (subs []*submission, items []*item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -79,25 +85,30 @@ func (q *commitQueue) turn(now time.Time) (subs []*submission, items []*item) {
 		clear(q.spent)
 		q.since = now
 	}
+	taken := func(sub *submission) time.Duration { return q.spent[sub.by] / muchTime }
 	order := slices.Clone(q.waiting)
-	slices.SortStableFunc(order, func(a, b *submission) int {
-		return cmp.Compare(q.spent[a.by]/decidingTime, q.spent[b.by]/decidingTime)
-	})
+	slices.SortStableFunc(order, func(a, b *submission) int { return cmp.Compare(taken(a), taken(b)) })
 	for _, sub := range order {
-		if len(items) == commitItems {
+		if len(items) == q.window || taken(sub) > taken(order[0]) {
 			break
 		}
-		n := min(sub.left(), commitItems-len(items))
+		n := min(sub.left(), q.window-len(items))
 		subs, items = append(subs, sub), append(items, sub.items[sub.decided:sub.decided+n]...)
 	}
 	return subs, items
 }
 
 // finish ends the submissions all of whose items are decided after n more of
-// the turn's, or all of the turn after an error.
-func (q *commitQueue) finish(turn []*submission, n int, err error) {
+// the turn's items, or all of the turn after an error.
+func (q *commitQueue) finish(turn []*submission, items, n int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	switch {
+	case n == items:
+		q.window = min(2*q.window, commitItems)
+	case err == nil:
+		q.window = min(2*n, commitItems)
+	}
 	for _, sub := range turn {
 		if err == nil && n < sub.left() {
 			sub.decided += n
@@ -148,7 +159,7 @@ func (q *commitQueues) of(area inspection.Area) *commitQueue {
 		q.byArea = map[inspection.Area]*commitQueue{}
 	}
 	if q.byArea[area] == nil {
-		q.byArea[area] = &commitQueue{spent: map[inspection.UserID]time.Duration{}}
+		q.byArea[area] = &commitQueue{spent: map[inspection.UserID]time.Duration{}, window: commitItems}
 	}
 	return q.byArea[area]
 }
@@ -188,7 +199,7 @@ func (s *Service) commitWaiting(area inspection.Area, q *commitQueue) {
 			return
 		}
 		n, err := s.commitGuarded(area, q, items)
-		q.finish(subs, n, err)
+		q.finish(subs, len(items), n, err)
 	}
 }
 
