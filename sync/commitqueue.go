@@ -131,7 +131,7 @@ func (q *commitQueue) charge(spent map[inspection.UserID]time.Duration) {
 }
 
 // Ready returns a CodeUnavailable error if a commit takes too long, for which
-// others wait. Which area's it is is the cause, for the log.
+// others wait. The cause names the area, for the log.
 func (s *Service) Ready() error {
 	s.queues.mu.Lock()
 	defer s.queues.mu.Unlock()
