@@ -19,16 +19,16 @@ import (
 var bare = media.Claim{Length: -1, Type: media.TypeJPEG}
 
 func (p *person) accept(c media.Claim, body io.Reader) (media.Accepted, error) {
-	return p.w.media.Accept(p.w.ctx, p.principal, c, body)
+	return p.w.Media.Accept(p.w.Ctx, p.Principal, c, body)
 }
 
 // leftovers tells what unfinished uploads have left.
-func (w *world) leftovers() string {
-	w.t.Helper()
-	parts, err := w.blobs.List(w.ctx, store.Parts, "", 9)
-	w.must(err)
-	rows, err := w.store.Scan(w.ctx, store.TableUploads, "", "", 9)
-	w.must(err)
+func (w *album) leftovers() string {
+	w.T.Helper()
+	parts, err := w.Blobs.List(w.Ctx, store.Parts, "", 9)
+	w.Must(err)
+	rows, err := w.Store.Scan(w.Ctx, store.TableUploads, "", "", 9)
+	w.Must(err)
 	if len(parts)+len(rows) == 0 {
 		return ""
 	}
@@ -42,7 +42,7 @@ func (w *world) leftovers() string {
 func TestAFormsPhotoIsKeptAsAnUploadIs(t *testing.T) {
 	for name, claimed := range map[string]bool{"all of it is claimed": true, "nothing is": false} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newAlbum(t)
 			p := w.person("li", street)
 			data := picture(1)
 			waiting := p.newRecord(street, hashOf(data))
@@ -52,12 +52,12 @@ func TestAFormsPhotoIsKeptAsAnUploadIs(t *testing.T) {
 				c = claim(data)
 			}
 			got, err := p.accept(c, bytes.NewReader(data))
-			w.must(err)
+			w.Must(err)
 			if got.SHA256 != hashOf(data) || got.Bytes != int64(len(data)) || got.Type != media.TypeJPEG || got.Width != 480 {
 				t.Errorf("%+v", got)
 			}
 			w.settled(waiting, "complete")
-			pic, err := w.media.Picture(w.ctx, p.principal, hashOf(data), 0)
+			pic, err := w.Media.Picture(w.Ctx, p.Principal, hashOf(data), 0)
 			if err != nil || pic.Size != int64(len(data)) {
 				t.Errorf("%+v, %v", pic, err)
 			}
@@ -74,7 +74,7 @@ func TestAFormsPhotoIsKeptAsAnUploadIs(t *testing.T) {
 
 // TestWhatIsHereIsNotReadAgain: for its sender. Another has to show the file.
 func TestWhatIsHereIsNotReadAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p, stranger := w.person("li", street), w.person("zhao", away)
 	data := picture(1)
 	p.upload(data)
@@ -89,7 +89,7 @@ func TestWhatIsHereIsNotReadAgain(t *testing.T) {
 		t.Error("a stranger who has not the file sees it")
 	}
 	_, err = stranger.accept(claim(data), bytes.NewReader(data))
-	w.must(err)
+	w.Must(err)
 	if !w.sees(stranger, hashOf(data)) {
 		t.Error("who sent the file doesn't see it")
 	}
@@ -104,7 +104,7 @@ func (unreadable) Read([]byte) (int, error) { return 0, errUnreadable }
 // TestPhotosThatAreRefusedLeaveNothing: in one piece nothing can be gone on
 // with.
 func TestPhotosThatAreRefusedLeaveNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	data := picture(1)
 	with := func(change func(*media.Claim)) media.Claim {
@@ -148,11 +148,10 @@ func (endless) Read(b []byte) (int, error) { return len(b), nil }
 // TestAFormsPhotoCounts: for its user's day, also where only its end says how
 // large it is.
 func TestAFormsPhotoCounts(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	data, second := picture(1), picture(2)
-	w.stop()
 	w.quota = int64(max(len(data), len(second)))
-	w.serve()
+	w.restart(nil)
 	p := w.person("li", street)
 	if _, err := p.accept(bare, bytes.NewReader(data)); err != nil {
 		t.Fatal(err)
@@ -163,23 +162,23 @@ func TestAFormsPhotoCounts(t *testing.T) {
 	if left := w.leftovers(); left != "" || w.sees(p, hashOf(second)) {
 		t.Errorf("left: %s", left)
 	}
-	w.advance(24 * time.Hour)
+	w.Advance(24 * time.Hour)
 	if _, err := p.accept(bare, bytes.NewReader(second)); err != nil {
 		t.Errorf("the next day: %v", err)
 	}
 }
 
 // swept lets days go by until sweeps have put away what a crash left.
-func (w *world) swept() {
-	w.t.Helper()
+func (w *album) swept() {
+	w.T.Helper()
 	for deadline := time.After(10 * time.Second); w.leftovers() != ""; {
 		select {
 		case <-deadline:
-			w.t.Fatal(w.leftovers())
+			w.T.Fatal(w.leftovers())
 		default:
 		}
-		w.advance(25 * time.Hour)
-		w.must(w.media.Sweep(w.ctx))
+		w.Advance(25 * time.Hour)
+		w.Must(w.Media.Sweep(w.Ctx))
 	}
 }
 
@@ -201,22 +200,20 @@ func TestAFormDiesAtEveryStep(t *testing.T) {
 }
 
 func acceptAndDie(t *testing.T, step int) (through bool) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	data := picture(uint64(step) + 1)
 	waiting := p.newRecord(street, hashOf(data))
 	w.settled(waiting, "incomplete", "-"+hashOf(data)[:6])
-	w.stop()
-	w.faults = &faults{left: step}
-	w.serve()
+	w.restart(&faults{left: step})
 	_, err := p.accept(bare, bytes.NewReader(data))
 	died := w.faults.tripped()
-	w.restart()
+	w.restart(nil)
 	if err == nil {
-		w.must(w.media.Sweep(w.ctx))
+		w.Must(w.Media.Sweep(w.Ctx))
 	} else {
 		_, err = p.accept(bare, bytes.NewReader(data))
-		w.must(err)
+		w.Must(err)
 	}
 	w.settled(waiting, "complete")
 	if !w.sees(p, hashOf(data)) {

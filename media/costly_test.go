@@ -2,14 +2,15 @@ package media
 
 import (
 	"bytes"
-	"gridpatrol/inspection"
-	"gridpatrol/store/files"
 	"math"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"gridpatrol/inspection"
+	"gridpatrol/store/files"
 )
 
 // allocated returns how many bytes work allocates.

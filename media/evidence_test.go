@@ -13,6 +13,7 @@ import (
 	"gridpatrol/media"
 	"gridpatrol/seeds/photo"
 	"gridpatrol/store"
+	"gridpatrol/sync"
 )
 
 // TestEvidenceWhateverTheOrder: records and photos arrive in any order, some
@@ -21,8 +22,8 @@ import (
 func TestEvidenceWhateverTheOrder(t *testing.T) {
 	photos := [][]byte{picture(1), picture(2), picture(3), takenAt(4, morning.Add(-48*time.Hour), here)}
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t)
-		defer w.close()
+		w := newAlbum(t)
+		defer w.Close()
 		p := w.person("li", street)
 		one, two := uuid.NewString(), uuid.NewString()
 		steps := map[string]func(){
@@ -31,8 +32,8 @@ func TestEvidenceWhateverTheOrder(t *testing.T) {
 			"photo 0":    func() { p.upload(photos[0]) },
 			"photo 1":    func() { p.upload(photos[1]) },
 			"photo 3":    func() { p.upload(photos[3]) },
-			"restart":    w.restart,
-			"sweep":      func() { w.must(w.media.Sweep(w.ctx)) },
+			"restart":    func() { w.restart(nil) },
+			"sweep":      func() { w.Must(w.Media.Sweep(w.Ctx)) },
 		}
 		names := []string{"record one", "record two", "photo 0", "photo 1", "photo 3", "restart", "sweep", "photo 1"}
 		for _, name := range rapid.Permutation(names).Draw(rt, "order") {
@@ -47,7 +48,7 @@ func TestEvidenceWhateverTheOrder(t *testing.T) {
 // record with the same photo comes and both are judged. What was seen before
 // doesn't undo what was seen after.
 func TestJudgedTwiceAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	data := picture(1)
 	one, two := p.newRecord(street, hashOf(data)), uuid.NewString()
@@ -65,7 +66,7 @@ func TestJudgedTwiceAtOnce(t *testing.T) {
 }
 
 func TestPhotosAddedAndTakenAway(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	sha, later := p.upload(picture(1)), picture(2)
 	id := p.newRecord(street, sha)
@@ -75,7 +76,7 @@ func TestPhotosAddedAndTakenAway(t *testing.T) {
 	p.upload(later)
 	w.settled(id, "complete")
 	p.put(id, 1, record(street))
-	w.must(w.media.Sweep(w.ctx))
+	w.Must(w.Media.Sweep(w.Ctx))
 	w.settled(id, "incomplete", "-before_photo", "-after_photo")
 	if n := w.entries(id); n != 2 {
 		t.Errorf("%d evidence entries: one per change of what is known", n)
@@ -85,7 +86,7 @@ func TestPhotosAddedAndTakenAway(t *testing.T) {
 // TestReused: what is on two records is flagged on both, also when it was
 // made anew, until one of them lets go of it.
 func TestReused(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p, q := w.person("li", street), w.person("wang", away)
 	data := picture(7)
 	again := photo.Draw(photo.Shot{Field: "scene_photo", Seed: 7, Width: 300, Quality: 50, EXIF: photo.Camera(morning.Add(3*time.Minute), here.Lat, here.Lon)})
@@ -99,19 +100,19 @@ func TestReused(t *testing.T) {
 		foreign := q.newRecord(away, q.upload(data))
 		w.settled(foreign, "complete", "reused", "reused")
 		w.settled(first, "complete", "reused", "reused="+second)
-		q.push(object{"op": "delete", "id": foreign, "base": 1})
-		w.must(w.media.Sweep(w.ctx))
+		q.Stored(q.Delete(foreign, 1))
+		w.Must(w.Media.Sweep(w.Ctx))
 		w.settled(first, "complete", "reused="+second)
 	})
 	t.Run("a record that only names it doesn't count", func(t *testing.T) {
 		thief := w.person("zhao", "610102005").newRecord("610102005", hashOf(data))
-		w.must(w.media.Sweep(w.ctx))
+		w.Must(w.Media.Sweep(w.Ctx))
 		w.settled(thief, "incomplete", "-"+hashOf(data)[:6])
 		w.settled(first, "complete", "reused="+second)
 	})
 	t.Run("until one is deleted", func(t *testing.T) {
-		p.push(object{"op": "delete", "id": second, "base": 1})
-		w.must(w.media.Sweep(w.ctx))
+		p.Stored(p.Delete(second, 1))
+		w.Must(w.Media.Sweep(w.Ctx))
 		w.settled(first, "complete")
 	})
 	t.Run("and again when it is revived", func(t *testing.T) {
@@ -126,12 +127,12 @@ func TestReused(t *testing.T) {
 // TestWhoSent: a photo counts where someone sent it who could write there, or
 // who wrote that record.
 func TestWhoSent(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	li, wang := w.person("li", street), w.person("wang", street, away)
 	sha := li.upload(picture(1))
 	of := func(p *person, area inspection.Area) string {
 		id := p.newRecord(area, sha)
-		w.must(w.media.Sweep(w.ctx))
+		w.Must(w.Media.Sweep(w.Ctx))
 		return w.evidence(id)
 	}
 	lacks := "incomplete -" + sha[:6]
@@ -152,12 +153,12 @@ func TestWhoSent(t *testing.T) {
 
 // TestTasksHaveEvidence: photos of a rectification count like any.
 func TestTasksHaveEvidence(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	data := picture(1)
 	id := inspection.DocID(uuid.NewString())
 	w.makeTask(id)
-	p.push(object{"collection": "tasks", "op": "put", "id": id, "base": 1, "doc": object{"rectification": object{"photos": []any{object{"field": "after", "sha256": hashOf(data)}}}}})
+	p.Stored(p.Mutation(inspection.Tasks, "put", string(id), 1, object{"rectification": object{"photos": []any{object{"field": "after", "sha256": hashOf(data)}}}}))
 	w.settled(string(id), "incomplete", "-"+hashOf(data)[:6])
 	p.upload(data)
 	w.settled(string(id), "complete")
@@ -166,7 +167,7 @@ func TestTasksHaveEvidence(t *testing.T) {
 // TestParkedPhotos: a photo that waits in a conflict is found and kept, but is
 // no part of the record.
 func TestParkedPhotos(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	sha, parked := p.upload(picture(1)), p.upload(picture(2))
 	id := p.newRecord(street, sha)
@@ -175,13 +176,13 @@ func TestParkedPhotos(t *testing.T) {
 	if r := p.put(id, 1, record(street, sha, parked)); r.Status != store.Conflicted {
 		t.Fatal(r.Status)
 	}
-	w.must(w.media.Sweep(w.ctx))
+	w.Must(w.Media.Sweep(w.Ctx))
 	w.settled(id, "complete")
 	if !w.sees(w.person("boss", "610102"), parked) {
 		t.Error("who decides the conflict doesn't see the photo")
 	}
-	w.advance(100 * 24 * time.Hour)
-	w.must(w.media.Sweep(w.ctx))
+	w.Advance(100 * 24 * time.Hour)
+	w.Must(w.Media.Sweep(w.Ctx))
 	if !w.sees(p, parked) {
 		t.Error("a parked photo was swept")
 	}
@@ -190,34 +191,34 @@ func TestParkedPhotos(t *testing.T) {
 // TestSweepPutsOut: what nobody named goes after a month; what someone named,
 // ever, stays.
 func TestSweepPutsOut(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	stray, named, once := p.upload(picture(1)), p.upload(picture(2)), p.upload(picture(3))
 	w.settled(p.newRecord(street, named), "complete")
 	dropped := p.newRecord(street, once)
 	w.settled(dropped, "complete")
 	p.put(dropped, 1, record(street))
-	w.advance(29 * 24 * time.Hour)
-	w.must(w.media.Sweep(w.ctx))
+	w.Advance(29 * 24 * time.Hour)
+	w.Must(w.Media.Sweep(w.Ctx))
 	if !w.sees(p, stray) {
 		t.Fatal("swept too early")
 	}
-	w.advance(2 * 24 * time.Hour)
-	w.must(w.media.Sweep(w.ctx))
+	w.Advance(2 * 24 * time.Hour)
+	w.Must(w.Media.Sweep(w.Ctx))
 	if w.sees(p, stray) || !w.sees(p, named) || !w.sees(p, once) {
 		t.Errorf("stray %v, named %v, named once %v", w.sees(p, stray), w.sees(p, named), w.sees(p, once))
 	}
 	count := func(kind store.BlobKind) int {
-		list, err := w.blobs.List(w.ctx, kind, "", 9)
-		w.must(err)
+		list, err := w.Blobs.List(w.Ctx, kind, "", 9)
+		w.Must(err)
 		return len(list)
 	}
 	if count(store.Originals) != 2 || count(store.Small) != 2 || count(store.Trash) != 1 {
 		t.Errorf("%d originals, %d views, %d in the trash", count(store.Originals), count(store.Small), count(store.Trash))
 	}
-	w.must(w.media.Sweep(w.ctx))
-	w.advance(2 * time.Hour)
-	w.must(w.media.Sweep(w.ctx))
+	w.Must(w.Media.Sweep(w.Ctx))
+	w.Advance(2 * time.Hour)
+	w.Must(w.Media.Sweep(w.Ctx))
 	if count(store.Trash) != 0 {
 		t.Error("the trash isn't emptied")
 	}
@@ -229,15 +230,15 @@ func TestSweepPutsOut(t *testing.T) {
 // TestTrashComesBack: a file that someone sends again while it is thrown away
 // is not lost.
 func TestTrashComesBack(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	sha := p.upload(picture(1))
-	w.must(w.blobs.Move(w.ctx, store.BlobName{Kind: store.Originals, Key: sha}, store.BlobName{Kind: store.Trash, Key: sha}))
-	w.must(w.media.Sweep(w.ctx))
-	if _, err := w.blobs.Stat(w.ctx, store.BlobName{Kind: store.Originals, Key: sha}); err != nil {
+	w.Must(w.Blobs.Move(w.Ctx, store.BlobName{Kind: store.Originals, Key: sha}, store.BlobName{Kind: store.Trash, Key: sha}))
+	w.Must(w.Media.Sweep(w.Ctx))
+	if _, err := w.Blobs.Stat(w.Ctx, store.BlobName{Kind: store.Originals, Key: sha}); err != nil {
 		t.Error(err)
 	}
-	w.must(w.blobs.Move(w.ctx, store.BlobName{Kind: store.Originals, Key: sha}, store.BlobName{Kind: store.Trash, Key: sha}))
+	w.Must(w.Blobs.Move(w.Ctx, store.BlobName{Kind: store.Originals, Key: sha}, store.BlobName{Kind: store.Trash, Key: sha}))
 	if !w.sees(p, sha) {
 		t.Error("who looks for it doesn't find it")
 	}
@@ -246,10 +247,10 @@ func TestTrashComesBack(t *testing.T) {
 // TestLostFileIsSentAgain: a row whose file is gone doesn't keep its owner
 // from sending it.
 func TestLostFileIsSentAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	sha := p.upload(picture(1))
-	w.must(w.blobs.Delete(w.ctx, store.BlobName{Kind: store.Originals, Key: sha}))
+	w.Must(w.Blobs.Delete(w.Ctx, store.BlobName{Kind: store.Originals, Key: sha}))
 	if w.sees(p, sha) {
 		t.Fatal("a file that isn't there is shown")
 	}
@@ -259,27 +260,27 @@ func TestLostFileIsSentAgain(t *testing.T) {
 }
 
 func TestRebuild(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	var all []string
 	for seed := range uint64(3) {
 		all = append(all, p.upload(picture(seed)))
 	}
 	name := store.BlobName{Kind: store.Small, Key: all[0]}
-	before, err := w.blobs.Stat(w.ctx, name)
-	w.must(err)
-	w.must(w.blobs.Delete(w.ctx, name))
-	w.must(w.blobs.Truncate(w.ctx, store.BlobName{Kind: store.Originals, Key: all[1]}, 1000))
+	before, err := w.Blobs.Stat(w.Ctx, name)
+	w.Must(err)
+	w.Must(w.Blobs.Delete(w.Ctx, name))
+	w.Must(w.Blobs.Truncate(w.Ctx, store.BlobName{Kind: store.Originals, Key: all[1]}, 1000))
 	failed := map[string]bool{}
 	seen := 0
-	w.must(media.Rebuild(w.ctx, w.blobs, func(sha string, err error) {
+	w.Must(media.Rebuild(w.Ctx, w.Blobs, func(sha string, err error) {
 		seen++
 		failed[sha] = err != nil
 	}))
 	if seen != 3 || failed[all[0]] || !failed[all[1]] || failed[all[2]] {
 		t.Errorf("%d rebuilt, failed: %v", seen, failed)
 	}
-	if after, err := w.blobs.Stat(w.ctx, name); err != nil || after.Size != before.Size {
+	if after, err := w.Blobs.Stat(w.Ctx, name); err != nil || after.Size != before.Size {
 		t.Errorf("%+v, %v", after, err)
 	}
 }
@@ -287,15 +288,13 @@ func TestRebuild(t *testing.T) {
 // TestSecondProcess: a photo that comes in through one process completes a
 // record that came in through another, and is like one that a third knows.
 func TestSecondProcess(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	first := p.newRecord(street, p.upload(picture(5)))
 	w.settled(first, "complete")
-	other := &world{t: t, ctx: w.ctx, dir: w.dir, store: w.store, blobs: w.blobs, now: w.clock()}
-	other.serve()
-	defer other.stop()
-	q := *p
-	q.w = other
+	other := w.another()
+	defer other.Close()
+	q := &person{Phone: p.Phone, w: w, photos: other.Media}
 	copied := photo.Draw(photo.Shot{Field: "scene_photo", Seed: 5, Width: 400, Quality: 60, EXIF: photo.Camera(morning.Add(2*time.Minute), here.Lat, here.Lon)})
 	second := p.newRecord(street, hashOf(copied))
 	q.upload(copied)
@@ -304,18 +303,18 @@ func TestSecondProcess(t *testing.T) {
 }
 
 // approve locks a record as the review room does.
-func (w *world) approve(id string) {
-	w.t.Helper()
-	w.act(inspection.DocID(id), func(d *draft) {
+func (w *album) approve(id string) {
+	w.T.Helper()
+	w.Act(store.KindReview, street, id, func(d *sync.Draft) {
 		d.Server.Review = &inspection.Review{State: inspection.ReviewApproved, By: "boss"}
 		d.ServerChanged()
 	})
 }
 
 // makeTask makes a task as the review room does.
-func (w *world) makeTask(id inspection.DocID) {
-	w.t.Helper()
-	w.act(id, func(d *draft) {
+func (w *album) makeTask(id inspection.DocID) {
+	w.T.Helper()
+	w.Act(store.KindReview, street, string(id), func(d *sync.Draft) {
 		d.Server.State = inspection.TaskAssigned
 		d.Create(inspection.Tasks, inspection.Object{"id": string(id), "area": string(street), "title": fmt.Sprint("task ", id)})
 	})

@@ -98,7 +98,7 @@ func TestDiesAtEveryStep(t *testing.T) {
 
 // dieAt reports whether the upload was through before the step.
 func dieAt(t *testing.T, step int) bool {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	data := picture(uint64(step) + 1)
 	twin := p.newRecord(street, p.upload(picture(1000)))
@@ -106,11 +106,9 @@ func dieAt(t *testing.T, step int) bool {
 	w.settled(twin, "complete")
 	w.settled(waiting, "incomplete", "-"+hashOf(data)[:6])
 
-	w.stop()
-	w.faults = &faults{left: step}
-	w.serve()
+	w.restart(&faults{left: step})
 	half := int64(len(data) / 2)
-	up, err := w.media.Create(w.ctx, p.principal, newUpload(data))
+	up, err := w.Media.Create(w.Ctx, p.Principal, newUpload(data))
 	acknowledged := int64(-1)
 	if err == nil {
 		acknowledged = 0
@@ -122,33 +120,33 @@ func dieAt(t *testing.T, step int) bool {
 		}
 	}
 	died := w.faults.tripped()
-	w.restart()
-	w.must(w.media.Sweep(w.ctx))
+	w.restart(nil)
+	w.Must(w.Media.Sweep(w.Ctx))
 	if acknowledged < 0 {
-		up, err = w.media.Create(w.ctx, p.principal, newUpload(data))
-		w.must(err)
+		up, err = w.Media.Create(w.Ctx, p.Principal, newUpload(data))
+		w.Must(err)
 	}
-	now, err := w.media.Upload(w.ctx, p.principal, up.ID)
-	w.must(err)
+	now, err := w.Media.Upload(w.Ctx, p.Principal, up.ID)
+	w.Must(err)
 	if now.Offset < acknowledged {
 		t.Fatalf("%d bytes were acknowledged, %d are here", acknowledged, now.Offset)
 	}
 	if now.Offset < now.Length {
 		_, err = p.send(up.ID, now.Offset, data[now.Offset:])
-		w.must(err)
+		w.Must(err)
 	}
 	w.settled(waiting, "complete")
-	pic, err := w.media.Picture(w.ctx, p.principal, hashOf(data), 0)
-	w.must(err)
-	r, err := pic.Open(w.ctx, 0, pic.Size)
-	w.must(err)
+	pic, err := w.Media.Picture(w.Ctx, p.Principal, hashOf(data), 0)
+	w.Must(err)
+	r, err := pic.Open(w.Ctx, 0, pic.Size)
+	w.Must(err)
 	got, err := io.ReadAll(r)
-	w.must(err)
+	w.Must(err)
 	r.Close()
 	if hashOf(got) != hashOf(data) {
 		t.Error("the photo is another one")
 	}
-	if parts, err := w.blobs.List(w.ctx, store.Parts, "", 9); err != nil || len(parts) != 0 {
+	if parts, err := w.Blobs.List(w.Ctx, store.Parts, "", 9); err != nil || len(parts) != 0 {
 		t.Errorf("parts are left: %v, %v", parts, err)
 	}
 	return !died
@@ -157,25 +155,24 @@ func dieAt(t *testing.T, step int) bool {
 // TestTwoServersTakeOneUpload: another server was first with the same bytes.
 // The phone is told to ask how far it is, and goes on.
 func TestTwoServersTakeOneUpload(t *testing.T) {
-	w := newWorld(t)
+	w := newAlbum(t)
 	p := w.person("li", street)
 	data := picture(1)
-	up, err := w.media.Create(w.ctx, p.principal, newUpload(data))
-	w.must(err)
-	w.blobs = &outrun{Blobs: w.blobs}
-	w.stop()
-	w.serve()
+	up, err := w.Media.Create(w.Ctx, p.Principal, newUpload(data))
+	w.Must(err)
+	w.Blobs = &outrun{Blobs: w.Blobs}
+	w.restart(nil)
 	_, err = p.send(up.ID, 0, data)
 	if code := inspection.CodeOf(err); code != inspection.CodeUploadLocked {
 		t.Errorf("outrun by another server: %v", err)
 	}
-	now, err := w.media.Upload(w.ctx, p.principal, up.ID)
-	w.must(err)
+	now, err := w.Media.Upload(w.Ctx, p.Principal, up.ID)
+	w.Must(err)
 	if now.Offset != 100 {
 		t.Errorf("%d bytes are here, want the other server's 100", now.Offset)
 	}
 	_, err = p.send(up.ID, now.Offset, data[now.Offset:])
-	w.must(err)
+	w.Must(err)
 	if !w.sees(p, hashOf(data)) {
 		t.Error("the photo isn't here")
 	}

@@ -75,7 +75,7 @@ func (p *phone) remove(c inspection.Collection, id string) {
 // review sets a review's state, as the supervisors' room does.
 func (w *month) review(id string, state inspection.ReviewState) {
 	w.T.Helper()
-	w.Change(id, func(d *sync.Draft) {
+	w.Act(store.KindReview, w.Record(id).Area, id, func(d *sync.Draft) {
 		d.Server.Review = &inspection.Review{State: state, By: "boss"}
 		d.ServerChanged()
 	})

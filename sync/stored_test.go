@@ -57,7 +57,7 @@ func hashLike(c string) string { return string(bytes.Repeat([]byte(c), 64)) }
 
 func (w *district) evidenceArrives(id string) {
 	w.T.Helper()
-	w.acts(store.KindEvidence, id, func(d *sync.Draft) {
+	w.Act(store.KindEvidence, street, id, func(d *sync.Draft) {
 		d.Server.Evidence = inspection.NewEvidence(nil, nil, []inspection.Flag{{Kind: inspection.FlagNoEXIF, SHA256: hashLike("a"), Detail: "x"}})
 		d.ServerChanged()
 	})
@@ -66,24 +66,12 @@ func (w *district) evidenceArrives(id string) {
 func (w *district) taskIsRectified(p *phone) {
 	w.T.Helper()
 	id := "0192f3d0-0000-7000-8000-000000000002"
-	w.acts(store.KindReview, id, func(d *sync.Draft) {
+	w.Act(store.KindReview, street, id, func(d *sync.Draft) {
 		d.Server.State, d.Server.DueAt = inspection.TaskAssigned, inspection.StampOf(w.Now())
 		d.Server.Act = &inspection.TaskAct{Act: inspection.TaskCreate, By: "boss", At: inspection.StampOf(w.Now()), Given: inspection.Object{"unit": "ecology"}}
 		d.Create(inspection.Tasks, inspection.Object{"id": id, "area": string(street), "title": "x"})
 	})
 	p.One(store.Applied, world.In("tasks", p.Put(id, 1, edit{"rectification": edit{"note": "done"}})))
-}
-
-func (w *district) acts(kind store.Kind, id string, change func(*sync.Draft)) {
-	w.T.Helper()
-	_, err := w.Sync.Act(w.Ctx, sync.Act{
-		Area: street, IDs: []inspection.DocID{inspection.DocID(id)}, By: "boss", Kind: kind,
-		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
-			change(drafts[inspection.DocID(id)])
-			return nil
-		},
-	})
-	w.Must(err)
 }
 
 // TestStoredBytesAreKept: whatever a service has stored under "server" is

@@ -82,12 +82,13 @@ func (w *World) History(id string) []store.Entry {
 	return entries
 }
 
-// Change changes a document as a supervisor's room does.
-func (w *World) Change(id string, change func(*sync.Draft)) {
+// Act changes a document as one of the server's rooms does, or makes it in the
+// area.
+func (w *World) Act(kind store.Kind, area inspection.Area, id string, change func(*sync.Draft)) {
 	w.T.Helper()
 	doc := inspection.DocID(id)
 	_, err := w.Sync.Act(w.Ctx, sync.Act{
-		Area: w.Record(id).Area, IDs: []inspection.DocID{doc}, By: "boss", Kind: store.KindReview,
+		Area: area, IDs: []inspection.DocID{doc}, By: "boss", Kind: kind,
 		Decide: func(_ time.Time, drafts map[inspection.DocID]*sync.Draft) error {
 			change(drafts[doc])
 			return nil
