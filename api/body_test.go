@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"bufio"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"gridpatrol/api"
 	"gridpatrol/inspection"
 )
 
@@ -31,7 +32,7 @@ func zip(t testing.TB, b []byte) []byte {
 }
 
 func TestPushEncodings(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	empty := []byte(`{"mutations":[]}`)
 	zipped := zip(t, empty)
@@ -55,10 +56,10 @@ func TestPushEncodings(t *testing.T) {
 		"twice":              {zip(t, zipped), "gzip, gzip", 415, inspection.CodeMediaType},
 		"brotli":             {empty, "br", 415, inspection.CodeMediaType},
 		"deflate":            {empty, "deflate", 415, inspection.CodeMediaType},
-		"8 MiB of spaces":    {zip(t, append(bytes.Repeat([]byte(" "), maxBatch-len(empty)), empty...)), "gzip", 200, ""},
-		"a byte over 8 MiB":  {zip(t, append(bytes.Repeat([]byte(" "), maxBatch-len(empty)+1), empty...)), "gzip", 413, inspection.CodeTooLarge},
-		"plain 8 MiB":        {append(bytes.Repeat([]byte(" "), maxBatch-len(empty)), empty...), "", 200, ""},
-		"plain, a byte over": {append(bytes.Repeat([]byte(" "), maxBatch-len(empty)+1), empty...), "", 413, inspection.CodeTooLarge},
+		"8 MiB of spaces":    {zip(t, append(bytes.Repeat([]byte(" "), api.MaxBatch-len(empty)), empty...)), "gzip", 200, ""},
+		"a byte over 8 MiB":  {zip(t, append(bytes.Repeat([]byte(" "), api.MaxBatch-len(empty)+1), empty...)), "gzip", 413, inspection.CodeTooLarge},
+		"plain 8 MiB":        {append(bytes.Repeat([]byte(" "), api.MaxBatch-len(empty)), empty...), "", 200, ""},
+		"plain, a byte over": {append(bytes.Repeat([]byte(" "), api.MaxBatch-len(empty)+1), empty...), "", 413, inspection.CodeTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			headers := []string{typeJSON, p.bearer()}
@@ -79,16 +80,16 @@ func TestPushEncodings(t *testing.T) {
 }
 
 func TestGzipIsForPushOnly(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	body := bytes.NewReader(zip(t, []byte(`{}`)))
 	w.request("POST", "/v1/auth/login", body, typeJSON, "Content-Encoding: gzip").problem(415, inspection.CodeMediaType)
 }
 
 func TestGzipBombTakesNoMemory(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	member := zip(t, make([]byte, 16<<20))
-	bomb := bytes.Repeat(member, (maxBatch-1)/len(member)) // more than 7 GiB
+	bomb := bytes.Repeat(member, (api.MaxBatch-1)/len(member)) // more than 7 GiB
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	w.request("POST", "/v1/sync/push", bytes.NewReader(bomb), typeJSON, p.bearer(), "Content-Encoding: gzip").
@@ -102,7 +103,7 @@ func TestGzipBombTakesNoMemory(t *testing.T) {
 }
 
 func TestMediaTypes(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	for header, status := range map[string]int{
 		"application/json":                       200,
@@ -132,13 +133,13 @@ type wire struct {
 	r *bufio.Reader
 }
 
-func (w *world) dial() *wire {
-	w.t.Helper()
+func (w *host) dial() *wire {
+	w.T.Helper()
 	conn, err := net.Dial("tcp", w.addr)
-	w.must(err)
-	w.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
-	w.t.Cleanup(func() { _ = conn.Close() })
-	return &wire{t: w.t, Conn: conn, r: bufio.NewReader(conn)}
+	w.Must(err)
+	w.Must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
+	w.T.Cleanup(func() { _ = conn.Close() })
+	return &wire{t: w.T, Conn: conn, r: bufio.NewReader(conn)}
 }
 
 func (c *wire) send(format string, args ...any) {
@@ -172,7 +173,7 @@ func (c *wire) closed() {
 const pushHead = "POST /v1/sync/push HTTP/1.1\nHost: x\nContent-Type: application/json\n"
 
 func TestPipelinedRequests(t *testing.T) {
-	c := newWorld(t).dial()
+	c := newHost(t).dial()
 	c.send("GET /healthz HTTP/1.1\nHost: x\n\nGET /nowhere HTTP/1.1\nHost: x\n\nGET /healthz HTTP/1.1\nHost: x\n\n")
 	c.read().ok(200)
 	c.read().problem(404, inspection.CodeNotFound)
@@ -180,7 +181,7 @@ func TestPipelinedRequests(t *testing.T) {
 }
 
 func TestNothingIsServedAfterTooLarge(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	for name, framing := range map[string]string{
 		"declared":       "Content-Length: 9000000\n\n" + strings.Repeat("x", 9000),
@@ -191,22 +192,22 @@ func TestNothingIsServedAfterTooLarge(t *testing.T) {
 			c := w.dial()
 			c.send(pushHead+"%s\n"+framing+"GET /healthz HTTP/1.1\nHost: x\n\n", p.bearer())
 			c.read().problem(413, inspection.CodeTooLarge)
-			w.must(c.Conn.(*net.TCPConn).CloseWrite())
+			w.Must(c.Conn.(*net.TCPConn).CloseWrite())
 			c.closed()
 		})
 	}
 	c := w.dial()
 	c.send("POST /v1/auth/login HTTP/1.1\nHost: x\nContent-Type: application/json\nContent-Length: %d\n\n%sGET /healthz HTTP/1.1\nHost: x\n\n",
-		credentialsCap+1, strings.Repeat("x", credentialsCap+1))
+		api.CredentialsCap+1, strings.Repeat("x", api.CredentialsCap+1))
 	c.read().problem(413, inspection.CodeTooLarge)
-	w.must(c.Conn.(*net.TCPConn).CloseWrite())
+	w.Must(c.Conn.(*net.TCPConn).CloseWrite())
 	c.closed()
 }
 
 // TestAnswerSurvivesAnUnreadBody: whoever is still sending gets to read why
 // it is of no use, instead of a reset.
 func TestAnswerSurvivesAnUnreadBody(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	for range 20 {
 		c := w.dial()
 		c.send(pushHead + "Content-Length: 6000000\n\n")
@@ -218,7 +219,7 @@ func TestAnswerSurvivesAnUnreadBody(t *testing.T) {
 }
 
 func TestShortUnreadBodyKeepsTheConnection(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	c := w.dial()
 	c.send(pushHead+"Content-Length: 16\n\n%s", `{"mutations":[]}`)
 	c.read().problem(401, inspection.CodeUnauthenticated)
@@ -227,7 +228,7 @@ func TestShortUnreadBodyKeepsTheConnection(t *testing.T) {
 }
 
 func TestCutBodies(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	for name, tail := range map[string]string{
 		"short":           "Content-Length: 100\n\n" + `{"mutations":[]}`,
@@ -239,7 +240,7 @@ func TestCutBodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := w.dial()
 			c.send(pushHead+"%s\n"+tail, p.bearer())
-			w.must(c.Conn.(*net.TCPConn).CloseWrite())
+			w.Must(c.Conn.(*net.TCPConn).CloseWrite())
 			c.read().problem(400, inspection.CodeBadRequest)
 			c.closed()
 		})
@@ -247,7 +248,7 @@ func TestCutBodies(t *testing.T) {
 }
 
 func TestSlowClients(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.ReadTimeout = 150 * time.Millisecond })
+	w := newHost(t, func(c *api.Config) { c.ReadTimeout = 150 * time.Millisecond })
 	p := w.login("inspector")
 	for name, head := range map[string]string{
 		"silent body":     pushHead + p.bearer() + "\nContent-Length: 20000\n\n" + strings.Repeat(" ", 9000),
@@ -267,7 +268,7 @@ func TestSlowClients(t *testing.T) {
 // TestSteadySlowBody: a body may take longer than the timeout while it comes.
 func TestSteadySlowBody(t *testing.T) {
 	const silence = 300 * time.Millisecond
-	w := newWorld(t, func(c *Config) { c.ReadTimeout = silence })
+	w := newHost(t, func(c *api.Config) { c.ReadTimeout = silence })
 	p := w.login("inspector")
 	c := w.dial()
 	c.send(pushHead+p.bearer()+"\nContent-Length: %d\n\n", 40*1000+16)
@@ -281,25 +282,8 @@ func TestSteadySlowBody(t *testing.T) {
 	c.read().ok(200)
 }
 
-func TestDrippingBodyIsCutOff(t *testing.T) {
-	began := time.Now()
-	var deadlines []time.Time
-	p := &patientReader{r: strings.NewReader("xxx"), silence: time.Hour, began: began, extend: func(at time.Time) error {
-		deadlines = append(deadlines, at)
-		return nil
-	}}
-	for range 3 {
-		if _, err := p.Read(make([]byte, 1)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if last := deadlines[2].Sub(began); last > time.Hour+time.Second {
-		t.Errorf("two bytes bought %v", last)
-	}
-}
-
 func TestExpectContinue(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	c := w.dial()
 	c.send(pushHead+p.bearer()+"\nExpect: 100-continue\nContent-Length: %d\n\n", 16)
@@ -307,7 +291,7 @@ func TestExpectContinue(t *testing.T) {
 		t.Fatalf("%q %v", line, err)
 	}
 	_, err := c.r.ReadString('\n')
-	w.must(err)
+	w.Must(err)
 	c.send("%s", `{"mutations":[]}`)
 	c.read().ok(200)
 }

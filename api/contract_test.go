@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"gridpatrol/api"
 	"gridpatrol/inspection"
 )
 
@@ -61,7 +62,7 @@ func checkTable(t testing.TB, heading string, got, want map[string][]string) {
 
 func TestTheContractHasEveryRoute(t *testing.T) {
 	want := map[string][]string{}
-	for _, r := range newWorld(t).server.routes {
+	for _, r := range newHost(t).server.Routes() {
 		name := fmt.Sprintf("`%s %s`", r.Method, pathParameter.ReplaceAllString(r.Path, "{$1}"))
 		want[name] = []string{"`" + permissionWord(r) + "`", bodyWords(r)}
 	}
@@ -69,15 +70,15 @@ func TestTheContractHasEveryRoute(t *testing.T) {
 }
 
 // permissionWord says what a route asks of its caller.
-func permissionWord(r route) string {
-	if r.Proof == none {
+func permissionWord(r api.Route) string {
+	if r.Proof == api.None {
 		return "public"
 	}
 	return string(r.Action)
 }
 
 // bodyWords say what a route takes as its body; "" is none.
-func bodyWords(r route) string {
+func bodyWords(r api.Route) string {
 	words := ""
 	switch {
 	case r.Cap >= 1<<20:
@@ -98,8 +99,8 @@ func TestTheContractHasEveryCode(t *testing.T) {
 	want := map[string][]string{}
 	for code := range inspection.Codes {
 		status := "—"
-		if a, whole := answers[code]; whole {
-			status = fmt.Sprint(a.status)
+		if a, whole := api.Answers()[code]; whole {
+			status = fmt.Sprint(a)
 		}
 		want["`"+string(code)+"`"] = []string{status, inspection.Codes[code]}
 	}

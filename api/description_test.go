@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"gridpatrol/api"
 	"gridpatrol/inspection"
 	"gridpatrol/rxdb"
 )
@@ -38,7 +39,7 @@ type openapiDoc struct {
 func readDescription(t testing.TB) openapiDoc {
 	t.Helper()
 	var d openapiDoc
-	if err := json.Unmarshal(description, &d); err != nil {
+	if err := json.Unmarshal(api.Description, &d); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -48,16 +49,16 @@ func readDescription(t testing.TB) openapiDoc {
 var pathParameter = regexp.MustCompile(`:(\w+)`)
 
 func TestRoutesAreDescribedAndTheOtherWay(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	d := readDescription(t)
 	described := 0
 	for _, ops := range d.Paths {
 		described += len(ops)
 	}
-	if described != len(w.server.routes) {
-		t.Errorf("%d operations described, %d routes", described, len(w.server.routes))
+	if described != len(w.server.Routes()) {
+		t.Errorf("%d operations described, %d routes", described, len(w.server.Routes()))
 	}
-	for _, r := range w.server.routes {
+	for _, r := range w.server.Routes() {
 		op, ok := d.Paths[pathParameter.ReplaceAllString(r.Path, "{$1}")][strings.ToLower(r.Method)]
 		if !ok {
 			t.Errorf("%s %s is not described", r.Method, r.Path)
@@ -73,17 +74,17 @@ func TestRoutesAreDescribedAndTheOtherWay(t *testing.T) {
 }
 
 // securityOf is how the description says what proof a route wants.
-func securityOf(r route) []map[string][]string {
-	if r.Proof == none {
+func securityOf(r api.Route) []map[string][]string {
+	if r.Proof == api.None {
 		return []map[string][]string{}
 	}
-	return []map[string][]string{{r.Proof.scheme: {}}}
+	return []map[string][]string{{r.Scheme(): {}}}
 }
 
 func TestDescriptionHasAllCodesAndCollections(t *testing.T) {
 	d := readDescription(t)
 	described := enumOf(d, "Code")
-	for code := range answers {
+	for code := range api.Answers() {
 		if !slices.Contains(described, string(code)) {
 			t.Errorf("the code %s is not described", code)
 		}
@@ -94,8 +95,8 @@ func TestDescriptionHasAllCodesAndCollections(t *testing.T) {
 			t.Errorf("the code %s is not described", code)
 		}
 	}
-	if len(described) != len(answers) || len(all) != len(inspection.Codes) {
-		t.Errorf("%d of %d codes of requests, %d of %d codes in all", len(described), len(answers), len(all), len(inspection.Codes))
+	if len(described) != len(api.Answers()) || len(all) != len(inspection.Codes) {
+		t.Errorf("%d of %d codes of requests, %d of %d codes in all", len(described), len(api.Answers()), len(all), len(inspection.Codes))
 	}
 	known := slices.Concat(inspection.FieldCollections, inspection.ReferenceCollections)
 	for _, c := range known {
@@ -129,7 +130,7 @@ type schemas struct {
 
 func newSchemas(t testing.TB) *schemas {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(description))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(api.Description))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +187,7 @@ func TestSchemasCompile(t *testing.T) {
 }
 
 func TestAnswersAreAsDescribed(t *testing.T) {
-	w, s := newWorld(t), newSchemas(t)
+	w, s := newHost(t), newSchemas(t)
 	p, boss := w.login("inspector"), w.login("supervisor")
 	good := p.mutation(ownArea, "x")
 	push := func(headers []string, body string) *answer { return w.post("/v1/sync/push", body, headers...) }
@@ -211,16 +212,16 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 }
 
 func TestDescriptionIsServed(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	a := w.request("GET", "/openapi.json", nil).ok(200)
-	if !bytes.Equal(a.body, w.server.description) || a.header.Get("Content-Type") != jsonType {
+	if !bytes.Equal(a.body, w.server.Described()) || a.header.Get("Content-Type") != api.JSONType {
 		t.Errorf("served with %v", a.header)
 	}
 }
 
 // The description lists the formats that there are, of each report its own.
 func TestTheDescriptionListsTheFormats(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	type parameter struct {
 		Name   string
 		Schema struct{ Enum []any }
@@ -233,10 +234,10 @@ func TestTheDescriptionListsTheFormats(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(w.server.description, &d); err != nil {
+	if err := json.Unmarshal(w.server.Described(), &d); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]int{"/v1/reports/joint": len(w.server.cfg.Reports.Formats()), "/v1/reports/dispatch": 3} {
+	for path, want := range map[string]int{"/v1/reports/joint": len(w.server.Config().Reports.Formats()), "/v1/reports/dispatch": 3} {
 		get := d.Paths[path].Get
 		if files := get.Responses["200"].Content; len(files) != want {
 			t.Errorf("%s answers with %v", path, files)
@@ -246,7 +247,7 @@ func TestTheDescriptionListsTheFormats(t *testing.T) {
 			t.Errorf("%s takes the formats %q", path, names)
 		}
 	}
-	if bytes.Contains(w.server.description, []byte("{formats")) || bytes.Contains(w.server.description, []byte("{files")) {
+	if bytes.Contains(w.server.Described(), []byte("{formats")) || bytes.Contains(w.server.Described(), []byte("{files")) {
 		t.Error("a place for formats is empty")
 	}
 }

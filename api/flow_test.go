@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"net/http"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"gridpatrol/api"
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 )
@@ -36,12 +37,12 @@ type resultsJSON struct {
 }
 
 func TestSignInPushPullOut(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	if p.signIn.TokenType != "Bearer" || p.signIn.ExpiresIn != 900 || p.signIn.NextN != 1 || p.signIn.User.Username != "inspector" {
 		t.Errorf("sign-in: %+v", p.signIn)
 	}
-	var me meJSON
+	var me api.MeJSON
 	p.get("/v1/me").ok(200).decode(&me)
 	if string(me.Device.ID) != p.device || me.Device.Name != "红米" || me.Device.Platform != "android" || !slices.Contains(me.Permissions, inspection.ActionPush) || me.User.Areas[0] != ownArea {
 		t.Errorf("me: %+v", me)
@@ -58,7 +59,7 @@ func TestSignInPushPullOut(t *testing.T) {
 	}
 	var page pageJSON
 	p.get("/v1/sync/pull").ok(200).decode(&page)
-	if len(page.Changes) != 6 || page.More || page.Changes[5].Doc["answers"].(map[string]any)["note"] != "冒烟" {
+	if len(page.Changes) != w.reference+1 || page.More || page.Changes[w.reference].Doc["answers"].(map[string]any)["note"] != "冒烟" {
 		t.Errorf("pull: %+v", page)
 	}
 	var again pageJSON
@@ -66,7 +67,7 @@ func TestSignInPushPullOut(t *testing.T) {
 	if len(again.Changes) != 0 || again.More {
 		t.Errorf("second pull: %+v", again)
 	}
-	var next signInJSON
+	var next api.SignInJSON
 	w.post("/v1/auth/refresh", `{"refresh_token":"`+p.signIn.RefreshToken+`"}`).ok(200).decode(&next)
 	if next.NextN != 3 || next.RefreshToken == p.signIn.RefreshToken {
 		t.Errorf("refresh: %+v", next)
@@ -79,13 +80,13 @@ func TestSignInPushPullOut(t *testing.T) {
 }
 
 func TestLogoutIgnoresItsBody(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	w.post("/v1/auth/logout", `{"whatever":1}`, p.bearer()).ok(204)
 }
 
 func TestDevices(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, other, boss := w.login("inspector"), w.login("other"), w.login("supervisor")
 	list := func() map[string]map[string]any {
 		var got struct{ Devices []map[string]any }
@@ -115,10 +116,10 @@ func TestDevices(t *testing.T) {
 }
 
 func TestRevokedAreaIsNamedUntilConfirmed(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	w.patch("inspector", auth.UserPatch{Areas: &[]inspection.Area{"610102004"}})
-	w.skip(auth.CacheTTL)
+	w.Advance(auth.CacheTTL)
 	var page pageJSON
 	p.get("/v1/sync/pull").ok(200).decode(&page)
 	if !slices.Equal(page.Revoked, []inspection.Area{ownArea}) {
@@ -131,7 +132,7 @@ func TestRevokedAreaIsNamedUntilConfirmed(t *testing.T) {
 }
 
 func TestThrottledLoginSaysWhen(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	for range 1000 {
 		a := w.post("/v1/auth/login", loginBody("admin", "wrong password", uuid.NewString()))
 		if a.status == http.StatusTooManyRequests {
@@ -147,7 +148,7 @@ func TestThrottledLoginSaysWhen(t *testing.T) {
 }
 
 func TestUnknownNameLooksLikeWrongPassword(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	a := w.post("/v1/auth/login", loginBody("nobody", "wrong password", uuid.NewString()))
 	b := w.post("/v1/auth/login", loginBody("admin", "wrong password", uuid.NewString()))
 	a.problem(401, inspection.CodeBadCredentials)

@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"gridpatrol/api"
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 )
@@ -91,8 +92,8 @@ const signedOut = "signed-out"
 
 func TestRolesAndRoutes(t *testing.T) {
 	w := newOffice(t)
-	for i := range w.server.routes {
-		r := w.server.routes[i]
+	for i := range w.server.Routes() {
+		r := w.server.Routes()[i]
 		name := r.Method + " " + r.Path
 		row, ok := matrix[name]
 		if !ok || len(row) != len(who) {
@@ -103,8 +104,8 @@ func TestRolesAndRoutes(t *testing.T) {
 			t.Run(name+" "+person, func(t *testing.T) { w.checkCell(t, r, person, row[k]) })
 		}
 	}
-	if len(matrix) != len(w.server.routes) {
-		t.Errorf("%d rows for %d routes", len(matrix), len(w.server.routes))
+	if len(matrix) != len(w.server.Routes()) {
+		t.Errorf("%d rows for %d routes", len(matrix), len(w.server.Routes()))
 	}
 }
 
@@ -114,7 +115,7 @@ var queries = map[string]string{
 	"/v1/reports/dispatch": "?month=2024-10&window=first_half",
 }
 
-func (w *world) checkCell(t *testing.T, r route, person string, want int) {
+func (w *host) checkCell(t *testing.T, r api.Route, person string, want int) {
 	p := w.as(person)
 	path, body := r.Path, p.bodyFor(r.Path, person)
 	if strings.Contains(path, ":") || body == "{}" && r.Cap > 0 {
@@ -139,10 +140,10 @@ func (w *world) checkCell(t *testing.T, r route, person string, want int) {
 }
 
 // as signs in whoever it is; the disabled one was signed in before that.
-func (w *world) as(person string) *phone {
+func (w *host) as(person string) *phone {
 	switch person {
 	case signedOut:
-		return &phone{world: w, device: uuid.NewString()}
+		return &phone{host: w, device: uuid.NewString()}
 	case "disabled":
 		no, yes := false, true
 		w.patch(person, auth.UserPatch{Disabled: &no})
@@ -175,7 +176,7 @@ func (p *phone) bodyFor(path, person string) string {
 
 // TestAreas: what each role may do in an area of its own and in another.
 func TestAreas(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	stranger := w.login("other")
 	hidden := stranger.mutation(otherArea, "hidden")
 	stranger.push(hidden).ok(200)
@@ -204,7 +205,7 @@ func TestAreas(t *testing.T) {
 
 // TestDevicesOfOthers: no role sees phones of areas that are not its own.
 func TestDevicesOfOthers(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	own, other := w.login("inspector"), w.login("other")
 	for _, role := range []string{"supervisor", "admin"} {
 		body := string(w.login(role).get("/v1/devices").ok(200).body)
@@ -215,7 +216,7 @@ func TestDevicesOfOthers(t *testing.T) {
 }
 
 func TestBearer(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	token := p.signIn.AccessToken
 	for _, tc := range []struct {
@@ -236,6 +237,6 @@ func TestBearer(t *testing.T) {
 		}
 	}
 	w.request("GET", "/v1/sync/stream?access_token="+token, nil).problem(401, inspection.CodeUnauthenticated)
-	w.skip(15 * 60 * 1e9)
+	w.Advance(15 * 60 * 1e9)
 	p.get("/v1/me").problem(401, inspection.CodeTokenExpired)
 }

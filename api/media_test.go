@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"bytes"
@@ -12,25 +12,27 @@ import (
 	"testing"
 	"time"
 
+	"gridpatrol/api"
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/media"
 	"gridpatrol/store"
+	"gridpatrol/test/world"
 )
 
 // partSize returns how much of an upload is on the disk; -1: nothing.
-func (w *world) partSize(place string) int64 {
-	info, err := w.blobs.Stat(w.ctx, store.BlobName{Kind: store.Parts, Key: path.Base(place)})
+func (w *host) partSize(place string) int64 {
+	info, err := w.Blobs.Stat(w.Ctx, store.BlobName{Kind: store.Parts, Key: path.Base(place)})
 	if errors.Is(err, store.ErrNotFound) {
 		return -1
 	}
-	w.must(err)
+	w.Must(err)
 	return info.Size
 }
 
 // record pushes an inspection that names photos and returns its id.
 func (p *phone) record(area inspection.Area, photos ...string) string {
-	p.t.Helper()
+	p.T.Helper()
 	id := newUUID()
 	p.push(p.naming(id, area, photos...)).ok(200)
 	return id
@@ -58,7 +60,7 @@ type evidenceJSON struct {
 
 // evidence pulls everything and returns that of one record.
 func (p *phone) evidence(id string) evidenceJSON {
-	p.t.Helper()
+	p.T.Helper()
 	var page struct {
 		Changes []struct {
 			ID  string
@@ -73,20 +75,20 @@ func (p *phone) evidence(id string) evidenceJSON {
 			return c.Doc.Server.Evidence
 		}
 	}
-	p.t.Fatalf("the record %s isn't pulled", id)
+	p.T.Fatalf("the record %s isn't pulled", id)
 	return evidenceJSON{}
 }
 
 func (p *phone) eventuallyMissing(id string, want ...string) {
-	p.t.Helper()
-	eventually(p.t, fmt.Sprintf("missing %d", len(want)), func() bool {
+	p.T.Helper()
+	world.Eventually(p.T, fmt.Sprintf("missing %d", len(want)), func() bool {
 		return strings.Join(p.evidence(id).Missing, " ") == strings.Join(want, " ")
 	})
 }
 
 // TestEvidenceInAnyOrder: the photo first, the record first.
 func TestEvidenceInAnyOrder(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	early := p.upload(picture(20))
 	first := p.record(ownArea, early)
@@ -103,14 +105,14 @@ func TestEvidenceInAnyOrder(t *testing.T) {
 // TestNamingOpensNothing: a hash that someone names in a record of their own
 // shows them nothing, and counts as missing.
 func TestNamingOpensNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, thief, boss := w.login("inspector"), w.login("other"), w.login("supervisor")
 	data := picture(22)
 	sha := p.upload(data)
 	mine := p.record(ownArea, sha)
 	p.eventuallyMissing(mine)
 	stolen := thief.record(otherArea, sha)
-	w.must(w.media.Sweep(w.ctx))
+	w.Must(w.Media.Sweep(w.Ctx))
 	if ev := thief.evidence(stolen); len(ev.Missing) != 1 || len(ev.Flags) != 0 {
 		t.Errorf("the thief's evidence: %+v", ev)
 	}
@@ -138,18 +140,18 @@ func TestNamingOpensNothing(t *testing.T) {
 // away counts there, photos as records, until the phone says that it has
 // purged it.
 func TestPhotosOfALostArea(t *testing.T) {
-	w := newWorld(t)
-	_, err := w.auth.AddUser(w.ctx, "", auth.NewUser{
+	w := newHost(t)
+	_, err := w.Auth.AddUser(w.Ctx, "", auth.NewUser{
 		Username: "colleague", Name: "王芳", Password: password, Role: inspection.RoleInspector, Areas: []inspection.Area{ownArea},
 	})
-	w.must(err)
+	w.Must(err)
 	p, q := w.login("inspector"), w.login("colleague")
 	kept, purged := picture(70), picture(71)
 	first, second := q.record(ownArea, sha256Hex(kept)), q.record(ownArea, sha256Hex(purged))
 	q.eventuallyMissing(first, sha256Hex(kept))
 	q.eventuallyMissing(second, sha256Hex(purged))
 	w.patch("inspector", auth.UserPatch{Areas: &[]inspection.Area{"610102004"}})
-	w.skip(auth.CacheTTL)
+	w.Advance(auth.CacheTTL)
 	pushes := func(want string) {
 		t.Helper()
 		if got := p.push(p.mutation(ownArea, "x")).ok(200); !strings.Contains(string(got.body), `"status":"`+want+`"`) {
@@ -164,7 +166,7 @@ func TestPhotosOfALostArea(t *testing.T) {
 	p.get("/v1/sync/pull?confirm_revoked=" + string(ownArea)).ok(200)
 	pushes("rejected")
 	p.upload(purged)
-	w.must(w.media.Sweep(w.ctx))
+	w.Must(w.Media.Sweep(w.Ctx))
 	if got := q.evidence(second).Missing; len(got) != 1 {
 		t.Errorf("a photo from behind a confirmed purge counts: %v are missing", got)
 	}
@@ -176,15 +178,15 @@ func TestPhotosOfALostArea(t *testing.T) {
 }
 
 func (p *phone) missing(list ...string) []string {
-	p.t.Helper()
+	p.T.Helper()
 	body, _ := json.Marshal(map[string]any{"sha256": list})
-	var out missingJSON
+	var out api.MissingJSON
 	p.post("/v1/media/missing", string(body), p.bearer()).ok(200).decode(&out)
 	return out.Missing
 }
 
 func TestMissing(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	here, not := p.upload(picture(23)), sha256Hex([]byte("x"))
 	if got := p.missing(not, here, not); len(got) != 1 || got[0] != not {
@@ -199,7 +201,7 @@ func TestMissing(t *testing.T) {
 }
 
 func TestPictures(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, data := w.login("inspector"), picture(24)
 	place := "/v1/media/" + p.upload(data)
 	a := p.get(place).ok(200)
@@ -240,7 +242,7 @@ func TestPictures(t *testing.T) {
 }
 
 func TestRanges(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, data := w.login("inspector"), picture(25)
 	sha := p.upload(data)
 	for _, suffix := range []string{"", "?w=320"} {
@@ -286,20 +288,20 @@ func TestRanges(t *testing.T) {
 // TestMadeOnce: ten supervisors who ask for a view at the same moment have it
 // made once.
 func TestMadeOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, boss := w.login("inspector"), w.login("supervisor")
 	sha := p.upload(picture(26))
 	p.eventuallyMissing(p.record(ownArea, sha))
 	for _, kind := range []store.BlobKind{store.Large, store.Small} {
-		w.must(w.blobs.Delete(w.ctx, store.BlobName{Kind: kind, Key: sha}))
+		w.Must(w.Blobs.Delete(w.Ctx, store.BlobName{Kind: kind, Key: sha}))
 	}
-	before := w.media.Counts().PicturesDecoded
+	before := w.Media.Counts().PicturesDecoded
 	var group gosync.WaitGroup
 	for range 10 {
 		group.Go(func() { boss.get("/v1/media/" + sha + "?w=320").ok(200) })
 	}
 	group.Wait()
-	if made := w.media.Counts().PicturesDecoded - before; made != 1 {
+	if made := w.Media.Counts().PicturesDecoded - before; made != 1 {
 		t.Errorf("made %d times", made)
 	}
 	boss.get("/v1/media/" + sha + "?w=1600").ok(200)
@@ -307,13 +309,13 @@ func TestMadeOnce(t *testing.T) {
 
 // TestDevicesOwePhotos: a phone is empty when its photos are here, too.
 func TestDevicesOwePhotos(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, boss := w.login("inspector"), w.login("supervisor")
 	late := picture(27)
 	id := p.record(ownArea, sha256Hex(late), p.upload(picture(28)))
 	p.eventuallyMissing(id, sha256Hex(late))
-	device := func() (d deviceJSON) {
-		var list struct{ Devices []deviceJSON }
+	device := func() (d api.DeviceJSON) {
+		var list struct{ Devices []api.DeviceJSON }
 		boss.get("/v1/devices").ok(200).decode(&list)
 		for _, d := range list.Devices {
 			if string(d.ID) == p.device {
@@ -323,12 +325,12 @@ func TestDevicesOwePhotos(t *testing.T) {
 		t.Fatal("the device isn't listed")
 		return d
 	}
-	eventually(t, "one photo is owed", func() bool { d := device(); return d.MissingPhotos == 1 && !d.Empty })
+	world.Eventually(t, "one photo is owed", func() bool { d := device(); return d.MissingPhotos == 1 && !d.Empty })
 	// Someone else's edit of the record doesn't make them owe it.
 	boss.n++
 	boss.push(fmt.Sprintf(`{"n":%d,"collection":"inspections","op":"put","id":%q,"base":1,"doc":{"note":"x"}}`, boss.n, id)).ok(200)
-	w.must(w.media.Sweep(w.ctx))
-	if n, err := w.media.MissingPhotos(w.ctx, inspection.Device{User: boss.signIn.User.ID, ID: inspection.DeviceID(boss.device)}); n != 0 || err != nil {
+	w.Must(w.Media.Sweep(w.Ctx))
+	if n, err := w.Media.MissingPhotos(w.Ctx, inspection.Device{User: boss.signIn.User.ID, ID: inspection.DeviceID(boss.device)}); n != 0 || err != nil {
 		t.Errorf("the supervisor owes %d, %v", n, err)
 	}
 	p.upload(late)
@@ -339,7 +341,7 @@ func TestDevicesOwePhotos(t *testing.T) {
 
 // TestPhotoMetrics: what is counted shows, without anyone's data.
 func TestPhotoMetrics(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	sha := p.upload(picture(29))
 	page := string(w.request("GET", "/metrics", nil).ok(200).body)
@@ -353,10 +355,10 @@ func TestPhotoMetrics(t *testing.T) {
 	}
 }
 
-var _ Media = (*media.Service)(nil)
+var _ api.Media = (*media.Service)(nil)
 
 func TestUploadAnswersAreAsDescribed(t *testing.T) {
-	w, s := newWorld(t), newSchemas(t)
+	w, s := newHost(t), newSchemas(t)
 	p := w.login("inspector")
 	sha := p.upload(picture(30))
 	s.check("POST", "/v1/media/missing", p.post("/v1/media/missing", `{"sha256":["`+sha+`"]}`, p.bearer()))
@@ -369,6 +371,6 @@ func TestUploadAnswersAreAsDescribed(t *testing.T) {
 	s.check("PATCH", "/v1/uploads/{id}", p.patch(place, 0, []byte("x"), "Upload-Checksum: sha1 "+b64("x")))
 	s.check("DELETE", "/v1/uploads/{id}", p.tus("DELETE", place, nil))
 	s.check("DELETE", "/v1/uploads/{id}", p.tus("DELETE", place, nil))
-	w.skip(time.Hour)
+	w.Advance(time.Hour)
 	s.check("DELETE", "/v1/uploads/{id}", p.tus("DELETE", place, nil))
 }

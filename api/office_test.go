@@ -1,39 +1,30 @@
-package api
+package api_test
 
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"gridpatrol/api"
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/review"
-	"gridpatrol/seeds"
 	"gridpatrol/sync"
 )
 
-// newOffice is a world with the checklists, limits and units of the seeds.
-func newOffice(t testing.TB) *world {
+// newOffice is a world with a phone in the field.
+func newOffice(t testing.TB) *host {
 	t.Helper()
-	w := newWorld(t)
-	docs, err := seeds.Reference()
-	w.must(err)
-	var list []sync.ReferenceDocument
-	for _, d := range docs {
-		list = append(list, sync.ReferenceDocument{Collection: d.Collection, ID: d.ID, Doc: d.Doc})
-	}
-	_, err = w.sync.SeedReference(w.ctx, list)
-	w.must(err)
+	w := newHost(t)
 	w.field = w.login("inspector")
 	return w
 }
 
 // worker is a phone that writes in the area.
-func (w *world) worker(area inspection.Area) *phone {
+func (w *host) worker(area inspection.Area) *phone {
 	if area == otherArea {
 		return w.login("other")
 	}
@@ -44,14 +35,14 @@ type object = map[string]any
 
 // send pushes one mutation and returns its result.
 func (p *phone) send(c inspection.Collection, op, id string, base int64, doc object) sync.Result {
-	p.t.Helper()
+	p.T.Helper()
 	p.n++
 	m := object{"n": p.n, "collection": c, "op": op, "id": id, "base": base}
 	if doc != nil {
 		m["doc"] = doc
 	}
 	b, err := json.Marshal(m)
-	p.must(err)
+	p.Must(err)
 	var out struct{ Results []sync.Result }
 	p.push(string(b)).ok(200).decode(&out)
 	return out.Results[0]
@@ -68,40 +59,40 @@ func sample(c inspection.Collection, area inspection.Area) object {
 }
 
 // stored makes a document of the collection and returns its id.
-func (w *world) stored(c inspection.Collection, area inspection.Area) string {
-	w.t.Helper()
+func (w *host) stored(c inspection.Collection, area inspection.Area) string {
+	w.T.Helper()
 	if c == inspection.Tasks {
 		return w.taskIn(area, "")
 	}
 	id := uuid.NewString()
 	if r := w.worker(area).send(c, "put", id, 0, sample(c, area)); r.Status != "applied" {
-		w.t.Fatalf("%+v", r)
+		w.T.Fatalf("%+v", r)
 	}
 	return id
 }
 
 // taskIn makes a task that has come so far that the act may follow.
-func (w *world) taskIn(area inspection.Area, act string) string {
-	w.t.Helper()
+func (w *host) taskIn(area inspection.Area, act string) string {
+	w.T.Helper()
 	boss := inspection.NewPrincipal(inspection.RoleSupervisor, inspection.Device{User: "boss"}, area)
-	r, err := w.review.CreateTask(w.ctx, boss, review.NewTask{Area: string(area), Title: "x", Unit: "ecology", Due: "2026-10-20"})
-	w.must(err)
+	r, err := w.Review.CreateTask(w.Ctx, boss, review.NewTask{Area: string(area), Title: "x", Unit: "ecology", Due: "2026-10-20"})
+	w.Must(err)
 	before := map[string][]inspection.TaskEvent{
 		"verify": {"rectify"}, "reopen": {"rectify"}, "close": {"rectify", "verify"},
 	}[act]
 	for i, event := range before {
-		_, err := w.review.MoveTask(w.ctx, boss, r.ID, review.TaskMove{
+		_, err := w.Review.MoveTask(w.Ctx, boss, r.ID, review.TaskMove{
 			Event: event, Rev: int64(i + 1), Rectification: inspection.Object{"note": "x"},
 		})
-		w.must(err)
+		w.Must(err)
 	}
 	return string(r.ID)
 }
 
 // conflicted makes a document with a parked value and returns its id, the
 // conflict's key and its revision.
-func (w *world) conflicted(c inspection.Collection, area inspection.Area) (id, k string, rev int64) {
-	w.t.Helper()
+func (w *host) conflicted(c inspection.Collection, area inspection.Area) (id, k string, rev int64) {
+	w.T.Helper()
 	id = w.stored(c, area)
 	member := map[inspection.Collection]string{inspection.Sites: "name"}[c]
 	if member == "" {
@@ -119,41 +110,41 @@ func (w *world) conflicted(c inspection.Collection, area inspection.Area) (id, k
 	var doc struct {
 		Server struct{ Conflicts []struct{ K string } }
 	}
-	w.must(json.Unmarshal(r.Doc, &doc))
+	w.Must(json.Unmarshal(r.Doc, &doc))
 	if len(doc.Server.Conflicts) != 1 {
-		w.t.Fatalf("%s of %s: %s", r.Status, c, r.Doc)
+		w.T.Fatalf("%s of %s: %s", r.Status, c, r.Doc)
 	}
 	return id, doc.Server.Conflicts[0].K, *r.Rev
 }
 
 // heldIn puts a mutation in quarantine that names the area: its phone has no
 // right to it.
-func (w *world) heldIn(area inspection.Area) string {
-	w.t.Helper()
+func (w *host) heldIn(area inspection.Area) string {
+	w.T.Helper()
 	stranger := w.worker(map[bool]inspection.Area{true: otherArea, false: ownArea}[area != otherArea])
 	id := uuid.NewString()
 	if r := stranger.send(inspection.Inspections, "put", id, 0, sample(inspection.Inspections, area)); r.Status != "rejected" {
-		w.t.Fatalf("%+v", r)
+		w.T.Fatalf("%+v", r)
 	}
 	keeper := inspection.NewPrincipal(inspection.RoleAdmin, inspection.Device{User: "keeper"}, area)
-	page, err := w.review.Quarantine(w.ctx, keeper, sync.Held, "", review.MaxLimit)
-	w.must(err)
+	page, err := w.Review.Quarantine(w.Ctx, keeper, sync.Held, "", review.MaxLimit)
+	w.Must(err)
 	for _, r := range page.Records {
 		if strings.Contains(string(r.Doc), id) {
 			return string(r.ID)
 		}
 	}
-	w.t.Fatal("nothing is held")
+	w.T.Fatal("nothing is held")
 	return ""
 }
 
 // userIn makes an inspector of the area.
-func (w *world) userIn(area inspection.Area) string {
-	w.t.Helper()
-	u, err := w.auth.AddUser(w.ctx, "", auth.NewUser{
+func (w *host) userIn(area inspection.Area) string {
+	w.T.Helper()
+	u, err := w.Auth.AddUser(w.Ctx, "", auth.NewUser{
 		Username: "u" + uuid.NewString()[:8], Name: "x", Password: password, Role: inspection.RoleInspector, Areas: []inspection.Area{area},
 	})
-	w.must(err)
+	w.Must(err)
 	return string(u.ID)
 }
 
@@ -161,15 +152,15 @@ const limitRow = `{"name":"burning_recheck_hours","value":12,"comparison":"<=","
 
 // subject returns an address and a body with which the route does its work on
 // something fresh of the area.
-func (w *world) subject(r route, area inspection.Area) (path, body string) {
-	w.t.Helper()
+func (w *host) subject(r api.Route, area inspection.Area) (path, body string) {
+	w.T.Helper()
 	parts := strings.Split(strings.TrimPrefix(r.Path, "/v1/"), "/")
 	last := parts[len(parts)-1]
 	c := inspection.Collection(parts[0])
 	path = r.Path
 	with := func(name, value string) { path = strings.Replace(path, ":"+name, value, 1) }
 	switch {
-	case strings.HasPrefix(r.Path, rxPrefix):
+	case strings.HasPrefix(r.Path, api.RxPrefix):
 		with("collection", string(inspection.Sites))
 		with("version", "0")
 		return path, "[]"
@@ -228,8 +219,8 @@ var elsewhere = map[string][]int{
 func TestElsewhere(t *testing.T) {
 	w := newOffice(t)
 	asked := 0
-	for i := range w.server.routes {
-		r := w.server.routes[i]
+	for i := range w.server.Routes() {
+		r := w.server.Routes()[i]
 		row, ok := elsewhere[r.Method+" "+r.Path]
 		if !ok {
 			continue
@@ -262,7 +253,7 @@ func TestElsewhere(t *testing.T) {
 func TestOfficeIsAsDescribed(t *testing.T) {
 	w, s := newOffice(t), newSchemas(t)
 	boss := w.login("admin")
-	for _, r := range slices.Concat(w.server.reviewRoutes(), w.server.taskRoutes(), w.server.adminRoutes()) {
+	for _, r := range w.server.OfficeRoutes() {
 		described := pathParameter.ReplaceAllString(r.Path, "{$1}")
 		ask := func(path, body string, headers ...string) *answer {
 			return w.request(r.Method, path, strings.NewReader(body), append(headers, boss.bearer())...)
@@ -355,7 +346,7 @@ func FuzzDecodeInspections(f *testing.F) {
 	f.Add(",", "x", "2026-10-12T00:00:00Z", "", "-1")
 	f.Fuzz(func(t *testing.T, area, verdict, day, id, limit string) {
 		given := map[string][]string{"area": {area}, "verdict": {verdict}, "from": {day}, "to": {day}, "session": {id}, "limit": {limit}}
-		req, err := decodeInspections(func(name string) []string { return given[name] })
+		req, err := api.DecodeInspections(func(name string) []string { return given[name] })
 		if err != nil {
 			if inspection.CodeOf(err) != inspection.CodeBadParameter {
 				t.Errorf("refused with %v", err)

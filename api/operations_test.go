@@ -1,81 +1,25 @@
-package api
+package api_test
 
 import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"gridpatrol/auth"
+	"gridpatrol/api"
 	"gridpatrol/inspection"
-	"gridpatrol/store"
 	"gridpatrol/sync"
 	"gridpatrol/test/localhost"
+	"gridpatrol/test/world"
 )
-
-// ofParts are the codes that never answer a whole request.
-var ofParts = []inspection.Code{
-	inspection.CodeBadID, inspection.CodeBadDocument, inspection.CodeUnknownCollection, inspection.CodeUnknownOp,
-	inspection.CodeReadOnly, inspection.CodeAreaForbidden, inspection.CodeTooDeep, inspection.CodeDocumentTooLarge,
-	inspection.CodeNReused, inspection.CodeRequired, inspection.CodeWrongType, inspection.CodeOutOfRange,
-	inspection.CodeUnknownChoice, inspection.CodeUnknownField, inspection.CodeConstraint, inspection.CodeBigNumber,
-	inspection.CodeUnknownRef, inspection.CodeClock, inspection.CodeOverrun,
-}
-
-func TestEveryCodeHasAnAnswer(t *testing.T) {
-	parts := map[inspection.Code]bool{}
-	for _, code := range ofParts {
-		parts[code] = true
-	}
-	for code := range inspection.Codes {
-		a, ok := answers[code]
-		if ok == parts[code] {
-			t.Errorf("%s: has an answer: %t, is of parts: %t", code, ok, parts[code])
-		}
-		if ok && (a.title == "" || a.status < 400 || a.status > 599) {
-			t.Errorf("%s: %+v", code, a)
-		}
-	}
-}
-
-func TestProblemOf(t *testing.T) {
-	secret := errors.New("SELECT * FROM users at /data")
-	for _, tc := range []struct {
-		err    error
-		status int
-		code   inspection.Code
-		hidden bool
-		retry  int
-	}{
-		{inspection.Errorf(inspection.CodeConflict, "x"), 409, inspection.CodeConflict, false, 0},
-		{fmt.Errorf("deep: %w", inspection.Errorf(inspection.CodeForbidden, "x")), 403, inspection.CodeForbidden, false, 0},
-		{&inspection.Error{Code: inspection.CodeUnavailable, Detail: "x", Err: secret}, 503, inspection.CodeUnavailable, true, unavailableRetry},
-		{&inspection.Error{Code: inspection.CodeInternal, Detail: secret.Error()}, 500, inspection.CodeInternal, true, 0},
-		{inspection.Errorf(inspection.CodeTooDeep, "not of requests"), 500, inspection.CodeInternal, true, 0},
-		{secret, 503, inspection.CodeUnavailable, true, unavailableRetry},
-		{fmt.Errorf("x: %w", store.ErrReadOnly), 503, inspection.CodeUnavailable, false, unavailableRetry},
-		{context.DeadlineExceeded, 503, inspection.CodeUnavailable, true, unavailableRetry},
-		{&auth.ThrottledError{RetryAfter: 1500 * time.Millisecond}, 429, inspection.CodeThrottled, false, 2},
-		{&panicked{value: "SELECT"}, 500, inspection.CodeInternal, true, 0},
-	} {
-		p, hidden := problemOf(tc.err)
-		if p.Status != tc.status || p.Code != tc.code || hidden != tc.hidden || p.retryAfter != tc.retry || p.Detail == "" {
-			t.Errorf("%v: %+v, hidden %t", tc.err, p, hidden)
-		}
-		if strings.Contains(p.Detail, "SELECT") {
-			t.Errorf("told the outside: %s", p.Detail)
-		}
-	}
-}
 
 // failingSync fails as it is told.
 type failingSync struct {
-	Sync
+	api.Sync
 	pull func() error
 }
 
@@ -85,7 +29,7 @@ func (s failingSync) Pull(context.Context, *inspection.Principal, sync.PullReque
 
 func TestFailuresAreToldAndLogged(t *testing.T) {
 	var fail func() error
-	w := newWorld(t, func(c *Config) { c.Sync = failingSync{c.Sync, func() error { return fail() }} })
+	w := newHost(t, func(c *api.Config) { c.Sync = failingSync{c.Sync, func() error { return fail() }} })
 	p := w.login("inspector")
 	fail = func() error { return errors.New("disk on fire at /data/x.db") }
 	a := p.get("/v1/sync/pull", "X-Request-ID: trace-1")
@@ -115,7 +59,7 @@ func (sickHealth) Ping(ctx context.Context) error {
 }
 
 // standing is a sync engine with a queue that stands.
-type standing struct{ Sync }
+type standing struct{ api.Sync }
 
 func (standing) Ready() error {
 	return &inspection.Error{
@@ -126,7 +70,7 @@ func (standing) Ready() error {
 
 // Strangers are told that a queue stands; which one, the log tells.
 func TestReadyzTellsOfAQueueThatStands(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Sync = standing{c.Sync} })
+	w := newHost(t, func(c *api.Config) { c.Sync = standing{c.Sync} })
 	a := w.request("GET", "/readyz", nil)
 	if a.problem(503, inspection.CodeUnavailable); strings.Contains(string(a.body), "610102") {
 		t.Errorf("%s", a.body)
@@ -137,11 +81,11 @@ func TestReadyzTellsOfAQueueThatStands(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	if a := w.request("GET", "/readyz", nil).ok(200); string(a.body) != `{"status":"ok"}` {
 		t.Errorf("%s", a.body)
 	}
-	w = newWorld(t, func(c *Config) { c.Health = sickHealth{} })
+	w = newHost(t, func(c *api.Config) { c.Health = sickHealth{} })
 	w.request("GET", "/healthz", nil).ok(200)
 	w.request("GET", "/readyz", nil).problem(503, inspection.CodeUnavailable)
 	if !strings.Contains(w.log.String(), "no route to db") {
@@ -150,7 +94,7 @@ func TestHealth(t *testing.T) {
 }
 
 func TestRequestIDs(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	for offered, kept := range map[string]bool{
 		"abc-123_X.y": true, strings.Repeat("a", 64): true,
 		strings.Repeat("a", 65): false, "a b": false, `a"b`: false, "": false, "编号": false,
@@ -163,7 +107,7 @@ func TestRequestIDs(t *testing.T) {
 }
 
 func TestAccessLog(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	p.push(p.mutation(ownArea, "很秘密")).ok(200)
 	w.request("GET", "/v1/secretpath", nil).ok(404)
@@ -182,7 +126,7 @@ func TestAccessLog(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	p.push(p.mutation(ownArea, "x"), p.mutation(otherArea, "x")).ok(200)
 	w.request("BREW", "/v1/me", nil).ok(405)
@@ -205,7 +149,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestAnswersAreNotSniffedOrKept(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	for _, path := range []string{"/v1/me", "/v1/sync/pull", "/v1/nowhere", "/v1/devices"} {
 		h := p.get(path).header
@@ -219,7 +163,7 @@ func TestAnswersAreNotSniffedOrKept(t *testing.T) {
 // on which nothing was asked don't hold up anything.
 func TestShutdownWaitsForRequests(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	w := newWorld(t, func(c *Config) {
+	w := newHost(t, func(c *api.Config) {
 		c.Sync = failingSync{c.Sync, func() error { close(entered); <-leave; return inspection.Errorf(inspection.CodeConflict, "x") }}
 	})
 	p := w.login("inspector")
@@ -229,7 +173,7 @@ func TestShutdownWaitsForRequests(t *testing.T) {
 	<-entered
 	done := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(w.ctx, 4*time.Second)
+		ctx, cancel := context.WithTimeout(w.Ctx, 4*time.Second)
 		defer cancel()
 		done <- w.server.Shutdown(ctx)
 	}()
@@ -238,28 +182,19 @@ func TestShutdownWaitsForRequests(t *testing.T) {
 	if status := <-answered; status != 409 {
 		t.Errorf("the request under way got %d", status)
 	}
-	w.must(<-done)
-	w.must(<-w.served)
+	w.Must(<-done)
+	w.Must(<-w.served)
 	if _, err := net.Dial("tcp", w.addr); err == nil {
 		t.Error("it still listens")
 	}
 }
 
 func TestShutdownCutsOffWhatHangs(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	c := w.dial()
 	c.send("GET /healthz HTTP/1.1\nHost:")
-	eventually(t, "the bytes arrive", func() bool {
-		w.server.conns.mu.Lock()
-		defer w.server.conns.mu.Unlock()
-		for open := range w.server.conns.open {
-			if open.used.Load() {
-				return true
-			}
-		}
-		return false
-	})
-	ctx, cancel := context.WithTimeout(w.ctx, 200*time.Millisecond)
+	world.Eventually(t, "the bytes arrive", w.server.Heard)
+	ctx, cancel := context.WithTimeout(w.Ctx, 200*time.Millisecond)
 	defer cancel()
 	if err := w.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("shutdown: %v", err)
@@ -268,21 +203,21 @@ func TestShutdownCutsOffWhatHangs(t *testing.T) {
 }
 
 func TestListenAfterShutdown(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	w.shutdown()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	w.must(err)
-	w.must(w.server.Listen(ln))
+	w.Must(err)
+	w.Must(w.server.Listen(ln))
 	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
 		t.Error("it listens")
 	}
 }
 
 func TestDemoStaysOnLoopback(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Demo = true })
+	w := newHost(t, func(c *api.Config) { c.Demo = true })
 	w.request("GET", "/healthz", nil).ok(200)
 	ln, err := net.Listen("tcp", "0.0.0.0:0")
-	w.must(err)
+	w.Must(err)
 	defer ln.Close()
 	if err := w.server.Listen(ln); err == nil || !strings.Contains(err.Error(), "loopback") {
 		t.Errorf("listened on all addresses: %v", err)
@@ -290,15 +225,15 @@ func TestDemoStaysOnLoopback(t *testing.T) {
 }
 
 func TestConfigMustBeWhole(t *testing.T) {
-	if _, err := New(Config{}); err == nil {
+	if _, err := api.New(api.Config{}); err == nil {
 		t.Error("made a server of nothing")
 	}
 }
 
 func TestTLS(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	w.must(err)
+	w.Must(err)
 	if err := w.server.ListenTLS(ln, nil); err == nil {
 		t.Error("TLS without a config")
 	}
@@ -313,5 +248,5 @@ func TestTLS(t *testing.T) {
 	e.expect(": connected")
 	p.push(p.mutation(ownArea, "x")).ok(200)
 	e.expect("event: poke")
-	w.post("/v1/sync/push", strings.Repeat(" ", maxBatch+1), p.bearer()).problem(413, inspection.CodeTooLarge)
+	w.post("/v1/sync/push", strings.Repeat(" ", api.MaxBatch+1), p.bearer()).problem(413, inspection.CodeTooLarge)
 }

@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"gridpatrol/api"
 	"gridpatrol/inspection"
 	"gridpatrol/report"
 )
@@ -22,7 +23,7 @@ func (p *phone) session(area inspection.Area, started string, participants ...st
 }
 
 func TestReportsOverHTTP(t *testing.T) {
-	w, s := newWorld(t), newSchemas(t)
+	w, s := newHost(t), newSchemas(t)
 	p, boss := w.login("inspector"), w.login("supervisor")
 	p.push(p.session(ownArea, "2024-10-12T09:00:00+08:00", "traffic_police"), p.session(ownArea, "2024-10-13T09:00:00+08:00")).ok(200)
 	const joint = "/v1/reports/joint"
@@ -66,7 +67,7 @@ func TestReportsOverHTTP(t *testing.T) {
 }
 
 func TestReportParameters(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	boss := w.login("supervisor")
 	for query, code := range map[string]inspection.Code{
 		"":                                inspection.CodeBadParameter,
@@ -82,7 +83,7 @@ func TestReportParameters(t *testing.T) {
 		"month=2024-10&as_of=eyJkIjoiIn0": inspection.CodeBadAsOf,
 	} {
 		a := boss.get("/v1/reports/joint?" + query)
-		var p problem
+		var p api.Problem
 		a.decode(&p)
 		if p.Code != code {
 			t.Errorf("%s: %d %s, want %s", query, a.status, p.Code, code)
@@ -95,7 +96,7 @@ func TestReportParameters(t *testing.T) {
 }
 
 // afreshCSV are reports whose closings kept no CSV.
-type afreshCSV struct{ Reports }
+type afreshCSV struct{ api.Reports }
 
 func (r afreshCSV) Export(ctx context.Context, q report.JointQuery, format string) (*report.File, error) {
 	f, err := r.Reports.Export(ctx, q, format)
@@ -107,7 +108,7 @@ func (r afreshCSV) Export(ctx context.Context, q report.JointQuery, format strin
 
 // A file that was made afresh for a closed window says so.
 func TestAFileMadeAfreshSaysSo(t *testing.T) {
-	w := newWorld(t, func(cfg *Config) { cfg.Reports = afreshCSV{cfg.Reports} })
+	w := newHost(t, func(cfg *api.Config) { cfg.Reports = afreshCSV{cfg.Reports} })
 	boss := w.login("supervisor")
 	for format, want := range map[string]string{"csv": "true", "geojson": ""} {
 		a := boss.get("/v1/reports/joint?month=2024-10&format=" + format).ok(200)

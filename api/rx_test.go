@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"gridpatrol/api"
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/seeds"
@@ -45,8 +46,8 @@ func rxRows(t testing.TB, states ...object) string {
 
 // rxPush pushes new states and returns the documents in the answer.
 func (p *phone) rxPush(states ...object) (docs []object) {
-	p.t.Helper()
-	p.post(rxInspections+"push", rxRows(p.t, states...), p.bearer()).ok(200).decode(&docs)
+	p.T.Helper()
+	p.post(rxInspections+"push", rxRows(p.T, states...), p.bearer()).ok(200).decode(&docs)
 	return docs
 }
 
@@ -59,7 +60,7 @@ type rxPageJSON struct {
 }
 
 func (p *phone) rxPull(checkpoint string, limit int) (page rxPageJSON) {
-	p.t.Helper()
+	p.T.Helper()
 	p.get(fmt.Sprintf("%spull?lwt=0&id=%s&limit=%d", rxInspections, checkpoint, limit)).ok(200).decode(&page)
 	return page
 }
@@ -98,7 +99,7 @@ func TestRxIsAsDescribed(t *testing.T) {
 	s.check("POST", push, p.post(rxInspections+"push", rxRows(t, rxState(ownArea, "x")), p.bearer()).ok(200))
 	s.check("POST", push, p.post(rxInspections+"push", `[]`, p.bearer()).ok(200))
 	s.check("POST", push, p.post(rxInspections+"push", `{}`, p.bearer()).ok(400))
-	s.check("POST", push, p.post(rxInspections+"push", strings.Repeat(" ", maxRows+1), p.bearer()).ok(413))
+	s.check("POST", push, p.post(rxInspections+"push", strings.Repeat(" ", api.MaxRows+1), p.bearer()).ok(413))
 	s.check("POST", push, p.request("POST", rxInspections+"push", strings.NewReader(`[]`), p.bearer(), "Content-Type: text/plain").ok(415))
 	s.check("POST", push, p.post(rxInspections+"push", `[]`).ok(401))
 	s.check("GET", pull, p.get(rxInspections+"pull").ok(200))
@@ -115,7 +116,7 @@ func TestRxIsAsDescribed(t *testing.T) {
 // TestRxProblems: each carries the member without which the published client
 // would take it for a page. Elsewhere there is none.
 func TestRxProblems(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	for path, status := range map[string]int{
 		"/rxdb/inspections/0/pull?id=%21": 400, "/rxdb/inspections/1/pull": 404, "/rxdb/inspections/x/pull": 404, "/rxdb/inspections/00/pull": 404,
@@ -124,11 +125,11 @@ func TestRxProblems(t *testing.T) {
 		a := p.get(path).ok(status)
 		var body struct{ Code, Error string }
 		a.decode(&body)
-		if want := map[bool]string{true: body.Code}[strings.HasPrefix(path, rxPrefix)]; body.Error != want || body.Code == "" {
+		if want := map[bool]string{true: body.Code}[strings.HasPrefix(path, api.RxPrefix)]; body.Error != want || body.Code == "" {
 			t.Errorf("%s: %s", path, a.body)
 		}
 	}
-	if status := answers[inspection.CodeOutdatedSchema].status; status != http.StatusUpgradeRequired {
+	if status := api.Answers()[inspection.CodeOutdatedSchema]; status != http.StatusUpgradeRequired {
 		t.Errorf("an older version of a schema: %d", status)
 	}
 }
@@ -162,7 +163,7 @@ func TestRxSchemasTakeRealDocuments(t *testing.T) {
 		}
 		for _, raw := range page.Documents {
 			v, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-			w.must(err)
+			w.Must(err)
 			delete(v.(object), "_deleted") // RxDB adds it to every schema
 			if err := schema.Validate(v); err != nil {
 				t.Errorf("%s: %v\n%s", c, err, raw)
@@ -172,16 +173,16 @@ func TestRxSchemasTakeRealDocuments(t *testing.T) {
 }
 
 // sameAsNative: of reference data, clients with RxDB get every member.
-func (w *world) sameAsNative(p *phone, c inspection.Collection, documents []json.RawMessage) {
-	w.t.Helper()
+func (w *host) sameAsNative(p *phone, c inspection.Collection, documents []json.RawMessage) {
+	w.T.Helper()
 	var page pageJSON
 	p.get("/v1/sync/pull?collections=" + string(c)).ok(200).decode(&page)
 	for i, raw := range documents {
 		var got object
-		w.must(json.Unmarshal(raw, &got))
+		w.Must(json.Unmarshal(raw, &got))
 		delete(got, "_deleted")
 		if !reflect.DeepEqual(got, page.Changes[i].Doc) {
-			w.t.Errorf("%s: %v\nnatively %v", c, got, page.Changes[i].Doc)
+			w.T.Errorf("%s: %v\nnatively %v", c, got, page.Changes[i].Doc)
 		}
 	}
 }
@@ -193,21 +194,21 @@ func with(o object, name string, v any) object {
 	return o
 }
 
-func (w *world) rxSchemaOf(c inspection.Collection) *jsonschema.Schema {
-	w.t.Helper()
+func (w *host) rxSchemaOf(c inspection.Collection) *jsonschema.Schema {
+	w.T.Helper()
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(w.request("GET", "/rxdb/"+string(c)+"/schema", nil).ok(200).body))
-	w.must(err)
+	w.Must(err)
 	compiler := jsonschema.NewCompiler()
-	w.must(compiler.AddResource("schema.json", v))
+	w.Must(compiler.AddResource("schema.json", v))
 	schema, err := compiler.Compile("schema.json")
-	w.must(err)
+	w.Must(err)
 	return schema
 }
 
 // TestLargeDocumentsFillAPageAllTheSame: fewer documents than the limit would
 // mean that there are no more.
 func TestLargeDocumentsFillAPageAllTheSame(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	for range 5 {
 		var states []object
@@ -234,9 +235,9 @@ func TestLargeDocumentsFillAPageAllTheSame(t *testing.T) {
 }
 
 func TestManyRowsAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
-	states := make([]object, 2*rowsAtOnce+1)
+	states := make([]object, 2*api.RowsAtOnce+1)
 	for i := range states {
 		states[i] = rxState(ownArea, "x")
 	}
@@ -264,7 +265,7 @@ func (e *events) data() (page rxPageJSON) {
 }
 
 func TestRxStream(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, colleague, stranger := w.login("inspector"), w.login("supervisor"), w.login("other")
 	p.rxPush(rxState(ownArea, "before"))
 	e := p.streamOf(rxInspections + "pullStream")
@@ -286,7 +287,7 @@ func TestRxStream(t *testing.T) {
 }
 
 // awaySync has a store that can't be reached, for who follows.
-type awaySync struct{ Sync }
+type awaySync struct{ api.Sync }
 
 func (awaySync) Follow(context.Context, *inspection.Principal, inspection.Collection) (*sync.Feed, error) {
 	return nil, errors.New("away")
@@ -295,16 +296,16 @@ func (awaySync) Follow(context.Context, *inspection.Principal, inspection.Collec
 // TestRxStreamUnavailable: the published client comes back after a 503, and
 // gives up after most others.
 func TestRxStreamUnavailable(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Sync = awaySync{c.Sync} })
+	w := newHost(t, func(c *api.Config) { c.Sync = awaySync{c.Sync} })
 	p := w.login("inspector")
 	p.get(rxInspections+"pullStream").problem(503, inspection.CodeUnavailable)
 }
 
 // TestRxTokenExpires: pulls and pushes say 401, so that the app signs in.
 func TestRxTokenExpires(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
-	w.skip(15 * time.Minute)
+	w.Advance(15 * time.Minute)
 	p.get(rxInspections+"pull").problem(401, inspection.CodeTokenExpired)
 	p.post(rxInspections+"push", "[]", p.bearer()).problem(401, inspection.CodeTokenExpired)
 	p.get(rxInspections+"pullStream").problem(401, inspection.CodeTokenExpired)

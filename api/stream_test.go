@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"bufio"
@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"gridpatrol/api"
 	"gridpatrol/auth"
 	"gridpatrol/inspection"
 	"gridpatrol/sync"
+	"gridpatrol/test/world"
 )
 
 // events is an open stream, its lines in a channel that closes with it.
@@ -23,29 +25,29 @@ type events struct {
 }
 
 func (p *phone) stream() *events {
-	p.t.Helper()
+	p.T.Helper()
 	return p.streamOf("/v1/sync/stream")
 }
 
 func (p *phone) streamOf(path string) *events {
-	p.t.Helper()
-	ctx, cancel := context.WithCancel(p.ctx)
+	p.T.Helper()
+	ctx, cancel := context.WithCancel(p.Ctx)
 	req, err := http.NewRequestWithContext(ctx, "GET", p.url+path, nil)
-	p.must(err)
+	p.Must(err)
 	req.Header.Set("Authorization", "Bearer "+p.signIn.AccessToken)
 	resp, err := (&http.Client{Transport: p.client.Transport}).Do(req)
-	p.must(err)
+	p.Must(err)
 	if resp.StatusCode != 200 {
-		p.t.Fatalf("stream: %d", resp.StatusCode)
+		p.T.Fatalf("stream: %d", resp.StatusCode)
 	}
-	e := &events{t: p.t, resp: resp, cancel: cancel, lines: make(chan string, 1000)}
+	e := &events{t: p.T, resp: resp, cancel: cancel, lines: make(chan string, 1000)}
 	go func() {
 		defer close(e.lines)
 		for scan := bufio.NewScanner(resp.Body); scan.Scan(); {
 			e.lines <- scan.Text()
 		}
 	}()
-	p.t.Cleanup(func() { cancel(); _ = resp.Body.Close() })
+	p.T.Cleanup(func() { cancel(); _ = resp.Body.Close() })
 	return e
 }
 
@@ -86,7 +88,7 @@ func (e *events) ends() {
 }
 
 func TestPokeAfterAPush(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, colleague, stranger := w.login("inspector"), w.login("supervisor"), w.login("other")
 	e, o := p.stream(), stranger.stream()
 	for name, want := range map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"} {
@@ -107,18 +109,8 @@ func TestPokeAfterAPush(t *testing.T) {
 	e.expect(`data: {"610102003":2}`)
 }
 
-func TestPokeHasSortedAreas(t *testing.T) {
-	got := string(poke(map[inspection.Area]int64{"610103001": 7, "610102003": 131, "_": 2}))
-	if want := "event: poke\ndata: {\"610102003\":131,\"610103001\":7,\"_\":2}\n\n"; got != want {
-		t.Errorf("got %q", got)
-	}
-	if poke(nil) != nil {
-		t.Error("an event of nothing")
-	}
-}
-
 func TestStreamHeartbeat(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Heartbeat = 5 * time.Millisecond })
+	w := newHost(t, func(c *api.Config) { c.Heartbeat = 5 * time.Millisecond })
 	e := w.login("inspector").stream()
 	e.expect(": connected")
 	for range 3 {
@@ -129,7 +121,7 @@ func TestStreamHeartbeat(t *testing.T) {
 // TestStreamOutlivesWriteTimeout: the server's timeout for answers bounds
 // each event, not the stream.
 func TestStreamOutlivesWriteTimeout(t *testing.T) {
-	w := newWorld(t, func(c *Config) {
+	w := newHost(t, func(c *api.Config) {
 		c.Heartbeat, c.WriteTimeout, c.ReadTimeout = 20*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
 	})
 	e := w.login("inspector").stream()
@@ -143,19 +135,19 @@ func TestStreamEnds(t *testing.T) {
 	yes, secret := true, "another good password"
 	elsewhere := []inspection.Area{"610102004"}
 	supervisor := inspection.RoleSupervisor
-	for name, change := range map[string]func(w *world, p *phone){
-		"disabled":     func(w *world, _ *phone) { w.patch("inspector", auth.UserPatch{Disabled: &yes}) },
-		"new password": func(w *world, _ *phone) { w.patch("inspector", auth.UserPatch{Password: &secret}) },
-		"grants":       func(w *world, _ *phone) { w.patch("inspector", auth.UserPatch{Areas: &elsewhere}) },
-		"role":         func(w *world, _ *phone) { w.patch("inspector", auth.UserPatch{Role: &supervisor}) },
-		"logout":       func(w *world, p *phone) { w.post("/v1/auth/logout", "", p.bearer()).ok(204) },
-		"signed in anew": func(w *world, p *phone) {
+	for name, change := range map[string]func(w *host, p *phone){
+		"disabled":     func(w *host, _ *phone) { w.patch("inspector", auth.UserPatch{Disabled: &yes}) },
+		"new password": func(w *host, _ *phone) { w.patch("inspector", auth.UserPatch{Password: &secret}) },
+		"grants":       func(w *host, _ *phone) { w.patch("inspector", auth.UserPatch{Areas: &elsewhere}) },
+		"role":         func(w *host, _ *phone) { w.patch("inspector", auth.UserPatch{Role: &supervisor}) },
+		"logout":       func(w *host, p *phone) { w.post("/v1/auth/logout", "", p.bearer()).ok(204) },
+		"signed in anew": func(w *host, p *phone) {
 			w.post("/v1/auth/login", loginBody("inspector", password, p.device)).ok(200)
 		},
-		"expired": func(w *world, _ *phone) { w.skip(15 * time.Minute) },
+		"expired": func(w *host, _ *phone) { w.Advance(15 * time.Minute) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newHost(t)
 			p := w.login("inspector")
 			e := p.stream()
 			e.expect(": connected")
@@ -167,9 +159,9 @@ func TestStreamEnds(t *testing.T) {
 
 // TestStreamEndsOnTime: expiry needs no look at the store.
 func TestStreamEndsOnTime(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Recheck = time.Hour })
+	w := newHost(t, func(c *api.Config) { c.Recheck = time.Hour })
 	p := w.login("inspector")
-	w.skip(15*time.Minute - 1500*time.Millisecond)
+	w.Advance(15*time.Minute - 1500*time.Millisecond)
 	e := p.stream()
 	e.expect(": connected")
 	e.ends()
@@ -177,7 +169,7 @@ func TestStreamEndsOnTime(t *testing.T) {
 
 func TestOtherChangesLeaveTheStreamOpen(t *testing.T) {
 	counting := &countingAuth{}
-	w := newWorld(t, func(c *Config) { counting.Auth, c.Auth = c.Auth, counting })
+	w := newHost(t, func(c *api.Config) { counting.Auth, c.Auth = c.Auth, counting })
 	p := w.login("inspector")
 	e := p.stream()
 	e.expect(": connected")
@@ -186,14 +178,14 @@ func TestOtherChangesLeaveTheStreamOpen(t *testing.T) {
 	w.patch("other", auth.UserPatch{Disabled: &yes})
 	w.login("inspector") // on another phone
 	before := counting.rechecks.Load()
-	eventually(t, "two looks at the store", func() bool { return counting.rechecks.Load() >= before+2 })
+	world.Eventually(t, "two looks at the store", func() bool { return counting.rechecks.Load() >= before+2 })
 	p.push(p.mutation(ownArea, "x")).ok(200)
 	e.expect("event: poke")
 }
 
 // countingAuth is the real one; it only counts.
 type countingAuth struct {
-	Auth
+	api.Auth
 	rechecks atomic.Int64
 }
 
@@ -203,15 +195,15 @@ func (a *countingAuth) Recheck(ctx context.Context, s auth.Session) (auth.Sessio
 }
 
 func TestClientThatLeavesIsNoticed(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Heartbeat = 5 * time.Millisecond })
+	w := newHost(t, func(c *api.Config) { c.Heartbeat = 5 * time.Millisecond })
 	e := w.login("inspector").stream()
 	e.expect(": connected")
 	e.cancel()
-	eventually(t, "the stream ends", func() bool { return strings.Contains(w.log.String(), `reason="client gone"`) })
+	world.Eventually(t, "the stream ends", func() bool { return strings.Contains(w.log.String(), `reason="client gone"`) })
 }
 
 func TestManyStreamsEndWithTheServer(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Heartbeat, c.Recheck = time.Hour, maxRecheck })
+	w := newHost(t, func(c *api.Config) { c.Heartbeat, c.Recheck = time.Hour, api.MaxRecheck })
 	p := w.login("inspector")
 	streams := make([]*events, 200)
 	for i := range streams {
@@ -226,16 +218,16 @@ func TestManyStreamsEndWithTheServer(t *testing.T) {
 	if got := string(p.get("/metrics").ok(200).body); !strings.Contains(got, "gridpatrol_streams_open 200") {
 		t.Error("the metrics don't show 200 streams")
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.Ctx, 30*time.Second)
 	defer cancel()
-	w.must(w.server.Shutdown(ctx))
+	w.Must(w.server.Shutdown(ctx))
 	for _, e := range streams {
 		e.ends()
 	}
 }
 
 // brokenSync hands out streams that panic when they are asked.
-type brokenSync struct{ Sync }
+type brokenSync struct{ api.Sync }
 
 func (brokenSync) Listen(context.Context, *inspection.Principal) (*sync.Stream, error) {
 	s := &sync.Stream{Ready: make(chan struct{}, 1)}
@@ -244,7 +236,7 @@ func (brokenSync) Listen(context.Context, *inspection.Principal) (*sync.Stream, 
 }
 
 func TestPanicInAStream(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Sync = brokenSync{c.Sync} })
+	w := newHost(t, func(c *api.Config) { c.Sync = brokenSync{c.Sync} })
 	p := w.login("inspector")
 	e := p.stream()
 	e.expect(": connected")
@@ -256,7 +248,7 @@ func TestPanicInAStream(t *testing.T) {
 }
 
 func TestHeadOfAStream(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	a := w.request("HEAD", "/v1/sync/stream", nil, p.bearer()).ok(200)
 	if a.header.Get("Content-Type") != "text/event-stream" || len(a.body) > 0 {

@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"bufio"
@@ -18,8 +18,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"gridpatrol/api"
 	"gridpatrol/inspection"
 	"gridpatrol/seeds/photo"
+	"gridpatrol/test/world"
 )
 
 // picture is a photo of its own for each seed.
@@ -42,7 +44,7 @@ const tusHeader = "Tus-Resumable: 1.0.0"
 
 // tus sends a request of the protocol.
 func (p *phone) tus(method, path string, body []byte, headers ...string) *answer {
-	p.t.Helper()
+	p.T.Helper()
 	var in io.Reader
 	if body != nil {
 		in = bytes.NewReader(body)
@@ -53,33 +55,33 @@ func (p *phone) tus(method, path string, body []byte, headers ...string) *answer
 
 // begin creates an upload and returns where its parts go.
 func (p *phone) begin(data []byte) string {
-	p.t.Helper()
+	p.T.Helper()
 	a := p.tus("POST", "/v1/uploads", nil, "Upload-Length: "+strconv.Itoa(len(data)), metadataOf(data)).ok(201)
-	if a.header.Get("Upload-Offset") != "0" || a.header.Get("Upload-Expires") == "" || a.header.Get(headerTusResumable) != "1.0.0" {
-		p.t.Errorf("created with %v", a.header)
+	if a.header.Get("Upload-Offset") != "0" || a.header.Get("Upload-Expires") == "" || a.header.Get(api.HeaderTusResumable) != "1.0.0" {
+		p.T.Errorf("created with %v", a.header)
 	}
 	return a.header.Get("Location")
 }
 
 func (p *phone) patch(place string, offset int, part []byte, headers ...string) *answer {
-	p.t.Helper()
+	p.T.Helper()
 	return p.tus("PATCH", place, part, append(headers, "Upload-Offset: "+strconv.Itoa(offset))...)
 }
 
 // upload sends a whole file and returns its hash.
 func (p *phone) upload(data []byte) string {
-	p.t.Helper()
+	p.T.Helper()
 	p.patch(p.begin(data), 0, data).ok(204)
 	return sha256Hex(data)
 }
 
 func (p *phone) offset(place string) string {
-	p.t.Helper()
+	p.T.Helper()
 	return p.tus("HEAD", place, nil).ok(200).header.Get("Upload-Offset")
 }
 
 func TestUpload(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, data := w.login("inspector"), picture(1)
 	place := p.begin(data)
 	half := len(data) / 2
@@ -112,7 +114,7 @@ func TestUpload(t *testing.T) {
 
 // TestUploadVariants: creation-with-upload, chunked, by way of an override.
 func TestUploadVariants(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	t.Run("with its creation", func(t *testing.T) {
 		data := picture(2)
@@ -126,13 +128,13 @@ func TestUploadVariants(t *testing.T) {
 		data := picture(3)
 		place := p.begin(data)
 		req, err := http.NewRequestWithContext(t.Context(), "PATCH", w.url+place, io.MultiReader(bytes.NewReader(data[:1000]), bytes.NewReader(data[1000:])))
-		w.must(err)
+		w.Must(err)
 		for _, h := range []string{tusHeader, p.bearer(), "Upload-Offset: 0", "Content-Type: application/offset+octet-stream"} {
 			name, value, _ := strings.Cut(h, ": ")
 			req.Header.Set(name, value)
 		}
 		resp, err := w.client.Do(req)
-		w.must(err)
+		w.Must(err)
 		resp.Body.Close()
 		if resp.StatusCode != 204 || resp.Header.Get("Upload-Offset") != strconv.Itoa(len(data)) {
 			t.Errorf("%d %v", resp.StatusCode, resp.Header)
@@ -157,7 +159,7 @@ func TestUploadVariants(t *testing.T) {
 }
 
 func TestTusOptions(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	for _, path := range []string{"/v1/uploads", "/v1/uploads/abc"} {
 		a := w.request("OPTIONS", path, nil).ok(204)
 		for name, want := range map[string]string{
@@ -172,7 +174,7 @@ func TestTusOptions(t *testing.T) {
 }
 
 func TestUploadsThatAreRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, q, data := w.login("inspector"), w.login("other"), picture(6)
 	length, meta := "Upload-Length: "+strconv.Itoa(len(data)), metadataOf(data)
 	place := p.begin(data)
@@ -212,7 +214,7 @@ func TestUploadsThatAreRefused(t *testing.T) {
 			a := w.request(tc.method, tc.path, strings.NewReader(tc.body), append(tc.headers, p.bearer())...)
 			a.t = t
 			a.problem(tc.status, tc.code)
-			if a.header.Get(headerTusResumable) != "1.0.0" {
+			if a.header.Get(api.HeaderTusResumable) != "1.0.0" {
 				t.Error("the answer doesn't name the protocol's version")
 			}
 		})
@@ -230,7 +232,7 @@ func TestUploadsThatAreRefused(t *testing.T) {
 
 // TestWrongFile: at the end the whole is checked, and nothing of it stays.
 func TestWrongFile(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, data := w.login("inspector"), picture(7)
 	broken := bytes.Clone(data)
 	broken[len(broken)/2] ^= 1
@@ -247,9 +249,9 @@ func TestWrongFile(t *testing.T) {
 
 // raw is a connection on which a test can stop in the middle.
 func (p *phone) raw(method, path string, length int, headers ...string) net.Conn {
-	p.t.Helper()
+	p.T.Helper()
 	conn, err := net.Dial("tcp", p.addr)
-	p.must(err)
+	p.Must(err)
 	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n%s\r\nContent-Type: application/offset+octet-stream\r\nContent-Length: %d\r\n%s\r\n\r\n",
 		method, path, tusHeader, p.bearer(), length, strings.Join(headers, "\r\n"))
 	return conn
@@ -262,7 +264,7 @@ func TestCutPatchKeepsEveryByte(t *testing.T) {
 		"reset":  func(c net.Conn) { c.(*net.TCPConn).SetLinger(0); c.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newHost(t)
 			p, data := w.login("inspector"), picture(8)
 			place, sent := p.begin(data), len(data)*2/3
 			conn := p.raw("PATCH", place, len(data), "Upload-Offset: 0")
@@ -270,9 +272,9 @@ func TestCutPatchKeepsEveryByte(t *testing.T) {
 				t.Fatal(err)
 			}
 			// A reset may destroy what the server hasn't read: wait until it has.
-			eventually(t, "the server has the bytes", func() bool { return w.partSize(place) == int64(sent) })
+			world.Eventually(t, "the server has the bytes", func() bool { return w.partSize(place) == int64(sent) })
 			cut(conn)
-			eventually(t, "the offset is what was sent", func() bool {
+			world.Eventually(t, "the offset is what was sent", func() bool {
 				a := p.tus("HEAD", place, nil)
 				return a.status == 200 && a.header.Get("Upload-Offset") == strconv.Itoa(sent)
 			})
@@ -287,7 +289,7 @@ func TestCutPatchKeepsEveryByte(t *testing.T) {
 // TestTakeOver: a phone that changed networks comes back while the server
 // still waits on the dead connection.
 func TestTakeOver(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, data := w.login("inspector"), picture(9)
 	place, sent := p.begin(data), len(data)/3
 	dead := p.raw("PATCH", place, len(data), "Upload-Offset: 0")
@@ -295,7 +297,7 @@ func TestTakeOver(t *testing.T) {
 	if _, err := dead.Write(data[:sent]); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the server has the bytes", func() bool { return w.partSize(place) == int64(sent) })
+	world.Eventually(t, "the server has the bytes", func() bool { return w.partSize(place) == int64(sent) })
 	if got := p.offset(place); got != strconv.Itoa(sent) {
 		t.Errorf("offset %s of %d", got, sent)
 	}
@@ -308,7 +310,7 @@ func TestTakeOver(t *testing.T) {
 
 // TestSlowPart: a part that stops coming is put away, and what came is kept.
 func TestSlowPart(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.ReadTimeout = 50 * time.Millisecond })
+	w := newHost(t, func(c *api.Config) { c.ReadTimeout = 50 * time.Millisecond })
 	p, data := w.login("inspector"), picture(10)
 	place, sent := p.begin(data), len(data)/4
 	conn := p.raw("PATCH", place, len(data), "Upload-Offset: 0")
@@ -326,7 +328,7 @@ func TestSlowPart(t *testing.T) {
 }
 
 func TestQuota(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p := w.login("inspector")
 	begin := func(seed int) *answer {
 		meta := "Upload-Metadata: sha256 " + b64(sha256Hex([]byte{byte(seed)})) + ",filetype " + b64("image/jpeg")
@@ -336,28 +338,28 @@ func TestQuota(t *testing.T) {
 	begin(2).ok(201)
 	begin(3).problem(507, inspection.CodeQuotaExceeded)
 	w.login("other").begin(picture(11))
-	w.skip(24 * time.Hour)
+	w.Advance(24 * time.Hour)
 	p = w.login("inspector")
 	begin(4).ok(201)
 }
 
 func TestUploadExpires(t *testing.T) {
-	w := newWorld(t)
+	w := newHost(t)
 	p, data := w.login("inspector"), picture(12)
 	place := p.begin(data)
 	p.patch(place, 0, data[:500]).ok(204)
-	w.skip(23 * time.Hour)
+	w.Advance(23 * time.Hour)
 	p = w.login("inspector")
 	p.patch(place, 500, data[500:1000]).ok(204)
-	w.skip(23 * time.Hour) // the last part prolonged it
+	w.Advance(23 * time.Hour) // the last part prolonged it
 	p = w.login("inspector")
 	if got := p.offset(place); got != "1000" {
 		t.Errorf("offset %s", got)
 	}
-	w.skip(2 * time.Hour)
+	w.Advance(2 * time.Hour)
 	p = w.login("inspector")
 	p.patch(place, 1000, data[1000:]).problem(404, inspection.CodeNotFound)
-	w.must(w.media.Sweep(w.ctx))
+	w.Must(w.Media.Sweep(w.Ctx))
 	if size := w.partSize(place); size != -1 {
 		t.Errorf("%d bytes are still there", size)
 	}
