@@ -233,12 +233,13 @@ func TestTrashComesBack(t *testing.T) {
 	w := newAlbum(t)
 	p := w.person("li", street)
 	sha := p.upload(picture(1))
-	w.Must(w.Blobs.Move(w.Ctx, store.BlobName{Kind: store.Originals, Key: sha}, store.BlobName{Kind: store.Trash, Key: sha}))
+	kept, trash := store.BlobName{Kind: store.Originals, Key: sha}, store.BlobName{Kind: store.Trash, Key: sha}
+	w.Must(w.Blobs.Move(w.Ctx, kept, trash))
 	w.Must(w.Media.Sweep(w.Ctx))
-	if _, err := w.Blobs.Stat(w.Ctx, store.BlobName{Kind: store.Originals, Key: sha}); err != nil {
+	if _, err := w.Blobs.Stat(w.Ctx, kept); err != nil {
 		t.Error(err)
 	}
-	w.Must(w.Blobs.Move(w.Ctx, store.BlobName{Kind: store.Originals, Key: sha}, store.BlobName{Kind: store.Trash, Key: sha}))
+	w.Must(w.Blobs.Move(w.Ctx, kept, trash))
 	if !w.sees(p, sha) {
 		t.Error("who looks for it doesn't find it")
 	}

@@ -61,6 +61,15 @@ func (l *line) began(n int) []string {
 	return nil
 }
 
+// joinMany has a user join so often, one after the other, behind those who wait.
+func (l *line) joinMany(user inspection.UserID, times, waiting int) {
+	l.t.Helper()
+	for i := range times {
+		l.join(l.t.Context(), user, i, all)
+		l.queued(waiting + i)
+	}
+}
+
 // queued waits until so many works wait for their turn, and one has begun.
 func (l *line) queued(n int) {
 	l.t.Helper()
@@ -125,10 +134,7 @@ func (l *line) run(works int, took map[string]time.Duration) []string {
 // their turn.
 func TestQueueIsFair(t *testing.T) {
 	l := newLine(t)
-	for i := range 5 {
-		l.join(t.Context(), "crowd", i, all)
-		l.queued(i)
-	}
+	l.joinMany("crowd", 5, 0)
 	l.join(t.Context(), "li", 0, all)
 	l.queued(5)
 	l.join(t.Context(), "wang", 0, all)
@@ -149,14 +155,8 @@ func TestQueueIsFair(t *testing.T) {
 // of the time, not of the turns.
 func TestQueueCountsTime(t *testing.T) {
 	l := newLine(t)
-	for i := range 3 {
-		l.join(t.Context(), "slow", i, all)
-		l.queued(i)
-	}
-	for i := range 6 {
-		l.join(t.Context(), "fast", i, all)
-		l.queued(3 + i)
-	}
+	l.joinMany("slow", 3, 0)
+	l.joinMany("fast", 6, 3)
 	want := []string{"slow0", "fast0", "fast1", "fast2", "slow1", "fast3", "fast4", "fast5", "slow2"}
 	if got := l.run(9, map[string]time.Duration{"slow": 3 * time.Second, "fast": time.Second}); !slices.Equal(got, want) {
 		t.Errorf("served were %v, want %v", got, want)
@@ -167,19 +167,13 @@ func TestQueueCountsTime(t *testing.T) {
 // all along, from then on.
 func TestQueueSavesUpNothing(t *testing.T) {
 	l := newLine(t)
-	for i := range 5 {
-		l.join(t.Context(), "old", i, all)
-		l.queued(i)
-	}
+	l.joinMany("old", 5, 0)
 	for i := range 3 {
 		l.tick(time.Second)
 		close(l.ends[l.began(i + 1)[i]])
 	}
 	l.began(4)
-	for i := range 2 {
-		l.join(t.Context(), "new", i, all)
-		l.queued(2 + i)
-	}
+	l.joinMany("new", 2, 2)
 	l.tick(time.Second)
 	close(l.ends["old3"])
 	l.began(5)
